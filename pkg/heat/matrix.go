@@ -1,0 +1,182 @@
+package heat
+
+import (
+	"encoding/binary"
+	"sync/atomic"
+	"time"
+)
+
+// The street: bpf-agent/ingest/ingest.go moves hits in here; pkg/datasource/querydata.go
+// asks for them, through the agent's server.
+
+const (
+	// HeadColumns is how many one-second columns a matrix remembers: an hour.
+	HeadColumns = 3600
+	// openColumns is how many of the newest can still be added to; a power of two.
+	openColumns = 8
+	// sealAfter is the age, in seconds, at which a column is closed. It is less
+	// than openColumns, so that a slot is empty before its next second comes.
+	sealAfter = 4
+)
+
+// Matrix is the heat of one series: columns of one second, rows of buckets.
+//
+//	 sealed: compact, immutable             open: atomic cells
+//	|----------------------------------|--------|
+//	now-3600                           now-4    now
+//
+// Any number of goroutines may Add and read at once, without a lock; one at a
+// time may Advance. A hit is never lost: one that comes for a second that was
+// already sealed falls into the oldest open second, and one that slips in
+// between the sealing and the reuse of a slot falls into the slot's next second.
+type Matrix struct {
+	open   [openColumns]openColumn
+	sealed [HeadColumns]atomic.Pointer[sealedColumn]
+	// next is the first second that is not sealed.
+	next atomic.Int64
+	// evicted counts the hits of columns that were dropped because of their age.
+	evicted atomic.Uint64
+}
+
+type openColumn struct {
+	cells [NumBuckets]atomic.Uint64
+	sum   atomic.Uint64
+	max   atomic.Uint64
+}
+
+// sealedColumn is a column at rest: pairs of (bucket distance, count) as varints.
+type sealedColumn struct {
+	second   int64
+	sum, max uint64
+	cells    []byte
+}
+
+// NewMatrix returns a matrix whose first column is the second of now.
+func NewMatrix(now time.Time) *Matrix {
+	m := &Matrix{}
+	m.next.Store(now.Unix() - sealAfter)
+	return m
+}
+
+// Add adds n hits of a bucket, whose values sum up to sum and are at most
+// greatest, to the second of t. A t after the open seconds counts as the newest of them.
+func (m *Matrix) Add(t time.Time, bucket int, n, sum, greatest uint64) {
+	first := m.next.Load()
+	second := min(max(t.Unix(), first), first+openColumns-1)
+	c := &m.open[second&(openColumns-1)]
+	c.cells[bucket].Add(n)
+	c.sum.Add(sum)
+	for {
+		old := c.max.Load()
+		if greatest <= old || c.max.CompareAndSwap(old, greatest) {
+			return
+		}
+	}
+}
+
+// Advance seals the columns that are older than now by more than a few
+// seconds. Call it about once a second, from one goroutine.
+func (m *Matrix) Advance(now time.Time) {
+	end := now.Unix() - sealAfter
+	for second := m.next.Load(); second < end; second++ {
+		if end-second > HeadColumns+openColumns && m.openIsEmpty() {
+			// Asleep for over an hour: nothing to seal, and nothing that would be kept.
+			second = end - HeadColumns - openColumns
+		}
+		// Writers move on to the next second before this one is emptied.
+		m.next.Store(second + 1)
+		m.seal(second)
+	}
+}
+
+func (m *Matrix) openIsEmpty() bool {
+	for i := range m.open {
+		for b := range m.open[i].cells {
+			if m.open[i].cells[b].Load() != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (m *Matrix) seal(second int64) {
+	c := &m.open[second&(openColumns-1)]
+	var cells []byte
+	previous := 0
+	for i := range c.cells {
+		n := c.cells[i].Swap(0)
+		if n == 0 {
+			continue
+		}
+		cells = binary.AppendUvarint(cells, uint64(i-previous))
+		cells = binary.AppendUvarint(cells, n)
+		previous = i
+	}
+	var sealed *sealedColumn
+	if cells != nil {
+		sealed = &sealedColumn{second: second, sum: c.sum.Swap(0), max: c.max.Swap(0), cells: cells}
+	}
+	if old := m.sealed[slot(second)].Swap(sealed); old != nil {
+		m.evicted.Add(old.count())
+	}
+}
+
+func slot(second int64) int64 { return ((second % HeadColumns) + HeadColumns) % HeadColumns }
+
+func (s *sealedColumn) each(f func(bucket int, n uint64)) {
+	bucket := 0
+	for cells := s.cells; len(cells) > 0; {
+		step, k := binary.Uvarint(cells)
+		n, l := binary.Uvarint(cells[k:])
+		cells = cells[k+l:]
+		bucket += int(step)
+		f(bucket, n)
+	}
+}
+
+func (s *sealedColumn) count() (total uint64) {
+	s.each(func(_ int, n uint64) { total += n })
+	return total
+}
+
+// Merge adds the columns of the seconds in [from, to) to h, and says whether
+// there was a hit in them.
+func (m *Matrix) Merge(h *Histogram, from, to time.Time) (any bool) {
+	first := m.next.Load()
+	start, end := max(from.Unix(), first-HeadColumns), min(to.Unix(), first+openColumns)
+	for second := start; second < end; second++ {
+		if second < first {
+			s := m.sealed[slot(second)].Load()
+			if s == nil || s.second != second {
+				continue
+			}
+			s.each(func(bucket int, n uint64) { h.Counts[bucket] += n })
+			h.Sum += s.sum
+			h.Max = max(h.Max, s.max)
+			any = true
+			continue
+		}
+		c := &m.open[second&(openColumns-1)]
+		hit := false
+		for i := range c.cells {
+			if n := c.cells[i].Load(); n != 0 {
+				h.Counts[i] += n
+				hit = true
+			}
+		}
+		if hit {
+			h.Sum += c.sum.Load()
+			h.Max = max(h.Max, c.max.Load())
+			any = true
+		}
+	}
+	return any
+}
+
+// Total counts all hits that were ever added.
+func (m *Matrix) Total() uint64 {
+	var h Histogram
+	m.Merge(&h, time.Unix(0, 0), time.Unix(1<<40, 0))
+	return h.Count() + m.evicted.Load()
+}
