@@ -1,0 +1,98 @@
+package heat_test
+
+import (
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func countIn(m *heat.Matrix, from, to time.Time) uint64 {
+	var h heat.Histogram
+	m.Merge(&h, from, to)
+	return h.Count()
+}
+
+func TestAHitIsSeenInItsSecondBeforeAndAfterTheColumnIsSealed(t *testing.T) {
+	m := heat.NewMatrix(noon)
+	m.Add(noon, 10, 3, 600, 250)
+	for _, now := range []time.Time{noon, noon.Add(3 * time.Second), noon.Add(10 * time.Second), noon.Add(59 * time.Minute)} {
+		m.Advance(now)
+		var h heat.Histogram
+		m.Merge(&h, noon, noon.Add(time.Second))
+		if h.Counts[10] != 3 || h.Sum != 600 || h.Max != 250 {
+			t.Errorf("at %s: count %d, sum %d, max %d, want 3, 600, 250", now, h.Counts[10], h.Sum, h.Max)
+		}
+	}
+	m.Advance(noon.Add(2 * time.Hour))
+	if got := countIn(m, noon, noon.Add(time.Second)); got != 0 {
+		t.Errorf("after two hours the second still has %d hits", got)
+	}
+	if got := m.Total(); got != 3 {
+		t.Errorf("total is %d, want 3: forgetting a column does not uncount it", got)
+	}
+}
+
+func TestALateHitFallsInTheOldestOpenSecond(t *testing.T) {
+	m := heat.NewMatrix(noon)
+	m.Advance(noon.Add(time.Minute))
+	m.Add(noon, 1, 1, 1, 1)
+	oldest := noon.Add(56 * time.Second)
+	if got := countIn(m, oldest, oldest.Add(time.Second)); got != 1 {
+		t.Errorf("oldest open second has %d hits, want 1", got)
+	}
+}
+
+func TestASleepOfDaysKeepsTheTotal(t *testing.T) {
+	m := heat.NewMatrix(noon)
+	m.Add(noon, 1, 5, 5, 1)
+	m.Advance(noon.Add(72 * time.Hour))
+	m.Add(noon.Add(72*time.Hour), 1, 2, 2, 1)
+	m.Advance(noon.Add(73 * time.Hour))
+	if got := m.Total(); got != 7 {
+		t.Errorf("total is %d, want 7", got)
+	}
+}
+
+func TestNoHitIsLostWhileColumnsAreSealedUnderTheWriters(t *testing.T) {
+	const writers, each = 4, 50_000
+	m := heat.NewMatrix(noon)
+	var wg sync.WaitGroup
+	for range writers {
+		wg.Go(func() {
+			for i := range each {
+				// Seconds before, in and after what is open.
+				at := noon.Add(time.Duration(i/50+rand.IntN(20)-10) * time.Second)
+				m.Add(at, rand.IntN(heat.NumBuckets), 1, 1, 1)
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { wg.Wait(); close(done) }()
+	now := noon
+	for running := true; running; {
+		select {
+		case <-done:
+			running = false
+		default:
+		}
+		now = now.Add(time.Second)
+		m.Advance(now)
+	}
+	if got := m.Total(); got != writers*each {
+		t.Errorf("total is %d, want %d", got, writers*each)
+	}
+}
+
+func BenchmarkMatrixAdd(b *testing.B) {
+	m := heat.NewMatrix(noon)
+	b.RunParallel(func(pb *testing.PB) {
+		for i := uint64(0); pb.Next(); i++ {
+			m.Add(noon, heat.Bucket(i&0xfffff), 1, i, i)
+		}
+	})
+}
