@@ -114,3 +114,8 @@ tool (
 	google.golang.org/protobuf/cmd/protoc-gen-go
 	honnef.co/go/tools/cmd/staticcheck
 )
+
+ignore (
+	./node_modules
+	./workbench/react18/node_modules
+)

@@ -1,0 +1,731 @@
+//go:build mage
+
+// Every task there is. "go tool mage -l" lists them; the two a newcomer needs
+// are demo and test. Each installs what it lacks, and says what it is doing.
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	sdkbuild "github.com/grafana/grafana-plugin-sdk-go/build"
+	"github.com/magefile/mage/mg"
+	"github.com/magefile/mage/target"
+)
+
+// Default is what "go tool mage" does.
+var Default = Build
+
+const (
+	agentBinary = "bin/gotherm-agent"
+	agentURL    = "http://127.0.0.1:7117"
+	pluginID    = "gotherm-runtime-app"
+	// Where the demo keeps its logs and state.
+	demoDir = ".demo"
+)
+
+// ---------------------------------------------------------------- building
+
+// Build makes the agent, the plugin (back end and front end), the examples and the workbench.
+func Build() error {
+	mg.SerialDeps(BuildAgent, BuildExamples, BuildBackend, BuildFrontend, BuildWorkbench)
+	return nil
+}
+
+// BuildAgent makes bin/gotherm-agent.
+func BuildAgent() error {
+	return step("build the agent", "", goBuild(agentBinary, "./bpf-agent"))
+}
+
+// BuildExamples makes the programs to watch, and their load.
+func BuildExamples() error {
+	if err := step("build the shop", "", goBuild("bin/shop", "./examples/shop")); err != nil {
+		return err
+	}
+	return step("build the shop's load", "", goBuild("bin/shop-load", "./examples/shop/load"))
+}
+
+// BuildBackend makes the data source's back end for this machine.
+func BuildBackend() error {
+	return timed("build the data source's back end", sdkbuild.Build{}.Backend)
+}
+
+// BuildAll makes the data source's back end for every platform that Grafana runs on.
+func BuildAll() error {
+	return timed("build the data source's back end for every platform", func() error {
+		sdkbuild.BuildAll()
+		return nil
+	})
+}
+
+// BuildFrontend makes the plugin's front end in dist/.
+func BuildFrontend() error {
+	mg.Deps(nodeModules)
+	newer, err := target.Dir("dist/module.js", "src", ".config", "plugin.json", "package.json", "package-lock.json", "README.md", "CHANGELOG.md")
+	if err != nil {
+		return fmt.Errorf("compare dist with its sources: %w", err)
+	}
+	if !newer {
+		return upToDate("the front end")
+	}
+	return step("build the front end", "", exec.Command("npm", "run", "build"))
+}
+
+// BuildWorkbench makes the local page that hosts the panel, and its server.
+func BuildWorkbench() error {
+	mg.Deps(nodeModules)
+	if err := step("build the workbench's server", "", goBuild("bin/workbench", "./workbench")); err != nil {
+		return err
+	}
+	newer, err := target.Dir("workbench/dist19/index.html", "src", "workbench/page", "package.json", "package-lock.json")
+	if err != nil {
+		return fmt.Errorf("compare the workbench's page with its sources: %w", err)
+	}
+	if !newer {
+		return upToDate("the workbench's page")
+	}
+	return step("build the workbench's page", "", exec.Command("npm", "run", "workbench"))
+}
+
+func goBuild(out, pkg string) *exec.Cmd {
+	cmd := exec.Command("go", "build", "-o", out, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	return cmd
+}
+
+// nodeModules installs the npm packages that package-lock.json names.
+func nodeModules() error {
+	if err := needNode(); err != nil {
+		return err
+	}
+	newer, err := target.Path("node_modules/.package-lock.json", "package-lock.json")
+	if err != nil {
+		return fmt.Errorf("compare node_modules with package-lock.json: %w", err)
+	}
+	if !newer {
+		return nil
+	}
+	return step("install npm packages (a few minutes the first time)", "see that the npm registry can be reached, then run this again",
+		exec.Command("npm", "ci", "--no-audit", "--no-fund"))
+}
+
+// -------------------------------------------------------------- generating
+
+// Generate makes all generated code anew: BPF objects, the API, the query model.
+func Generate() error {
+	if err := need(tool("clang"), tool("llvm-strip", "llvm"), tool("protoc", "protobuf-compiler"), header("/usr/include/bpf/bpf_helpers.h", "libbpf-dev")); err != nil {
+		return err
+	}
+	mg.Deps(nodeModules)
+	return timed("generate code", func() error {
+		if err := run(exec.Command("go", "generate", "./bpf-agent/bpf")); err != nil {
+			return fmt.Errorf("compile the BPF programs: %w", err)
+		}
+		if err := generateAPI(); err != nil {
+			return fmt.Errorf("generate the API: %w", err)
+		}
+		if err := run(exec.Command("npm", "run", "--silent", "generate:query")); err != nil {
+			return fmt.Errorf("generate the query model's types: %w", err)
+		}
+		return nil
+	})
+}
+
+func generateAPI() error {
+	plugins, err := os.MkdirTemp("", "gotherm-protoc")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(plugins)
+	for name, pkg := range map[string]string{
+		"protoc-gen-go":         "google.golang.org/protobuf/cmd/protoc-gen-go",
+		"protoc-gen-connect-go": "connectrpc.com/connect/cmd/protoc-gen-connect-go",
+	} {
+		if err := run(exec.Command("go", "build", "-o", filepath.Join(plugins, name), pkg)); err != nil {
+			return err
+		}
+	}
+	protoc := exec.Command("protoc", "-I.",
+		"--go_out=.", "--go_opt=paths=source_relative",
+		"--connect-go_out=.", "--connect-go_opt=paths=source_relative,package_suffix=connect", "agent.proto")
+	protoc.Dir = "pkg/gothermpb"
+	protoc.Env = append(os.Environ(), "PATH="+plugins+":"+os.Getenv("PATH"))
+	return run(protoc)
+}
+
+// generatedIsCurrent makes the generated code anew and fails when it differs from what is here.
+func generatedIsCurrent() error {
+	before, err := generatedFiles()
+	if err != nil {
+		return err
+	}
+	if err := Generate(); err != nil {
+		return err
+	}
+	after, err := generatedFiles()
+	if err != nil {
+		return err
+	}
+	for path, content := range after {
+		if !bytes.Equal(before[path], content) {
+			return fmt.Errorf("%s was not current: commit what \"go tool mage generate\" made of it", path)
+		}
+	}
+	return nil
+}
+
+func generatedFiles() (map[string][]byte, error) {
+	files := map[string][]byte{}
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel.*", "bpf-agent/bpf/*_x86_*", "bpf-agent/bpf/*_arm64_*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil {
+			return nil, err
+		}
+		for _, path := range paths {
+			content, err := os.ReadFile(path)
+			if err != nil {
+				return nil, err
+			}
+			files[path] = content
+		}
+	}
+	return files, nil
+}
+
+// ----------------------------------------------------------------- testing
+
+// Test passes every test: generated code, linters, Go, TypeScript, and the
+// browser. What has to be there for that is installed.
+func Test() error {
+	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool")); err != nil {
+		return err
+	}
+	mg.SerialDeps(generatedIsCurrent, Build, Lint, TestGo, TestFrontend, BuildAll, E2E)
+	fmt.Println("\nAll tests passed.")
+	return nil
+}
+
+// TestGo passes the Go tests. Where this machine could have run a test that
+// was skipped, that is a failure.
+func TestGo() error {
+	return timed("test the Go code", func() error {
+		fmt.Println()
+		cmd := exec.Command("go", "test", "-p", "1", "-timeout", "20m", "-json", "./...")
+		return goTest(cmd)
+	})
+}
+
+// goTest runs "go test -json" and tells its story: a line a package, the whole
+// output of what failed, and what was skipped and why.
+func goTest(cmd *exec.Cmd) error {
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stderr = os.Stderr
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("start go test: %w", err)
+	}
+	type event struct {
+		Action, Package, Test, Output string
+		Elapsed                       float64
+	}
+	outputs := map[string][]string{}
+	var passed, failed int
+	var skipped []string
+	decoder := json.NewDecoder(bufio.NewReader(out))
+	for {
+		var e event
+		if err := decoder.Decode(&e); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			return fmt.Errorf("read what go test says: %w", err)
+		}
+		id := e.Package + " " + e.Test
+		switch {
+		case e.Action == "output" || e.Action == "build-output":
+			outputs[id] = append(outputs[id], e.Output)
+		case e.Test == "" && e.Action == "pass":
+			fmt.Printf("  ok    %s (%.1fs)\n", e.Package, e.Elapsed)
+		case e.Test == "" && e.Action == "fail":
+			fmt.Printf("  FAIL  %s (%.1fs)\n%s", e.Package, e.Elapsed, strings.Join(outputs[id], ""))
+		case e.Action == "pass":
+			passed++
+			delete(outputs, id)
+		case e.Action == "fail":
+			failed++
+			fmt.Printf("  FAIL  %s\n%s", id, strings.Join(outputs[id], ""))
+		case e.Action == "skip" && e.Test != "":
+			skipped = append(skipped, id+"\n"+strings.Join(outputs[id], ""))
+		}
+	}
+	err = cmd.Wait()
+	for _, s := range skipped {
+		fmt.Printf("  skip  %s", s)
+	}
+	fmt.Printf("%d passed, %d failed, %d skipped\n", passed, failed, len(skipped))
+	if err != nil {
+		return fmt.Errorf("go test: %w", err)
+	}
+	if passed == 0 {
+		return errors.New("go test ran no test")
+	}
+	if len(skipped) > 0 && canWatch() {
+		return fmt.Errorf("%d tests were skipped on a machine with root and BTF, which can run all of them", len(skipped))
+	}
+	return nil
+}
+
+func canWatch() bool {
+	_, err := os.Stat("/sys/kernel/btf/vmlinux")
+	return err == nil && os.Geteuid() == 0 && runtime.GOARCH == "amd64"
+}
+
+// TestFrontend passes the front end's unit tests.
+func TestFrontend() error {
+	mg.Deps(nodeModules)
+	return timed("test the front end", func() error { return shown(exec.Command("npm", "test", "--silent")) })
+}
+
+// E2E passes the browser tests: a real shop, agent, back end and Chromium.
+func E2E() error {
+	mg.Deps(Build)
+	if !canWatch() {
+		return errors.New("the browser tests watch a real process: run as root on Linux with BTF on amd64")
+	}
+	if err := need(tool("chromium", "chromium")); err != nil {
+		return err
+	}
+	return timed("test in the browser", func() error { return shown(exec.Command("npm", "run", "--silent", "e2e")) })
+}
+
+// Lint checks form: gofmt, go vet, staticcheck, eslint, prettier, tsc.
+func Lint() error {
+	mg.Deps(nodeModules)
+	unformatted, err := exec.Command("gofmt", "-l", "bpf-agent", "pkg", "examples", "workbench/pluginhost", "Magefile.go").Output()
+	if err != nil {
+		return fmt.Errorf("gofmt: %w", err)
+	}
+	if len(unformatted) > 0 {
+		return fmt.Errorf("gofmt would change:\n%s", unformatted)
+	}
+	for _, check := range []struct {
+		title string
+		cmd   *exec.Cmd
+	}{
+		{"go vet", exec.Command("go", "vet", "./...")},
+		{"staticcheck", exec.Command("go", "tool", "staticcheck", "./...")},
+		{"eslint", exec.Command("npm", "run", "--silent", "lint")},
+		{"prettier", exec.Command("npm", "run", "--silent", "format:check")},
+		{"tsc", exec.Command("npm", "run", "--silent", "typecheck")},
+	} {
+		if err := step(check.title, "", check.cmd); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ------------------------------------------------------------ benchmarking
+
+// Bench holds the benchmarks that docs/benchmarks.md quotes. Each prints "name value" lines.
+type Bench mg.Namespace
+
+// Truth holds what gotherm says against what the Go runtime says of itself.
+func (Bench) Truth() error {
+	return bench("./bpf-agent/ingest", "^BenchmarkTruth")
+}
+
+// Cost measures what watching costs the shop, next to a control.
+func (Bench) Cost() error {
+	mg.Deps(BuildAgent, BuildExamples)
+	return bench("./bpf-agent", "^BenchmarkCost")
+}
+
+func bench(pkg, pattern string) error {
+	if !canWatch() {
+		return errors.New("this benchmark watches real processes: run as root on Linux with BTF on amd64")
+	}
+	return shown(exec.Command("go", "test", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "60m", "-v", pkg))
+}
+
+// -------------------------------------------------------------------- demo
+
+// Demo shows the live heat of a Go program that was neither changed nor
+// restarted. With GOTHERM_GRAFANA_HOME it does so in that Grafana, else on a local page.
+func Demo() error {
+	began := time.Now()
+	mg.Deps(Build)
+	if err := os.MkdirAll(demoDir, 0o755); err != nil {
+		return fmt.Errorf("make the demo's folder: %w", err)
+	}
+	if runtime.GOOS != "linux" {
+		return errors.New("the demo watches a program with eBPF: run it on Linux")
+	}
+	var d demo
+	defer d.stop()
+	signal.Notify(d.interrupt(), os.Interrupt, syscall.SIGTERM)
+
+	d.start("shop", nil, "bin/shop", "--listen", "127.0.0.1:8090", "--metrics-listen", "127.0.0.1:2112")
+	d.waitFor("http://127.0.0.1:8090/version", "the shop")
+	d.start("load", nil, "bin/shop-load", "--url", "http://127.0.0.1:8090", "--rate", "300")
+	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117")
+	d.waitFor(agentURL+"/healthz", "the agent")
+	url := "http://127.0.0.1:7118"
+	if home := os.Getenv("GOTHERM_GRAFANA_HOME"); home != "" {
+		url = d.startGrafana(home)
+	} else {
+		d.start("workbench", nil, "bin/workbench", "--agent", agentURL, "--listen", "127.0.0.1:7118")
+		d.waitFor(url+"/api/health", "the page")
+	}
+	d.waitForHeat()
+	if d.err != nil {
+		return d.err
+	}
+	fmt.Printf("\nReady after %s. Open\n\n    %s\n\nand see the shop's heat. Logs are in %s. Ctrl-C ends it.\n", time.Since(began).Round(time.Second), url, demoDir)
+	return d.wait()
+}
+
+// demo owns the processes of a demo: it starts them, and stops them all when
+// one ends or the user has seen enough. After an error its methods do nothing.
+type demo struct {
+	err     error
+	running []*exec.Cmd
+	ended   chan error
+	signals chan os.Signal
+	once    sync.Once
+}
+
+func (d *demo) interrupt() chan os.Signal {
+	d.once.Do(func() {
+		d.signals = make(chan os.Signal, 1)
+		d.ended = make(chan error, 16)
+	})
+	return d.signals
+}
+
+func (d *demo) start(name string, env []string, command string, args ...string) {
+	if d.err != nil {
+		return
+	}
+	logPath := filepath.Join(demoDir, name+".log")
+	log, err := os.Create(logPath)
+	if err != nil {
+		d.err = fmt.Errorf("make the log of %s: %w", name, err)
+		return
+	}
+	defer log.Close()
+	cmd := exec.Command(command, args...)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr = log, log
+	// A group of its own: Ctrl-C reaches this process only, which then stops them in order.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	fmt.Printf("▸ start %s\n", name)
+	if err := cmd.Start(); err != nil {
+		d.err = fmt.Errorf("start %s: %w", name, err)
+		return
+	}
+	d.running = append(d.running, cmd)
+	go func() {
+		err := cmd.Wait()
+		d.ended <- fmt.Errorf("%s ended (%v); the end of %s:\n%s", name, err, logPath, tail(logPath))
+	}()
+}
+
+// waitFor waits until a URL answers with 200.
+func (d *demo) waitFor(url, what string) {
+	d.poll(what+" to answer at "+url, func() bool {
+		response, err := http.Get(url)
+		if err != nil {
+			return false
+		}
+		response.Body.Close()
+		return response.StatusCode == http.StatusOK
+	})
+}
+
+// waitForHeat waits until the agent has seen a hit, or says why there will be none.
+func (d *demo) waitForHeat() {
+	d.poll("the first heat", func() bool {
+		response, err := http.Post(agentURL+"/gotherm.v1.AgentService/GetAgent", "application/json", strings.NewReader("{}"))
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		var agent struct {
+			ProcessesWatched uint32
+			Accounting       []struct{ Hits string }
+		}
+		if json.NewDecoder(response.Body).Decode(&agent) != nil {
+			return false
+		}
+		return slices.ContainsFunc(agent.Accounting, func(a struct{ Hits string }) bool { return a.Hits != "" && a.Hits != "0" })
+	})
+	if errors.Is(d.err, errTimeout) {
+		fmt.Println("No heat has come. What this machine allows:")
+		d.err = shown(exec.Command(agentBinary, "doctor"))
+		if d.err != nil {
+			// The page still shows the processes, and why they are not watched.
+			d.err = nil
+		}
+	}
+}
+
+var errTimeout = errors.New("no answer in a minute")
+
+func (d *demo) poll(what string, done func() bool) {
+	if d.err != nil {
+		return
+	}
+	fmt.Printf("▸ wait for %s\n", what)
+	for range 300 {
+		if done() {
+			return
+		}
+		select {
+		case d.err = <-d.ended:
+			return
+		case <-d.signals:
+			d.err = errors.New("interrupted")
+			return
+		case <-time.After(200 * time.Millisecond):
+		}
+	}
+	d.err = fmt.Errorf("wait for %s: %w; see the logs in %s", what, errTimeout, demoDir)
+}
+
+// startGrafana starts the Grafana at home with the provisioning of this
+// repository, for the user of this machine alone.
+func (d *demo) startGrafana(home string) (url string) {
+	const address, port = "127.0.0.1", "3000"
+	if d.err != nil {
+		return ""
+	}
+	server := filepath.Join(home, "bin", "grafana")
+	if _, err := os.Stat(server); err != nil {
+		d.err = fmt.Errorf("GOTHERM_GRAFANA_HOME is %s, which has no bin/grafana: unpack or build a Grafana 12.4 or newer there", home)
+		return ""
+	}
+	here, err := os.Getwd()
+	if err != nil {
+		d.err = err
+		return ""
+	}
+	plugins := filepath.Join(here, demoDir, "plugins")
+	link := filepath.Join(plugins, pluginID)
+	if err := os.MkdirAll(plugins, 0o755); err != nil {
+		d.err = fmt.Errorf("make the plugins folder: %w", err)
+		return ""
+	}
+	if err := os.Symlink(filepath.Join(here, "dist"), link); err != nil && !errors.Is(err, fs.ErrExist) {
+		d.err = fmt.Errorf("put the plugin where Grafana finds it: %w", err)
+		return ""
+	}
+	d.start("grafana", []string{
+		"GF_PATHS_DATA=" + filepath.Join(here, demoDir, "grafana"),
+		"GF_PATHS_LOGS=" + filepath.Join(here, demoDir, "grafana"),
+		"GF_PATHS_PLUGINS=" + plugins,
+		"GF_PATHS_PROVISIONING=" + filepath.Join(here, "provisioning"),
+		"GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS=gotherm-runtime-app,gotherm-runtime-datasource,gotherm-heatmap-panel",
+		"GF_PLUGINS_PREINSTALL_DISABLED=true",
+		"GF_SERVER_HTTP_ADDR=" + address,
+		"GF_SERVER_HTTP_PORT=" + port,
+		"GF_AUTH_ANONYMOUS_ENABLED=true",
+		"GF_AUTH_ANONYMOUS_ORG_ROLE=Admin",
+		"GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH=" + filepath.Join(here, "provisioning/dashboards/go-heat.json"),
+		"GF_ANALYTICS_REPORTING_ENABLED=false",
+		"GF_ANALYTICS_CHECK_FOR_UPDATES=false",
+		"GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES=false",
+		"GF_NEWS_NEWS_FEED_ENABLED=false",
+		"GOTHERM_AGENT_URL=" + agentURL,
+	}, server, "server", "--homepath", home)
+	url = "http://" + address + ":" + port
+	d.waitFor(url+"/api/health", "Grafana")
+	return url
+}
+
+// wait returns when the user has seen enough or a process has ended.
+func (d *demo) wait() error {
+	var seconds <-chan time.Time
+	if limit := os.Getenv("GOTHERM_DEMO_FOR"); limit != "" {
+		duration, err := time.ParseDuration(limit)
+		if err != nil {
+			return fmt.Errorf("GOTHERM_DEMO_FOR is %q, must be a duration such as 30s", limit)
+		}
+		seconds = time.After(duration)
+	}
+	select {
+	case err := <-d.ended:
+		return err
+	case <-d.signals:
+	case <-seconds:
+	}
+	fmt.Println("\nStopping.")
+	return nil
+}
+
+func (d *demo) stop() {
+	for _, cmd := range slices.Backward(d.running) {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
+	}
+	// Mage gives a task five seconds after Ctrl-C.
+	deadline := time.After(4 * time.Second)
+	for range d.running {
+		select {
+		case <-d.ended:
+		case <-deadline:
+			for _, cmd := range d.running {
+				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+			}
+			return
+		}
+	}
+}
+
+// ------------------------------------------------- what a task needs to run
+
+// requirement is something on the machine, and the Debian package it comes in.
+type requirement struct {
+	name, debian string
+	there        func() bool
+}
+
+func tool(name string, debian ...string) requirement {
+	return requirement{name, append(debian, name)[0], func() bool {
+		_, err := exec.LookPath(name)
+		if err != nil {
+			// Debian keeps some administrators' tools where users' paths do not lead.
+			_, err = os.Stat("/usr/sbin/" + name)
+		}
+		return err == nil
+	}}
+}
+
+func header(path, debian string) requirement {
+	return requirement{path, debian, func() bool {
+		_, err := os.Stat(path)
+		return err == nil
+	}}
+}
+
+// need installs what is missing when it may, and names it when it may not.
+func need(requirements ...requirement) error {
+	var packages []string
+	for _, r := range requirements {
+		if !r.there() && !slices.Contains(packages, r.debian) {
+			packages = append(packages, r.debian)
+		}
+	}
+	if len(packages) == 0 {
+		return nil
+	}
+	names := strings.Join(packages, " ")
+	if _, err := os.Stat("/etc/debian_version"); err != nil || os.Geteuid() != 0 {
+		return fmt.Errorf("this needs the Debian packages %s (or what they are called on this system): install them, then run this again", names)
+	}
+	if err := step("read Debian's list of packages", "see that Debian's packages can be reached", exec.Command("apt-get", "update", "-qq")); err != nil {
+		return err
+	}
+	install := exec.Command("apt-get", append([]string{"install", "-y", "-qq", "--no-install-recommends"}, packages...)...)
+	install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
+	return step("install "+names, "install them by hand, then run this again", install)
+}
+
+func needNode() error {
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		return errors.New("this needs Node.js 20 or newer with npm: install it, then run this again")
+	}
+	var major int
+	if _, err := fmt.Sscanf(string(out), "v%d", &major); err != nil || major < 20 {
+		return fmt.Errorf("Node.js is %s, must be 20 or newer", strings.TrimSpace(string(out)))
+	}
+	return nil
+}
+
+// --------------------------------------------------------- telling progress
+
+func upToDate(what string) error {
+	fmt.Printf("✓ %s is up to date\n", what)
+	return nil
+}
+
+// timed says what is being done, and how long it took.
+func timed(title string, do func() error) error {
+	fmt.Printf("▸ %s\n", title)
+	began := time.Now()
+	if err := do(); err != nil {
+		return fmt.Errorf("%s: %w", title, err)
+	}
+	fmt.Printf("✓ %s (%s)\n", title, time.Since(began).Round(100*time.Millisecond))
+	return nil
+}
+
+// step runs a command quietly: it tells each ten seconds that it is still at
+// it, and shows what the command printed only when it fails.
+func step(title, remedy string, cmd *exec.Cmd) error {
+	return timed(title, func() error {
+		var output bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &output, &output
+		if err := cmd.Start(); err != nil {
+			return err
+		}
+		done := make(chan error, 1)
+		go func() { done <- cmd.Wait() }()
+		began := time.Now()
+		for {
+			select {
+			case err := <-done:
+				if err == nil {
+					return nil
+				}
+				fmt.Print(output.String())
+				if remedy != "" {
+					return fmt.Errorf("%w: %s", err, remedy)
+				}
+				return err
+			case <-time.After(10 * time.Second):
+				fmt.Printf("  … %s\n", time.Since(began).Round(time.Second))
+			}
+		}
+	})
+}
+
+// shown runs a command whose output the user wants to see.
+func shown(cmd *exec.Cmd) error {
+	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
+	return cmd.Run()
+}
+
+// run runs a command and puts what it printed into the error.
+func run(cmd *exec.Cmd) error {
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%s: %w\n%s", strings.Join(cmd.Args, " "), err, out)
+	}
+	return nil
+}
+
+func tail(path string) string {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err.Error()
+	}
+	lines := strings.Split(strings.TrimRight(string(content), "\n"), "\n")
+	return strings.Join(lines[max(0, len(lines)-15):], "\n")
+}
