@@ -81,6 +81,7 @@ type Head struct {
 	mu        sync.Mutex // held while series is replaced
 	series    atomic.Pointer[map[Key]*Matrix]
 	now       atomic.Int64
+	sealed    atomic.Int64
 	// forgotten counts, by POM, the hits of series that have been dropped.
 	forgotten map[string]uint64
 }
@@ -91,6 +92,7 @@ func NewHead(now time.Time, maxSeries int) *Head {
 	h := &Head{maxSeries: maxSeries, forgotten: map[string]uint64{}}
 	h.series.Store(&map[Key]*Matrix{})
 	h.now.Store(now.Unix())
+	h.sealed.Store(now.Unix() - sealAfter)
 	return h
 }
 
@@ -120,11 +122,21 @@ func (h *Head) Matrix(k Key) *Matrix {
 // Advance seals what is older than a few seconds. Call it about once a second,
 // from one goroutine.
 func (h *Head) Advance(now time.Time) {
+	// A series that is made meanwhile either is in this map, or begins with now.
+	h.mu.Lock()
 	h.now.Store(now.Unix())
-	for _, m := range *h.series.Load() {
+	series := *h.series.Load()
+	h.mu.Unlock()
+	for _, m := range series {
 		m.Advance(now)
 	}
+	h.sealed.Store(now.Unix() - sealAfter)
 }
+
+// Sealed returns the time before which all columns are closed: whatever is
+// asked about the time before it, now or later, has the same answer for as
+// long as the head remembers it.
+func (h *Head) Sealed() time.Time { return time.Unix(h.sealed.Load(), 0) }
 
 // Forget drops the series that alive says nobody adds to any more and that
 // have had no hit for the hour the head remembers. Whoever kept such a matrix
@@ -137,8 +149,8 @@ func (h *Head) Forget(alive func(Key) bool) {
 		if alive(k) {
 			continue
 		}
-		if total := m.Total(); total == m.evicted.Load() {
-			h.forgotten[k.POM] += total
+		if m.idle() {
+			h.forgotten[k.POM] += m.Total()
 			delete(replaced, k)
 		}
 	}
@@ -156,6 +168,29 @@ func (h *Head) Total(pom string) uint64 {
 		}
 	}
 	return total
+}
+
+// Cumulative calls f with each series of a POM and all that it was ever given;
+// see [Matrix.Cumulative].
+func (h *Head) Cumulative(pom string, f func(Key, *Histogram)) {
+	for k, m := range *h.series.Load() {
+		if k.POM == pom {
+			f(k, m.Cumulative())
+		}
+	}
+}
+
+// Values returns, sorted, what a dimension has been in the hits of a POM in
+// [from, to), among the series that pass the matchers. "" is not a value.
+func (h *Head) Values(pom, dimension string, matchers []Matcher, from, to time.Time) []string {
+	seen := map[string]bool{}
+	for k, m := range *h.series.Load() {
+		v := k.Value(dimension)
+		if v != "" && !seen[v] && k.POM == pom && k.Matches(matchers) && m.Merge(&Histogram{}, from, to) {
+			seen[v] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(seen))
 }
 
 // Keys returns the keys of a POM that pass the matchers, in no order.

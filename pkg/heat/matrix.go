@@ -2,6 +2,7 @@ package heat
 
 import (
 	"encoding/binary"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -34,8 +35,11 @@ type Matrix struct {
 	sealed [HeadColumns]atomic.Pointer[sealedColumn]
 	// next is the first second that is not sealed.
 	next atomic.Int64
-	// evicted counts the hits of columns that were dropped because of their age.
-	evicted atomic.Uint64
+	// settling is held while columns are sealed and evicted, and while all that
+	// was ever added is summed up: that sum must never be seen to go down.
+	settling sync.Mutex
+	// evicted holds the hits of columns that were dropped because of their age.
+	evicted Histogram
 }
 
 type openColumn struct {
@@ -77,6 +81,8 @@ func (m *Matrix) Add(t time.Time, bucket int, n, sum, greatest uint64) {
 // Advance seals the columns that are older than now by more than a few
 // seconds. Call it about once a second, from one goroutine.
 func (m *Matrix) Advance(now time.Time) {
+	m.settling.Lock()
+	defer m.settling.Unlock()
 	end := now.Unix() - sealAfter
 	for second := m.next.Load(); second < end; second++ {
 		if end-second > HeadColumns+openColumns && m.openIsEmpty() {
@@ -118,7 +124,7 @@ func (m *Matrix) seal(second int64) {
 		sealed = &sealedColumn{second: second, sum: c.sum.Swap(0), max: c.max.Swap(0), cells: cells}
 	}
 	if old := m.sealed[slot(second)].Swap(sealed); old != nil {
-		m.evicted.Add(old.count())
+		old.addTo(&m.evicted)
 	}
 }
 
@@ -135,9 +141,10 @@ func (s *sealedColumn) each(f func(bucket int, n uint64)) {
 	}
 }
 
-func (s *sealedColumn) count() (total uint64) {
-	s.each(func(_ int, n uint64) { total += n })
-	return total
+func (s *sealedColumn) addTo(h *Histogram) {
+	s.each(func(bucket int, n uint64) { h.Counts[bucket] += n })
+	h.Sum += s.sum
+	h.Max = max(h.Max, s.max)
 }
 
 // Merge adds the columns of the seconds in [from, to) to h, and says whether
@@ -151,9 +158,7 @@ func (m *Matrix) Merge(h *Histogram, from, to time.Time) (any bool) {
 			if s == nil || s.second != second {
 				continue
 			}
-			s.each(func(bucket int, n uint64) { h.Counts[bucket] += n })
-			h.Sum += s.sum
-			h.Max = max(h.Max, s.max)
+			s.addTo(h)
 			any = true
 			continue
 		}
@@ -174,9 +179,22 @@ func (m *Matrix) Merge(h *Histogram, from, to time.Time) (any bool) {
 	return any
 }
 
-// Total counts all hits that were ever added.
-func (m *Matrix) Total() uint64 {
-	var h Histogram
+// Cumulative returns all that was ever added, with the columns that are
+// remembered no more. From one call to the next no count of it goes down.
+func (m *Matrix) Cumulative() *Histogram {
+	m.settling.Lock()
+	defer m.settling.Unlock()
+	h := m.evicted
 	m.Merge(&h, time.Unix(0, 0), time.Unix(1<<40, 0))
-	return h.Count() + m.evicted.Load()
+	return &h
+}
+
+// Total counts all hits that were ever added.
+func (m *Matrix) Total() uint64 { return m.Cumulative().Count() }
+
+// idle says that no column that is remembered has a hit.
+func (m *Matrix) idle() bool {
+	m.settling.Lock()
+	defer m.settling.Unlock()
+	return !m.Merge(&Histogram{}, time.Unix(0, 0), time.Unix(1<<40, 0))
 }
