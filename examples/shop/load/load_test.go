@@ -90,7 +90,7 @@ func TestWhatLoadCountsIsWhatTheShopCounts(t *testing.T) {
 		"200 requests a second for a second":    {rate: 200, duration: time.Second, connections: 8},
 		"as fast as it goes for half a second":  {duration: 500 * time.Millisecond, connections: 2},
 	} {
-		p.target, p.mix = url, everything
+		p.url, p.mix = url, everything
 		if err := p.validate(); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
@@ -132,7 +132,7 @@ func TestTheSameRunSendsTheSameRequests(t *testing.T) {
 	}
 	var before map[string]int64
 	for _, connections := range []int{1, 7} {
-		r := plan{target: url, requests: 300, connections: connections, mix: m}.send(context.Background())
+		r := plan{url: url, requests: 300, connections: connections, mix: m}.send(context.Background())
 		if r.requests != 300 || r.errors != 0 {
 			t.Fatalf("%d connections: %d requests, %d errors", connections, r.requests, r.errors)
 		}
@@ -150,7 +150,7 @@ func TestTheSameRunSendsTheSameRequests(t *testing.T) {
 func TestAnErrorIsCountedAndSaid(t *testing.T) {
 	url, _ := openShop(t)
 	m, _ := parseMix("report=1")
-	r := plan{target: url + "0", requests: 3, connections: 1, mix: m}.send(context.Background())
+	r := plan{url: url + "0", requests: 3, connections: 1, mix: m}.send(context.Background())
 	if r.requests != 3 || r.errors != 3 || r.firstError == nil {
 		t.Fatalf("a shop that is not there gives %d errors of %d requests, first %v", r.errors, r.requests, r.firstError)
 	}
@@ -163,15 +163,29 @@ func TestAnErrorIsCountedAndSaid(t *testing.T) {
 	}
 }
 
+func TestARunEndsWhenTheShopHasGone(t *testing.T) {
+	url, _ := openShop(t)
+	m, _ := parseMix("report=1")
+	ctx, stop := context.WithTimeout(context.Background(), 6*patience)
+	defer stop()
+	r := plan{url: url + "0", connections: 2, mix: m}.send(ctx)
+	if !r.gaveUp || ctx.Err() != nil {
+		t.Errorf("after %s and %d errors the run ended with gaveUp %v, context %v", r.elapsed, r.errors, r.gaveUp, ctx.Err())
+	}
+	if most := 2 * int64(patience/pause) * 2; r.errors > most {
+		t.Errorf("a shop that is away was asked %d times, want at most %d", r.errors, most)
+	}
+}
+
 func TestABadPlanNamesTheFieldAndTheLimit(t *testing.T) {
 	for text, p := range map[string]plan{
-		"target is http://192.0.2.1:80, must be a loopback address": {target: "http://192.0.2.1:80", connections: 1},
-		"target is http://shop:8090, must be a loopback address":    {target: "http://shop:8090", connections: 1},
-		"target is https://127.0.0.1, must be http://address:port":  {target: "https://127.0.0.1", connections: 1},
-		"rate is -1, must be 0 to 100000":                           {target: "http://127.0.0.1", connections: 1, rate: -1},
-		"connections is 2000, must be 1 to 1024":                    {target: "http://127.0.0.1", connections: 2000},
-		"requests is -1, must not be negative":                      {target: "http://127.0.0.1", connections: 1, requests: -1},
-		"requests and for are both given":                           {target: "http://127.0.0.1", connections: 1, requests: 1, duration: 1},
+		"url is http://192.0.2.1:80, must be a loopback address": {url: "http://192.0.2.1:80", connections: 1},
+		"url is http://shop:8090, must be a loopback address":    {url: "http://shop:8090", connections: 1},
+		"url is https://127.0.0.1, must be http://address:port":  {url: "https://127.0.0.1", connections: 1},
+		"rate is -1, must be 0 to 100000":                        {url: "http://127.0.0.1", connections: 1, rate: -1},
+		"connections is 2000, must be 1 to 1024":                 {url: "http://127.0.0.1", connections: 2000},
+		"requests is -1, must not be negative":                   {url: "http://127.0.0.1", connections: 1, requests: -1},
+		"requests and for are both given":                        {url: "http://127.0.0.1", connections: 1, requests: 1, duration: 1},
 	} {
 		if err := p.validate(); err == nil || !strings.Contains(err.Error(), text) {
 			t.Errorf("got %v, want %q", err, text)

@@ -13,22 +13,22 @@ import (
 const defaultMix = "products=55,search=20,cart=12,checkout=10,report=3"
 
 // routes make the request of one route from the dice of one customer.
-var routes = map[string]func(target string, dice *rand.Rand) (*http.Request, error){
-	"products": func(target string, dice *rand.Rand) (*http.Request, error) {
-		return http.NewRequest(http.MethodGet, fmt.Sprintf("%s/products?page=%d", target, dice.IntN(60)), nil)
+var routes = map[string]func(url string, dice *rand.Rand) (*http.Request, error){
+	"products": func(url string, dice *rand.Rand) (*http.Request, error) {
+		return http.NewRequest(http.MethodGet, fmt.Sprintf("%s/products?page=%d", url, dice.IntN(60)), nil)
 	},
-	"search": func(target string, dice *rand.Rand) (*http.Request, error) {
+	"search": func(url string, dice *rand.Rand) (*http.Request, error) {
 		queries := []string{"honey", "smoke+pine", "assam+malt", "green", "orchid+autumn", "pearls", "pu-erh+brick", "spring"}
-		return http.NewRequest(http.MethodGet, target+"/search?q="+queries[dice.IntN(len(queries))], nil)
+		return http.NewRequest(http.MethodGet, url+"/search?q="+queries[dice.IntN(len(queries))], nil)
 	},
-	"cart": func(target string, dice *rand.Rand) (*http.Request, error) {
-		return http.NewRequest(http.MethodPost, target+"/cart", order(dice, 4+dice.IntN(13)))
+	"cart": func(url string, dice *rand.Rand) (*http.Request, error) {
+		return http.NewRequest(http.MethodPost, url+"/cart", order(dice, 4+dice.IntN(13)))
 	},
-	"checkout": func(target string, dice *rand.Rand) (*http.Request, error) {
-		return http.NewRequest(http.MethodPost, target+"/checkout", order(dice, 1+dice.IntN(4)))
+	"checkout": func(url string, dice *rand.Rand) (*http.Request, error) {
+		return http.NewRequest(http.MethodPost, url+"/checkout", order(dice, 1+dice.IntN(4)))
 	},
-	"report": func(target string, dice *rand.Rand) (*http.Request, error) {
-		return http.NewRequest(http.MethodGet, target+"/report", nil)
+	"report": func(url string, dice *rand.Rand) (*http.Request, error) {
+		return http.NewRequest(http.MethodGet, url+"/report", nil)
 	},
 }
 
@@ -86,12 +86,12 @@ func (m mix) total() (n int) {
 
 // request returns the i-th request: always the same one, whoever sends it, so
 // that runs of as many requests can be compared.
-func (m mix) request(target string, i int64) (route string, r *http.Request, err error) {
+func (m mix) request(url string, i int64) (route string, r *http.Request, err error) {
 	dice := rand.New(rand.NewPCG(uint64(i), 8090))
 	n := dice.IntN(m.total())
 	for _, s := range m {
 		if n < s.weight {
-			r, err = routes[s.route](target, dice)
+			r, err = routes[s.route](url, dice)
 			return s.route, r, err
 		}
 		n -= s.weight

@@ -19,7 +19,7 @@ import (
 
 // plan is what to send.
 type plan struct {
-	target      string
+	url         string
 	rate        float64
 	requests    int64
 	duration    time.Duration
@@ -34,15 +34,15 @@ const (
 
 // validate says which field is out of its limits.
 func (p plan) validate() error {
-	u, err := url.Parse(p.target)
+	u, err := url.Parse(p.url)
 	if err != nil {
-		return fmt.Errorf("target: %w", err)
+		return fmt.Errorf("url: %w", err)
 	}
 	if u.Scheme != "http" || u.Path != "" {
-		return fmt.Errorf("target is %s, must be http://address:port", p.target)
+		return fmt.Errorf("url is %s, must be http://address:port", p.url)
 	}
 	if ip := net.ParseIP(u.Hostname()); ip == nil || !ip.IsLoopback() {
-		return fmt.Errorf("target is %s, must be a loopback address: load is not for other machines", p.target)
+		return fmt.Errorf("url is %s, must be a loopback address: load is not for other machines", p.url)
 	}
 	if !(p.rate >= 0 && p.rate <= maxRate) {
 		return fmt.Errorf("rate is %g, must be 0 to %d", p.rate, maxRate)
@@ -62,12 +62,21 @@ func (p plan) validate() error {
 	return nil
 }
 
-// requestTimeout is when a request counts as an error.
-const requestTimeout = 30 * time.Second
+const (
+	// patience is how long the shop may be away before a run gives up.
+	patience = 10 * time.Second
+	// pause is what a connection waits after an error, so that a shop that is
+	// away costs nothing.
+	pause = 50 * time.Millisecond
+	// requestTimeout is when a request counts as an error.
+	requestTimeout = patience
+)
 
 // send carries the plan out. It returns when all that was sent is answered;
-// once ctx is done it sends nothing new.
+// once ctx is done, or the shop has been away for too long, it sends nothing new.
 func (p plan) send(ctx context.Context) *result {
+	ctx, giveUp := context.WithCancel(ctx)
+	defer giveUp()
 	client := &http.Client{
 		Timeout: requestTimeout,
 		Transport: &http.Transport{
@@ -81,6 +90,8 @@ func (p plan) send(ctx context.Context) *result {
 	start := time.Now()
 	// The connections share one row of requests: the n-th is due at start + n/rate.
 	var next atomic.Int64
+	var answered atomic.Int64 // when the newest good answer came, after start
+	var gaveUp atomic.Bool
 	each := make([]*result, p.connections)
 	var connections sync.WaitGroup
 	for i := range each {
@@ -100,6 +111,15 @@ func (p plan) send(ctx context.Context) *result {
 				}
 				route, err := p.ask(client, n)
 				each[i].observe(route, time.Since(due), err)
+				switch now := time.Since(start); {
+				case err == nil:
+					answered.Store(int64(now))
+				case now-time.Duration(answered.Load()) >= patience:
+					gaveUp.Store(true)
+					giveUp()
+				default:
+					sleepUntil(ctx, time.Now().Add(pause))
+				}
 			}
 		})
 	}
@@ -110,6 +130,7 @@ func (p plan) send(ctx context.Context) *result {
 		total.add(r)
 	}
 	total.elapsed = time.Since(start)
+	total.gaveUp = gaveUp.Load()
 	return total
 }
 
@@ -129,7 +150,7 @@ func sleepUntil(ctx context.Context, due time.Time) bool {
 // ask sends the n-th request and reads all of its answer. It is not cut short
 // when load is stopped: what was sent is counted on both sides.
 func (p plan) ask(client *http.Client, n int64) (route string, err error) {
-	route, request, err := p.mix.request(p.target, n)
+	route, request, err := p.mix.request(p.url, n)
 	if err != nil {
 		return route, err
 	}
@@ -154,6 +175,8 @@ type result struct {
 	routes           map[string]int64
 	latencies        heat.Histogram
 	elapsed          time.Duration
+	// gaveUp says that the run ended because the shop was away.
+	gaveUp bool
 }
 
 func newResult() *result { return &result{routes: map[string]int64{}} }
