@@ -1,0 +1,134 @@
+package frames
+
+import (
+	"math"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/heat"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+// TypeHeatmapCells is the frame type of heat; the SDK has no constant for it.
+const TypeHeatmapCells data.FrameType = "heatmap-cells"
+
+// The outermost buckets have no bound on one side, and a logarithmic axis has
+// no place for 0 or infinity: they are drawn half an octave high.
+//
+//	bucket   0                  1 ... 240         241
+//	yMin     b0 / sqrt 2        as in heat        128 s
+//	yMax     b0 = 2^-23 s       as in heat        128 s * sqrt 2
+const halfOctave = math.Sqrt2
+
+// CellBounds returns the bounds, in seconds, between which a bucket is drawn.
+func CellBounds(bucket int) (lower, upper float64) {
+	lower, upper = heat.LowerSeconds(bucket), heat.UpperSeconds(bucket)
+	if lower == 0 {
+		lower = upper / halfOctave
+	}
+	if math.IsInf(upper, 1) {
+		upper = lower * halfOctave
+	}
+	return lower, upper
+}
+
+// lowerOpen is the value of yLayout for cells that hold (yMin, yMax].
+const lowerOpen int8 = 0
+
+// Heatmap makes the sparse heatmap-cells frame of one series. Readers, the
+// built-in heatmap panel among them, go by the position of the fields:
+//
+//	0 xMax     time     end of the column; its width is config.interval, in ms
+//	1 yMin     float64  exclusive lower bound of the bucket
+//	2 yMax     float64  inclusive upper bound of the bucket
+//	3 count    float64  hits, labelled with the dimensions of the series
+//	4 yLayout  int8     0: the lower bound is open
+//
+// Cells are ordered by column, then by bucket; what is not listed is zero. The
+// bounds of a duration are seconds; each hit of a count is drawn in (0.5, 1].
+//
+// The built-in panel takes the distance of the first two columns for the width
+// of all. So where they are not neighbours, or there is but one, a cell with a
+// count of zero is put in the column after the first.
+//
+// Streamed frames have the same fields. Each holds whole columns: where a cell
+// is seen again, the later row replaces the earlier.
+func Heatmap(about Subject, series heat.Series) *data.Frame {
+	cells := 0
+	for _, c := range series.Columns {
+		cells += len(c.Buckets)
+	}
+	f := newHeatmap(about, series.Labels, cells+1)
+	for i, c := range series.Columns {
+		end := c.Start.Add(about.Step)
+		for j, b := range c.Buckets {
+			f.add(end, int(b), c.Counts[j])
+		}
+		alone := len(series.Columns) == 1 || !series.Columns[1].Start.Equal(end)
+		if i == 0 && alone && len(c.Buckets) > 0 {
+			f.add(end.Add(about.Step), int(c.Buckets[0]), 0)
+		}
+	}
+	return f.frame()
+}
+
+// HeatmapColumns makes the frame of columns for a stream: without the cell that
+// [Heatmap] may add, and therefore without rows when there was no hit.
+func HeatmapColumns(about Subject, series heat.Series) *data.Frame {
+	f := newHeatmap(about, series.Labels, 0)
+	for _, c := range series.Columns {
+		for j, b := range c.Buckets {
+			f.add(c.Start.Add(about.Step), int(b), c.Counts[j])
+		}
+	}
+	return f.frame()
+}
+
+type heatmap struct {
+	about      Subject
+	labels     data.Labels
+	xMax       []time.Time
+	yMin, yMax []float64
+	count      []float64
+	layout     []int8
+}
+
+func newHeatmap(about Subject, labels data.Labels, capacity int) *heatmap {
+	return &heatmap{
+		about:  about,
+		labels: labels,
+		xMax:   make([]time.Time, 0, capacity),
+		yMin:   make([]float64, 0, capacity),
+		yMax:   make([]float64, 0, capacity),
+		count:  make([]float64, 0, capacity),
+		layout: make([]int8, 0, capacity),
+	}
+}
+
+func (h *heatmap) add(end time.Time, bucket int, n uint64) {
+	lower, upper := 0.5, 1.0
+	if h.about.isDuration() {
+		lower, upper = CellBounds(bucket)
+	}
+	h.xMax = append(h.xMax, end.UTC())
+	h.yMin = append(h.yMin, lower)
+	h.yMax = append(h.yMax, upper)
+	h.count = append(h.count, float64(n))
+	h.layout = append(h.layout, lowerOpen)
+}
+
+func (h *heatmap) frame() *data.Frame {
+	name := h.about.name(h.about.POM, h.labels)
+	unit := &data.FieldConfig{Unit: h.about.valueUnit()}
+	return data.NewFrame(name,
+		data.NewField("xMax", nil, h.xMax).SetConfig(h.about.interval()),
+		data.NewField("yMin", nil, h.yMin).SetConfig(unit),
+		data.NewField("yMax", nil, h.yMax).SetConfig(unit),
+		data.NewField("count", h.labels, h.count).SetConfig(&data.FieldConfig{Unit: "short", DisplayNameFromDS: name}),
+		data.NewField("yLayout", nil, h.layout),
+	).SetMeta(&data.FrameMeta{
+		Type:                           TypeHeatmapCells,
+		TypeVersion:                    typeVersion,
+		Custom:                         h.about.custom(),
+		PreferredVisualizationPluginID: PanelID,
+	})
+}

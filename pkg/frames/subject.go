@@ -1,0 +1,101 @@
+// Package frames makes Grafana data frames of heat, the goroutine grid and
+// releases: one framer per kind, each in its own file with its golden file in
+// testdata. Durations are nanoseconds on the way in and seconds on the way
+// out, since that is the unit Grafana's axes and alert rules read best.
+package frames
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+)
+
+// PanelID is the panel that Explore draws heat with.
+const PanelID = "gotherm-heatmap-panel"
+
+// UnitDuration is the unit of measurement points that are durations, as agents
+// spell it. The other unit, "1", is of those that are counts of hits.
+const UnitDuration = "ns"
+
+// Subject is what frames of heat are about.
+type Subject struct {
+	POM string
+	// Unit of the measurement point: [UnitDuration] or "1".
+	Unit string
+	// Step is the width of a column.
+	Step time.Duration
+	// Legend names a series: text with {{dimension}}, {{pom}} or {{statistic}} in it.
+	// Empty gives names such as p99{node="0"}.
+	Legend string
+}
+
+// isDuration says whether values are nanoseconds.
+func (s Subject) isDuration() bool { return s.Unit == UnitDuration }
+
+// scaled converts a value in the measurement point's unit to what frames show.
+func (s Subject) scaled(v float64) float64 {
+	if s.isDuration() {
+		return v / 1e9
+	}
+	return v
+}
+
+// valueUnit is Grafana's name for the unit of scaled values.
+func (s Subject) valueUnit() string {
+	if s.isDuration() {
+		return "s"
+	}
+	return "short"
+}
+
+// Custom is meta.custom of frames of heat: what a panel wants to say about them.
+type Custom struct {
+	POM string `json:"pom"`
+	// StepMS is the width of a column in milliseconds.
+	StepMS int64 `json:"stepMs"`
+}
+
+func (s Subject) custom() Custom {
+	return Custom{POM: s.POM, StepMS: s.Step.Milliseconds()}
+}
+
+var placeholder = regexp.MustCompile(`\{\{\s*([a-zA-Z0-9_.]+)\s*\}\}`)
+
+// name returns what a series is called in legends. A placeholder for what the
+// series has not is dropped.
+func (s Subject) name(kind string, labels data.Labels) string {
+	if s.Legend != "" {
+		return strings.TrimSpace(placeholder.ReplaceAllStringFunc(s.Legend, func(match string) string {
+			key := placeholder.FindStringSubmatch(match)[1]
+			if key == "pom" {
+				return s.POM
+			}
+			return labels[key]
+		}))
+	}
+	var parts []string
+	for _, key := range slices.Sorted(maps.Keys(labels)) {
+		if key != statisticLabel {
+			parts = append(parts, key+"="+strconv.Quote(labels[key]))
+		}
+	}
+	if len(parts) == 0 {
+		return kind
+	}
+	return kind + "{" + strings.Join(parts, ", ") + "}"
+}
+
+// interval is what a time field says of the distance of its values, in milliseconds.
+func (s Subject) interval() *data.FieldConfig {
+	return &data.FieldConfig{Interval: float64(s.Step.Milliseconds())}
+}
+
+// typeVersion 0.1 is the first of Grafana's data plane contract. Alerting
+// trusts no frame without one.
+var typeVersion = data.FrameTypeVersion{0, 1}
+
