@@ -1,0 +1,143 @@
+//go:build ignore
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// The garbage collector: gc.stw, gc.stw.stopping, gc.stw.stopped.
+//
+//	stopTheWorldWithSema          startTheWorldWithSema
+//	|                    |        |push              |RET
+//	started ──stopping── finished ───────stopped──── now
+//	|────────────────────── gc.stw ──────────────────|
+//	       ▲   ▲    ▲
+//	       gcstopm: a P gives up; the last is whom the pause waited for
+//
+// All four times are the runtime's own: it hands them from the one function to
+// the other, and what remains is to read them at startTheWorldWithSema. So the
+// sum over gc.stw is what the runtime says of itself. They are of the clock
+// that bpf_ktime_get_ns reads.
+
+#include "gotherm.h"
+
+// A world that is being started again. There is one at a time in a process,
+// for the runtime holds worldsema from stop to start.
+struct starting {
+	u64 started, finished;
+	u32 reason, open;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_SLOTS);
+	__type(key, u32);
+	__type(value, struct starting);
+} starting SEC(".maps");
+
+// The last P that gave up. When two of them do so within nanoseconds, this may
+// mix them; it can't hold anything older, since a P writes before it stops.
+struct last_stop {
+	u64 time;
+	u16 node, cpu;
+	u32 p;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, MAX_SLOTS);
+	__type(key, u32);
+	__type(value, struct last_stop);
+} last_stops SEC(".maps");
+
+// At the push of runtime.gcstopm(), on the thread of a P that stops for a
+// world that is being stopped.
+SEC("uprobe.multi")
+int gc_stop(struct pt_regs *ctx)
+{
+	struct last_stop *last;
+	struct process *proc;
+	u32 slot, id = -1;
+	u64 m, p = 0;
+
+	if (!find_slot(&slot))
+		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
+	last = bpf_map_lookup_elem(&last_stops, &slot);
+	if (!proc || !last)
+		return 0;
+	m = read_word(GO_G(ctx) + proc->g_m);
+	if (m && proc->m_p)
+		p = read_word(m + proc->m_p);
+	if (p)
+		id = read_half(p + proc->p_id);
+	last->time = bpf_ktime_get_ns();
+	last->node = bpf_get_numa_node_id() + 1;
+	last->cpu = bpf_get_smp_processor_id() + 1;
+	last->p = id;
+	return 0;
+}
+
+// At the push of runtime.startTheWorldWithSema(now, worldStop{reason,
+// startedStopping, finishedStopping, stoppingCPUTime}).
+SEC("uprobe.multi")
+int gc_start(struct pt_regs *ctx)
+{
+	struct starting *s;
+	u32 slot;
+
+	if (!find_slot(&slot))
+		return 0;
+	s = bpf_map_lookup_elem(&starting, &slot);
+	if (!s)
+		return 0;
+	s->reason = (u8)GO_ARG2(ctx);
+	s->started = GO_ARG3(ctx);
+	s->finished = GO_ARG4(ctx);
+	s->open = 1;
+	return 0;
+}
+
+// At each RET of runtime.startTheWorldWithSema, which returns now.
+SEC("uprobe.multi")
+int gc_started(struct pt_regs *ctx)
+{
+	struct key key = {};
+	struct last_stop *last;
+	struct process *proc;
+	struct starting *s;
+	u64 now = GO_RESULT1(ctx);
+	u32 slot, p = -1;
+
+	if (!find_slot(&slot))
+		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
+	last = bpf_map_lookup_elem(&last_stops, &slot);
+	s = bpf_map_lookup_elem(&starting, &slot);
+	// Attached between the push and the RET: this one began before we looked.
+	if (!proc || !last || !s || !s->open)
+		return 0;
+	s->open = 0;
+	key.slot = slot;
+	key.reason = s->reason;
+	if (last->time >= s->started && last->time <= s->finished) {
+		key.node = last->node;
+		key.cpu = last->cpu;
+		p = last->p;
+	} else {
+		// No P had to be waited for: the pause is of the one that stops.
+		key.node = bpf_get_numa_node_id() + 1;
+		key.cpu = bpf_get_smp_processor_id() + 1;
+	}
+	if (wanted(proc, GC_STW)) {
+		key.point = GC_STW;
+		hit(proc, &key, 0, now, now - s->started, 0, p);
+	}
+	if (wanted(proc, GC_STW_STOPPING)) {
+		key.point = GC_STW_STOPPING;
+		key.bucket = 0;
+		hit(proc, &key, 0, now, s->finished - s->started, 0, p);
+	}
+	if (wanted(proc, GC_STW_STOPPED)) {
+		key.point = GC_STW_STOPPED;
+		key.bucket = 0;
+		hit(proc, &key, 0, now, now - s->finished, 0, p);
+	}
+	return 0;
+}

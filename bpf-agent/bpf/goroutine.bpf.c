@@ -1,0 +1,46 @@
+//go:build ignore
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// Goroutines: goroutine.create, goroutine.exit. They fire for each goroutine,
+// which is dear: attached on demand, for a while.
+
+#include "gotherm.h"
+
+// At the push of runtime.newproc1(fn *funcval, ...). The goroutine has no id yet.
+SEC("uprobe.multi")
+int goroutine_create(struct pt_regs *ctx)
+{
+	struct key key = {.point = GOROUTINE_CREATE};
+	struct process *proc;
+	u32 slot;
+
+	if (!find_slot(&slot))
+		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
+	if (!proc || !wanted(proc, GOROUTINE_CREATE))
+		return 0;
+	key.slot = slot;
+	key.function = read_word(GO_ARG1(ctx));
+	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), 1, 0, -1);
+	return 0;
+}
+
+// At the push of runtime.gdestroy(gp), before it wipes gp.
+SEC("uprobe.multi")
+int goroutine_exit(struct pt_regs *ctx)
+{
+	struct key key = {.point = GOROUTINE_EXIT};
+	struct process *proc;
+	u64 g = GO_ARG1(ctx);
+	u32 slot;
+
+	if (!find_slot(&slot))
+		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
+	if (!proc || !wanted(proc, GOROUTINE_EXIT))
+		return 0;
+	key.slot = slot;
+	key.function = read_word(g + proc->g_startpc);
+	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), 1, g, -1);
+	return 0;
+}

@@ -1,0 +1,17 @@
+//go:build ignore
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// All families in one object, for they share their maps.
+
+#include "gotherm.h"
+
+#include "gc.bpf.c"
+#include "goroutine.bpf.c"
+#include "sched.bpf.c"
+
+// Only what a map or a variable names is kept for bpf2go to see.
+const struct event *event_type;
+const enum point *point_type;
+
+// bpf_probe_read_user is for programs that are also under the GPL.
+char __license[] SEC("license") = "Dual MIT/GPL";

@@ -1,0 +1,43 @@
+//go:build ignore
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// The scheduler: sched.latency.
+//
+// The street: bpf-agent/probe/catalogue.go says what is attached where; a hit
+// becomes a count and perhaps an event here; bpf-agent/ingest/ingest.go takes
+// both out of the kernel.
+
+#include "gotherm.h"
+
+// At the cheapest place of runtime.(*timeHistogram).record(h, duration). The
+// runtime calls it for one in 8 transitions of a goroutine from runnable to
+// running, and for its histograms of pauses.
+SEC("uprobe.multi")
+int sched_latency(struct pt_regs *ctx)
+{
+	struct key key = {.point = SCHED_LATENCY};
+	s64 duration = GO_ARG2(ctx);
+	struct process *proc;
+	u64 m, g = 0;
+	u32 slot;
+
+	if (!find_slot(&slot))
+		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
+	if (!proc || !wanted(proc, SCHED_LATENCY) || GO_ARG1(ctx) != proc->time_to_run)
+		return 0;
+	// The scheduler runs on a stack of its own, whose g is not the goroutine:
+	// by now m.curg is the one that is about to run.
+	m = read_word(GO_G(ctx) + proc->g_m);
+	if (m)
+		g = read_word(m + proc->m_curg);
+	key.slot = slot;
+	key.node = bpf_get_numa_node_id() + 1;
+	if (g)
+		key.function = read_word(g + proc->g_startpc);
+	// A clock that stepped between two CPUs: the runtime counts it as well.
+	if (duration < 0)
+		duration = 0;
+	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), duration, g, -1);
+	return 0;
+}

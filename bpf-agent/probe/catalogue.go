@@ -1,0 +1,169 @@
+// Package probe holds the catalogue of measurement points, loads the programs
+// that take them, attaches those to running Go processes, and detaches them.
+package probe
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+)
+
+// The street begins here: this is all there is to measure. A hit of these
+// probes becomes a count in bpf-agent/bpf/sched.bpf.c.
+
+// Point is a measurement point, POM: a place in a program's life where a
+// duration or a count is taken.
+type Point struct {
+	Name string
+	// Unit is "ns" for durations and "1" for counts.
+	Unit string
+	// Tier says what a hit's rate makes of its cost: T1 a few per garbage
+	// collection, T2 sampled, T3 for each event.
+	Tier string
+	Help string
+	// Dimensions by which it can be split.
+	Dimensions []string
+	// OnDemand points are watched only after [Watcher.RequestAttach].
+	OnDemand bool
+	// Goroutines says that events name the goroutine: there is a grid.
+	Goroutines bool
+	// Probes that feed it, in the order of attaching; detaching is in reverse.
+	Probes []Probe
+	// needs says what a binary lacks for this point.
+	needs func(*goproc.Binary) error
+}
+
+// Probe is a program of package bpf at a place of a function.
+type Probe struct {
+	Function string
+	// Kind is SiteReturn for all returns, else the one site that is hit once a
+	// call and that the kernel emulates.
+	Kind    goproc.SiteKind
+	Program string
+}
+
+const perNode = "node"
+
+var (
+	processDimensions = []string{"service", "version", "process"}
+	pauseDimensions   = append(processDimensions[:3:3], perNode, "cpu", "reason")
+)
+
+// The return is attached before the push: a pause that is seen to begin is
+// also seen to end.
+var pauseProbes = []Probe{
+	{"runtime.startTheWorldWithSema", goproc.SiteReturn, bpf.KernelProgGcStarted},
+	{"runtime.gcstopm", goproc.SitePush, bpf.KernelProgGcStop},
+	{"runtime.startTheWorldWithSema", goproc.SitePush, bpf.KernelProgGcStart},
+}
+
+// Catalogue is every measurement point; the index is the point's number in the
+// kernel. Documentation, the query editor's list, /metrics help and the API
+// are made from it.
+var Catalogue = []Point{
+	bpf.KernelPointGC_STW: {
+		Name:       "gc.stw",
+		Unit:       "ns",
+		Tier:       "T1",
+		Help:       "Time the world was stopped, from the order to stop to the start, by reason, and by NUMA node and CPU of the last P to stop.",
+		Dimensions: pauseDimensions,
+		Probes:     pauseProbes,
+		needs:      needsPause,
+	},
+	bpf.KernelPointGC_STW_STOPPING: {
+		Name:       "gc.stw.stopping",
+		Unit:       "ns",
+		Tier:       "T1",
+		Help:       "The part of gc.stw from the order to stop until the last P has stopped.",
+		Dimensions: pauseDimensions,
+		Probes:     pauseProbes,
+		needs:      needsPause,
+	},
+	bpf.KernelPointGC_STW_STOPPED: {
+		Name:       "gc.stw.stopped",
+		Unit:       "ns",
+		Tier:       "T1",
+		Help:       "The part of gc.stw in which all Ps were stopped.",
+		Dimensions: pauseDimensions,
+		Probes:     pauseProbes,
+		needs:      needsPause,
+	},
+	// Up to Go 1.25 goroutines that come back from a system call are in the
+	// population, most of them with 0; since Go 1.26 they are not
+	// (golang/go#79391). So the two can't be compared.
+	bpf.KernelPointSCHED_LATENCY: {
+		Name:       "sched.latency",
+		Unit:       "ns",
+		Tier:       "T2",
+		Help:       "Time from runnable to running, of the one in 8 transitions of a goroutine that the runtime samples, by start function and by NUMA node on which it runs.",
+		Dimensions: append(processDimensions[:3:3], perNode, "function"),
+		Goroutines: true,
+		Probes:     []Probe{{"runtime.(*timeHistogram).record", goproc.SitePush, bpf.KernelProgSchedLatency}},
+		needs:      needsLatency,
+	},
+	bpf.KernelPointGOROUTINE_CREATE: {
+		Name:       "goroutine.create",
+		Unit:       "1",
+		Tier:       "T3",
+		Help:       "Goroutines created, by start function.",
+		Dimensions: append(processDimensions[:3:3], "function"),
+		OnDemand:   true,
+		Probes:     []Probe{{"runtime.newproc1", goproc.SitePush, bpf.KernelProgGoroutineCreate}},
+	},
+	bpf.KernelPointGOROUTINE_EXIT: {
+		Name:       "goroutine.exit",
+		Unit:       "1",
+		Tier:       "T3",
+		Help:       "Goroutines ended, by start function.",
+		Dimensions: append(processDimensions[:3:3], "function"),
+		OnDemand:   true,
+		Goroutines: true,
+		Probes:     []Probe{{"runtime.gdestroy", goproc.SitePush, bpf.KernelProgGoroutineExit}},
+		needs:      needsStartpc,
+	},
+}
+
+// PointNumber returns the index of a point in the catalogue.
+func PointNumber(name string) (int, error) {
+	for i, p := range Catalogue {
+		if p.Name == name {
+			return i, nil
+		}
+	}
+	return 0, fmt.Errorf("measurement point %q is not in the catalogue", name)
+}
+
+// startTheWorldWithSema is handed the times of the stop since Go 1.23.
+const (
+	firstPauseMinor = 23
+	lastPauseMinor  = 26
+)
+
+func needsPause(b *goproc.Binary) error {
+	if b.Minor < firstPauseMinor || b.Minor > lastPauseMinor {
+		return fmt.Errorf("arguments of startTheWorldWithSema are known for Go 1.%d to 1.%d, this is %s", firstPauseMinor, lastPauseMinor, b.GoVersion)
+	}
+	if b.Offsets.GM == 0 || b.Offsets.MP == 0 {
+		return errors.New("offsets of g.m and m.p are not known")
+	}
+	return nil
+}
+
+func needsLatency(b *goproc.Binary) error {
+	if b.Offsets.TimeToRun == 0 {
+		return errors.New("address of runtime.sched.timeToRun is not known")
+	}
+	if b.Offsets.GM == 0 || b.Offsets.MCurg == 0 {
+		return errors.New("offsets of g.m and m.curg are not known")
+	}
+	return needsStartpc(b)
+}
+
+func needsStartpc(b *goproc.Binary) error {
+	if b.Offsets.GStartpc == 0 || b.Offsets.GGoid == 0 {
+		return errors.New("offsets of g.startpc and g.goid are not known")
+	}
+	return nil
+}

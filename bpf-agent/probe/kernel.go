@@ -1,0 +1,279 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/features"
+	"github.com/cilium/ebpf/rlimit"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// MaxSlots is how many processes can be watched at once.
+const MaxSlots = 256
+
+// DefaultRateLimit is the least time between two carried events of a point of a process.
+const DefaultRateLimit = 100 * time.Microsecond
+
+// Options for loading. The zero value is what an agent wants.
+type Options struct {
+	// PerfLinks attaches by perf events, one for each site, as kernels before
+	// 6.6 must, even where uprobe_multi is there.
+	PerfLinks bool
+	// MaxCounters is how many series and buckets are counted in the kernel; 0
+	// lets the number of CPUs decide.
+	MaxCounters uint32
+}
+
+// Kernel owns the loaded programs and their maps. All of it goes when it is
+// closed or when the agent dies: nothing is pinned.
+type Kernel struct {
+	// What package ingest reads.
+	Events, Heat, Coarse, Tallies *ebpf.Map
+
+	collection *ebpf.Collection
+	perfLinks  bool
+
+	slots [MaxSlots]atomic.Pointer[Slot]
+	mu    sync.Mutex // held while slots changes
+}
+
+// countersMemory bounds what the per-CPU counters take.
+const countersMemory = 32 << 20
+
+// Load loads the programs into the kernel. [Doctor] explains an error.
+func Load(options Options) (*Kernel, error) {
+	if err := inHostPIDNamespace(); err != nil {
+		return nil, err
+	}
+	if err := rlimit.RemoveMemlock(); err != nil {
+		return nil, fmt.Errorf("raise the limit of locked memory: %w", err)
+	}
+	spec, err := bpf.LoadKernel()
+	if err != nil {
+		return nil, fmt.Errorf("read compiled programs: %w", err)
+	}
+	perfLinks := options.PerfLinks || features.HaveBPFLinkUprobeMulti() != nil
+	if perfLinks {
+		for _, p := range spec.Programs {
+			p.AttachType = ebpf.AttachNone
+		}
+	}
+	if err := spec.Variables[bpf.KernelVarBounds].Set(paddedBounds()); err != nil {
+		return nil, fmt.Errorf("write bucket bounds: %w", err)
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return nil, fmt.Errorf("count possible CPUs: %w", err)
+	}
+	entries := options.MaxCounters
+	if entries == 0 {
+		entries = uint32(min(max(countersMemory/(16*cpus), 4096), 65536))
+	}
+	spec.Maps[bpf.KernelMapHeat].MaxEntries = entries
+
+	collection, err := ebpf.NewCollection(spec)
+	if err != nil {
+		return nil, fmt.Errorf("load programs: %w", err)
+	}
+	return &Kernel{
+		Events:     collection.Maps[bpf.KernelMapEvents],
+		Heat:       collection.Maps[bpf.KernelMapHeat],
+		Coarse:     collection.Maps[bpf.KernelMapCoarse],
+		Tallies:    collection.Maps[bpf.KernelMapTallies],
+		collection: collection,
+		perfLinks:  perfLinks,
+	}, nil
+}
+
+// Close unloads all. Closing twice is safe.
+func (k *Kernel) Close() error {
+	k.collection.Close()
+	return nil
+}
+
+// paddedBounds is heat.Bounds as the programs search it: a power of two long,
+// and nothing lies over the bounds that are not there.
+func paddedBounds() (b [256]uint64) {
+	for i := range b {
+		b[i] = ^uint64(0)
+	}
+	copy(b[:], heat.Bounds[:])
+	return b
+}
+
+// The inode number of the first PID namespace: PROC_PID_INIT_INO of the
+// kernel's include/linux/proc_ns.h.
+const hostPIDNamespace = "pid:[4026531836]"
+
+// inHostPIDNamespace makes sure that the process ids that the programs see are
+// those that the agent sees.
+func inHostPIDNamespace() error {
+	ns, err := os.Readlink("/proc/self/ns/pid")
+	if err != nil {
+		return fmt.Errorf("read the agent's PID namespace: %w", err)
+	}
+	if ns != hostPIDNamespace {
+		return errors.New("the agent is in a PID namespace of its own, so it can't tell which process a probe fires in")
+	}
+	return nil
+}
+
+// Slot is the place of a process in the kernel's maps.
+type Slot struct {
+	Number  uint8
+	Process *goproc.Process
+
+	config  bpf.KernelProcess
+	retired atomic.Int64
+}
+
+// Retired says since when the process is not watched any more; zero while it is.
+func (s *Slot) Retired() time.Time {
+	if ns := s.retired.Load(); ns != 0 {
+		return time.Unix(0, ns)
+	}
+	return time.Time{}
+}
+
+// Slot returns the slot of a number, nil when nobody has it.
+func (k *Kernel) Slot(number uint8) *Slot { return k.slots[number].Load() }
+
+// Slots returns the slots in use, also those that were retired but still hold counts.
+func (k *Kernel) Slots() (used []*Slot) {
+	for i := range k.slots {
+		if s := k.slots[i].Load(); s != nil {
+			used = append(used, s)
+		}
+	}
+	return used
+}
+
+// admit gives a process a slot. None of its points is wanted yet.
+func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for i := range k.slots {
+		if k.slots[i].Load() != nil {
+			continue
+		}
+		offsets := p.Binary.Offsets
+		s := &Slot{Number: uint8(i), Process: p, config: bpf.KernelProcess{
+			RateLimitNs: uint64(DefaultRateLimit),
+			G_m:         offsets.GM,
+			G_goid:      offsets.GGoid,
+			G_startpc:   offsets.GStartpc,
+			M_curg:      offsets.MCurg,
+			M_p:         offsets.MP,
+			P_id:        offsets.PID,
+		}}
+		if offsets.TimeToRun != 0 {
+			s.config.TimeToRun = offsets.TimeToRun + p.LoadBias
+		}
+		if err := k.configure(s); err != nil {
+			return nil, err
+		}
+		k.slots[i].Store(s)
+		if err := k.collection.Maps[bpf.KernelMapSlots].Put(uint32(p.PID), uint32(i)); err != nil {
+			k.slots[i].Store(nil)
+			return nil, fmt.Errorf("note process %d as watched: %w", p.PID, err)
+		}
+		return s, nil
+	}
+	return nil, fmt.Errorf("all %d slots for processes are in use", MaxSlots)
+}
+
+func (k *Kernel) configure(s *Slot) error {
+	if err := k.collection.Maps[bpf.KernelMapProcesses].Put(uint32(s.Number), &s.config); err != nil {
+		return fmt.Errorf("configure process %d: %w", s.Process.PID, err)
+	}
+	return nil
+}
+
+// want switches the counting of a point on or off. The link may be there for
+// another process that runs the same file.
+func (k *Kernel) want(s *Slot, point int, on bool) error {
+	if on {
+		s.config.Points |= 1 << point
+	} else {
+		s.config.Points &^= 1 << point
+	}
+	return k.configure(s)
+}
+
+// retire ends the watching of a process. What was counted stays until [Kernel.Free].
+func (k *Kernel) retire(s *Slot) error {
+	s.config.Points = 0
+	err := k.configure(s)
+	if e := k.collection.Maps[bpf.KernelMapSlots].Delete(uint32(s.Process.PID)); e != nil && !errors.Is(e, ebpf.ErrKeyNotExist) {
+		err = errors.Join(err, fmt.Errorf("forget process %d: %w", s.Process.PID, e))
+	}
+	s.retired.Store(time.Now().UnixNano())
+	return err
+}
+
+// Free lets another process have a retired slot. Whoever calls it has taken
+// everything out of the maps that it wants, and deleted the slot's keys of Heat.
+func (k *Kernel) Free(s *Slot) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	slot := uint32(s.Number)
+	zero := func(name string, value any) error {
+		if err := k.collection.Maps[name].Put(slot, value); err != nil {
+			return fmt.Errorf("empty %s of slot %d: %w", name, slot, err)
+		}
+		return nil
+	}
+	cpus, err := ebpf.PossibleCPU()
+	if err != nil {
+		return fmt.Errorf("count possible CPUs: %w", err)
+	}
+	err = errors.Join(
+		zero(bpf.KernelMapTallies, make([]bpf.KernelSlotTallies, cpus)),
+		zero(bpf.KernelMapPacing, &bpf.KernelLastCarried{}),
+		zero(bpf.KernelMapStarting, &bpf.KernelStarting{}),
+		zero(bpf.KernelMapLastStops, &bpf.KernelLastStop{}),
+	)
+	for point := range Catalogue {
+		if e := k.Coarse.Put(CoarseIndex(s.Number, point), &bpf.KernelCoarseCount{}); e != nil {
+			err = errors.Join(err, fmt.Errorf("empty coarse counts of slot %d: %w", slot, e))
+		}
+	}
+	if err != nil {
+		return err
+	}
+	k.slots[s.Number].Store(nil)
+	return nil
+}
+
+// maxPoints is MAX_POINTS of the programs.
+const maxPoints = len(bpf.KernelSlotTallies{}.Of)
+
+// CoarseIndex is where the coarse counts of a slot's point are.
+func CoarseIndex(slot uint8, point int) uint32 { return uint32(slot)*uint32(maxPoints) + uint32(point) }
+
+// Tally returns how a slot's hits of each point have been accounted, over all CPUs.
+func (k *Kernel) Tally(s *Slot) (total bpf.KernelSlotTallies, err error) {
+	var perCPU []bpf.KernelSlotTallies
+	if err := k.Tallies.Lookup(uint32(s.Number), &perCPU); err != nil {
+		return total, fmt.Errorf("read tallies of slot %d: %w", s.Number, err)
+	}
+	for i := range perCPU {
+		for point := range perCPU[i].Of {
+			one, sum := &perCPU[i].Of[point], &total.Of[point]
+			sum.Hits += one.Hits
+			sum.Carried += one.Carried
+			sum.Counted += one.Counted
+			sum.Coarse += one.Coarse
+		}
+	}
+	return total, nil
+}

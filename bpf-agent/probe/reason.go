@@ -1,0 +1,32 @@
+package probe
+
+// reasons names the runtime's stwReason: src/runtime/proc.go, stwReasonStrings,
+// which is the same in Go 1.23, 1.24, 1.25 and 1.26. The point says already
+// that it is about the world being stopped, so "GC" is left out.
+var reasons = [...]string{
+	0:  "unknown",
+	1:  "mark termination",
+	2:  "sweep termination",
+	3:  "write heap dump",
+	4:  "goroutine profile",
+	5:  "goroutine profile cleanup",
+	6:  "all goroutines stack trace",
+	7:  "read mem stats",
+	8:  "AllThreadsSyscall",
+	9:  "GOMAXPROCS",
+	10: "start trace",
+	11: "stop trace",
+	12: "CountPagesInUse (test)",
+	13: "ReadMetricsSlow (test)",
+	14: "ReadMemStatsSlow (test)",
+	15: "PageCachePagesLeaked (test)",
+	16: "ResetDebugLog (test)",
+}
+
+// Reason names the runtime's number for why the world was stopped.
+func Reason(number uint8) string {
+	if int(number) < len(reasons) {
+		return reasons[number]
+	}
+	return reasons[0]
+}

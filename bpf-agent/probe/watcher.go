@@ -1,0 +1,465 @@
+package probe
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+)
+
+// MaxAttach is the longest time for which a costly point can be asked for at once.
+const MaxAttach = 5 * time.Minute
+
+// State says how a point stands with a process.
+type State uint8
+
+const (
+	// Attached, but not seen to fire yet.
+	Attached State = iota + 1
+	// Firing is attached and seen to fire.
+	Firing
+	// Available can be attached on demand.
+	Available
+	// Refused can't be attached; there is a reason.
+	Refused
+)
+
+func (s State) String() string {
+	return [...]string{"unknown", "attached", "firing", "available", "refused"}[s]
+}
+
+// Status is a process that was seen, and how each point stands with it.
+type Status struct {
+	Process *goproc.Process
+	Points  []PointStatus
+}
+
+// PointStatus is how a point stands with a process.
+type PointStatus struct {
+	Name   string
+	State  State
+	Reason string
+	Hits   uint64
+	// Until is when a time-boxed attachment ends.
+	Until time.Time
+}
+
+// Attachment answers [Watcher.RequestAttach] for one process.
+type Attachment struct {
+	Process *goproc.Process
+	Until   time.Time
+	// Refused says why not; empty when it is attached.
+	Refused string
+}
+
+// Watcher attaches the points to the processes that a finder finds, follows
+// their exits and re-execs, and detaches what was asked for only for a while.
+type Watcher struct {
+	kernel *Kernel // nil when nothing can be attached
+	finder *goproc.Finder
+	ledger *goproc.Ledger
+	log    *slog.Logger
+	// refusals says for each point why there is no kernel.
+	refusals []string
+
+	// changing is held while something is attached or detached, which takes
+	// tens of milliseconds, and guards links.
+	changing sync.Mutex
+	links    map[linkKey]*sharedLink
+
+	// mu guards what follows, and is never held for long.
+	mu        sync.Mutex
+	processes map[int]*watched // by pid
+}
+
+// watched is a process, and what is attached to it. It is changed with both
+// changing and mu held, so it may be read with either.
+type watched struct {
+	process *goproc.Process
+	slot    *Slot // nil when nothing can be attached
+	points  []attached
+	exit    *exitWatch
+}
+
+type attached struct {
+	state  State
+	reason string
+	until  time.Time
+}
+
+// NewWatcher returns a watcher. Without a kernel, it lists processes and says
+// of each point why it can't be attached.
+func NewWatcher(k *Kernel, finder *goproc.Finder, ledger *goproc.Ledger, log *slog.Logger) *Watcher {
+	w := &Watcher{
+		kernel: k, finder: finder, ledger: ledger, log: log,
+		links:     map[linkKey]*sharedLink{},
+		processes: map[int]*watched{},
+	}
+	if k == nil {
+		reason := missing(Doctor())
+		for range Catalogue {
+			w.refusals = append(w.refusals, reason)
+		}
+	}
+	return w
+}
+
+// missing sums up what stands in the way.
+func missing(findings []Finding) string {
+	var reasons []string
+	for _, f := range findings {
+		if f.Required && !f.OK {
+			reasons = append(reasons, f.Name+": "+f.Found)
+		}
+	}
+	if reasons == nil {
+		return "the programs were not loaded into the kernel"
+	}
+	return strings.Join(reasons, "; ")
+}
+
+// Run watches until ctx is done, and then detaches everything.
+func (w *Watcher) Run(ctx context.Context) error {
+	ctx, cancel := context.WithCancel(ctx)
+	var expiry sync.WaitGroup
+	expiry.Go(func() {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case now := <-tick.C:
+				w.expire(now)
+			}
+		}
+	})
+	err := w.finder.Run(ctx, w.follow)
+	cancel()
+	expiry.Wait()
+	w.detachAll()
+	if err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("find processes: %w", err)
+	}
+	return nil
+}
+
+// follow takes in a change in the set of processes.
+func (w *Watcher) follow(e goproc.Event) {
+	switch e.Kind {
+	case goproc.Appeared:
+		w.add(e.Process)
+	case goproc.Exited:
+		w.remove(e.Process.PID)
+	case goproc.Replaced:
+		w.remove(e.Process.PID)
+		w.add(e.Process)
+	}
+}
+
+// add begins to watch a process.
+func (w *Watcher) add(p *goproc.Process) {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	n := &watched{process: p, points: make([]attached, len(Catalogue))}
+	if p.Binary != nil {
+		w.ledger.Observe(p, time.Now())
+	}
+	refuse := func(reason string) {
+		for i := range n.points {
+			n.points[i] = attached{state: Refused, reason: reason}
+		}
+	}
+	switch {
+	case p.Refused != nil:
+		refuse(p.Refused.Error())
+	case w.kernel == nil:
+		for i := range n.points {
+			n.points[i] = attached{state: Refused, reason: w.refusals[i]}
+		}
+	default:
+		slot, err := w.kernel.admit(p)
+		if err != nil {
+			refuse(err.Error())
+			break
+		}
+		n.slot = slot
+		for i := range Catalogue {
+			n.points[i] = w.begin(n, i)
+		}
+	}
+	n.exit = watchExit(p.PID, func() { w.removeSame(n) })
+	w.mu.Lock()
+	w.processes[p.PID] = n
+	w.mu.Unlock()
+	for i, a := range n.points {
+		if a.state == Refused && p.Refused == nil && w.kernel != nil {
+			w.log.Warn("point refused", "pid", p.PID, "executable", p.Executable, "pom", Catalogue[i].Name, "reason", a.reason)
+		}
+	}
+}
+
+// begin attaches a point to a process that is new, or makes sure that it could be.
+func (w *Watcher) begin(n *watched, point int) attached {
+	if Catalogue[point].OnDemand {
+		if err := check(n.process, point); err != nil {
+			return attached{state: Refused, reason: err.Error()}
+		}
+		return attached{state: Available}
+	}
+	if err := w.attach(n, point); err != nil {
+		return attached{state: Refused, reason: err.Error()}
+	}
+	return attached{state: Attached}
+}
+
+// check says what a process lacks for a point, without touching it.
+func check(p *goproc.Process, point int) error {
+	if needs := Catalogue[point].needs; needs != nil {
+		if err := needs(p.Binary); err != nil {
+			return err
+		}
+	}
+	for _, probe := range Catalogue[point].Probes {
+		if _, err := probe.sites(p.Binary); err != nil {
+			return fmt.Errorf("find where %s goes: %w", probe.Program, err)
+		}
+	}
+	return nil
+}
+
+// attach attaches all probes of a point, or none.
+func (w *Watcher) attach(n *watched, point int) error {
+	if err := check(n.process, point); err != nil {
+		return err
+	}
+	for i, probe := range Catalogue[point].Probes {
+		if err := w.acquire(n.process, probe); err != nil {
+			w.release(n.process, Catalogue[point].Probes[:i])
+			return err
+		}
+	}
+	if err := w.kernel.want(n.slot, point, true); err != nil {
+		w.release(n.process, Catalogue[point].Probes)
+		return err
+	}
+	return nil
+}
+
+// detach ends the counting of a point at once, then drops its links.
+func (w *Watcher) detach(n *watched, point int) {
+	if err := w.kernel.want(n.slot, point, false); err != nil {
+		w.log.Error("stop counting", "pom", Catalogue[point].Name, "error", err)
+	}
+	w.release(n.process, Catalogue[point].Probes)
+}
+
+func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
+	key := linkKey{p.Binary.ID, probe.Program}
+	if l := w.links[key]; l != nil {
+		l.users++
+		return nil
+	}
+	sites, err := probe.sites(p.Binary)
+	if err != nil {
+		return fmt.Errorf("find where %s goes: %w", probe.Program, err)
+	}
+	for _, s := range sites {
+		if err := p.CheckCode(s); err != nil {
+			return err
+		}
+	}
+	l, err := w.kernel.attach(p, probe.Program, sites)
+	if err != nil {
+		return err
+	}
+	l.users = 1
+	w.links[key] = l
+	return nil
+}
+
+// release gives up probes in the reverse of their order.
+func (w *Watcher) release(p *goproc.Process, probes []Probe) {
+	for _, probe := range slices.Backward(probes) {
+		key := linkKey{p.Binary.ID, probe.Program}
+		l := w.links[key]
+		l.users--
+		if l.users > 0 {
+			continue
+		}
+		delete(w.links, key)
+		if err := l.close(); err != nil {
+			w.log.Error("detach", "program", probe.Program, "executable", p.Executable, "error", err)
+		}
+	}
+}
+
+// remove ends the watching of a process that is gone, or became another.
+func (w *Watcher) remove(pid int) {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	if n := w.processes[pid]; n != nil {
+		w.end(n)
+	}
+}
+
+// removeSame is remove for when the pid may be another process's by now.
+func (w *Watcher) removeSame(n *watched) {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	if w.processes[n.process.PID] == n {
+		w.end(n)
+	}
+}
+
+func (w *Watcher) end(n *watched) {
+	w.mu.Lock()
+	delete(w.processes, n.process.PID)
+	w.mu.Unlock()
+	n.exit.stop()
+	if n.slot != nil {
+		for i, a := range n.points {
+			if a.state == Attached {
+				w.release(n.process, Catalogue[i].Probes)
+			}
+		}
+		if err := w.kernel.retire(n.slot); err != nil {
+			w.log.Error("end of watching", "pid", n.process.PID, "error", err)
+		}
+	}
+	if n.process.Binary != nil {
+		w.ledger.Ended(n.process, time.Now())
+	}
+}
+
+func (w *Watcher) detachAll() {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	for _, n := range w.snapshot() {
+		w.end(n)
+	}
+}
+
+func (w *Watcher) snapshot() []*watched {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	all := make([]*watched, 0, len(w.processes))
+	for _, n := range w.processes {
+		all = append(all, n)
+	}
+	slices.SortFunc(all, func(a, b *watched) int { return cmp.Compare(a.process.PID, b.process.PID) })
+	return all
+}
+
+// set changes the state of a point of a process.
+func (w *Watcher) set(n *watched, point int, a attached) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	n.points[point] = a
+}
+
+// Processes lists the processes seen, by pid.
+func (w *Watcher) Processes() []Status {
+	var list []Status
+	for _, n := range w.snapshot() {
+		s := Status{Process: n.process}
+		w.mu.Lock()
+		points := slices.Clone(n.points)
+		w.mu.Unlock()
+		for i, a := range points {
+			s.Points = append(s.Points, PointStatus{Name: Catalogue[i].Name, State: a.state, Reason: a.reason, Until: a.until})
+		}
+		if n.slot != nil {
+			tally, err := w.kernel.Tally(n.slot)
+			if err != nil {
+				w.log.Error("read hits", "pid", n.process.PID, "error", err)
+			}
+			for i := range s.Points {
+				s.Points[i].Hits = tally.Of[i].Hits
+				if s.Points[i].State == Attached && s.Points[i].Hits > 0 {
+					s.Points[i].State = Firing
+				}
+			}
+		}
+		list = append(list, s)
+	}
+	return list
+}
+
+// RequestAttach attaches a costly point to the processes that match, for d,
+// which is at most [MaxAttach]. Asking again extends the time, never shortens it.
+func (w *Watcher) RequestAttach(pom string, match func(*goproc.Process) bool, d time.Duration) ([]Attachment, error) {
+	point, err := PointNumber(pom)
+	if err != nil {
+		return nil, err
+	}
+	if !Catalogue[point].OnDemand {
+		return nil, fmt.Errorf("measurement point %q is always attached, it can't be requested", pom)
+	}
+	if d <= 0 || d > MaxAttach {
+		return nil, fmt.Errorf("duration is %s, must be over 0s and at most %s", d, MaxAttach)
+	}
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	until := time.Now().Add(d)
+	var answer []Attachment
+	for _, n := range w.snapshot() {
+		if !match(n.process) {
+			continue
+		}
+		a := n.points[point]
+		switch a.state {
+		case Refused:
+			answer = append(answer, Attachment{Process: n.process, Refused: a.reason})
+			continue
+		case Available:
+			if err := w.attach(n, point); err != nil {
+				answer = append(answer, Attachment{Process: n.process, Refused: err.Error()})
+				continue
+			}
+		case Attached:
+			if a.until.After(until) {
+				until := a.until
+				answer = append(answer, Attachment{Process: n.process, Until: until})
+				continue
+			}
+		}
+		w.set(n, point, attached{state: Attached, until: until})
+		answer = append(answer, Attachment{Process: n.process, Until: until})
+	}
+	return answer, nil
+}
+
+// expire detaches what was asked for until now.
+func (w *Watcher) expire(now time.Time) {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	for _, n := range w.snapshot() {
+		for i, a := range n.points {
+			if a.state == Attached && !a.until.IsZero() && !now.Before(a.until) {
+				w.detach(n, i)
+				w.set(n, i, attached{state: Available})
+			}
+		}
+	}
+}
+
+// SetRateLimit sets the least time between two carried events of a point of a
+// process; 0 carries all that the ring has room for.
+func (w *Watcher) SetRateLimit(p *goproc.Process, d time.Duration) error {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	n := w.processes[p.PID]
+	if n == nil || n.process != p || n.slot == nil {
+		return fmt.Errorf("process %d is not watched", p.PID)
+	}
+	n.slot.config.RateLimitNs = uint64(d)
+	return w.kernel.configure(n.slot)
+}
