@@ -1,0 +1,33 @@
+// What a panel shows when it has nothing to draw; Grafana's own is not public.
+import { css } from '@emotion/css';
+import { PropsWithChildren } from 'react';
+import { GrafanaTheme2, LoadingState } from '@grafana/data';
+import type { PanelDataErrorViewProps } from '@grafana/runtime';
+import { useStyles2 } from '@grafana/ui';
+
+export function PanelDataErrorView({ message, data }: PanelDataErrorViewProps) {
+  if (message) {
+    return <Centred>{message}</Centred>;
+  }
+  if (data.state === LoadingState.NotStarted || data.state === LoadingState.Loading) {
+    return <Centred>Waiting for data…</Centred>;
+  }
+  return (
+    <Centred>{data.series.some(({ length }) => length > 0) ? 'No data that this panel can draw' : 'No data'}</Centred>
+  );
+}
+
+/** Text in the middle of where a picture would be. */
+export function Centred({ children }: PropsWithChildren) {
+  return <div className={useStyles2(look)}>{children}</div>;
+}
+
+const look = (theme: GrafanaTheme2) =>
+  css({
+    display: 'grid',
+    placeItems: 'center',
+    height: '100%',
+    padding: theme.spacing(1),
+    textAlign: 'center',
+    color: theme.colors.text.secondary,
+  });
