@@ -59,6 +59,18 @@ func readYAML(t *testing.T, path string, value any) {
 	}
 }
 
+// loosely decodes the part of a YAML file that value has fields for.
+func loosely(t *testing.T, path string, value any) {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal(content, value); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
 // strict decodes what YAML or JSON decoded loosely into a type of ours, and
 // refuses what the type does not have.
 func strict(loose, value any) error {

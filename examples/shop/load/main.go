@@ -50,6 +50,9 @@ func run(ctx context.Context, p plan, mixText string) error {
 	if result.gaveUp {
 		return fmt.Errorf("the shop has not answered for %s: %w", patience, result.firstError)
 	}
+	if result.requests > 0 && result.errors == result.requests {
+		return fmt.Errorf("no request was answered well: %w", result.firstError)
+	}
 	if p.requests > result.requests {
 		return fmt.Errorf("interrupted after %d of %d requests", result.requests, p.requests)
 	}
