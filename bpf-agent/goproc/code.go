@@ -1,0 +1,204 @@
+package goproc
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/arch/x86/x86asm"
+)
+
+// instruction is one of a function, at its linked address.
+type instruction struct {
+	x86asm.Inst
+	address uint64
+	bytes   []byte
+}
+
+func (i instruction) next() uint64 { return i.address + uint64(i.Len) }
+
+// target is where a direct jump or call goes.
+func (i instruction) target() (uint64, bool) {
+	rel, ok := i.Args[0].(x86asm.Rel)
+	return i.next() + uint64(int64(rel)), ok
+}
+
+// conditional says whether it is a Jcc, of which the kernel emulates both
+// forms, when no prefix changes their size.
+// (arch/x86/kernel/uprobes.c: branch_setup_xol_ops)
+func (i instruction) conditional() bool {
+	b := i.bytes
+	return b[0]&0xf0 == 0x70 || len(b) > 1 && b[0] == 0x0f && b[1]&0xf0 == 0x80
+}
+
+func (i instruction) jump() bool {
+	_, direct := i.Args[0].(x86asm.Rel)
+	return i.Op == x86asm.JMP || direct && i.Op != x86asm.CALL && i.Op != x86asm.XBEGIN
+}
+
+// code is the machine code that a binary keeps to find sites in: package
+// runtime's, where all measurement points are. That is some 400 KB; the file
+// may be gone by the time of an attachment, and is not held open, which would
+// keep a container's file system from being unmounted.
+type code struct{ spans []codeSpan }
+
+type codeSpan struct {
+	address uint64
+	bytes   []byte
+}
+
+// maxCode bounds the code of package runtime, which is 0.4 MB in Go 1.26.
+const maxCode = 16 << 20
+
+func readCode(m *image, t *FuncTable) (*code, error) {
+	c := &code{}
+	total := uint64(0)
+	for i := 0; i < t.Len(); {
+		first := t.At(i)
+		if !strings.HasPrefix(first.Name, "runtime.") {
+			i++
+			continue
+		}
+		// Functions of a package lie side by side.
+		end := first.End
+		for i++; i < t.Len(); i++ {
+			f := t.At(i)
+			if !strings.HasPrefix(f.Name, "runtime.") {
+				break
+			}
+			end = f.End
+		}
+		if total += end - first.Address; total > maxCode {
+			return nil, fmt.Errorf("package runtime has over %d bytes of code, limit %d", total, maxCode)
+		}
+		if end == first.Address {
+			continue
+		}
+		if !m.executable(first.Address) {
+			return nil, fmt.Errorf("%s at %#x is not in an executable segment", first.Name, first.Address)
+		}
+		b, err := m.bytes(first.Address, end-first.Address)
+		if err != nil {
+			return nil, err
+		}
+		c.spans = append(c.spans, codeSpan{first.Address, b})
+	}
+	return c, nil
+}
+
+// of is the code of a function.
+func (c *code) of(f Func) ([]byte, error) {
+	for _, s := range c.spans {
+		if f.Address >= s.address && f.End >= f.Address && f.End-s.address <= uint64(len(s.bytes)) {
+			return s.bytes[f.Address-s.address : f.End-s.address], nil
+		}
+	}
+	return nil, fmt.Errorf("code of %s is not kept: only package runtime's is", f.Name)
+}
+
+// decode decodes a whole function. It fails unless every byte up to the padding
+// is part of an instruction, and every jump inside the function goes to the
+// start of one: then we have read what the processor will.
+func decode(f Func, b []byte) ([]instruction, error) {
+	var ins []instruction
+	for at := 0; at < len(b); {
+		if b[at] == 0xcc && strings.Trim(string(b[at:]), "\xcc") == "" {
+			break // INT3 to the end
+		}
+		i, err := x86asm.Decode(b[at:], 64)
+		if err != nil {
+			return nil, fmt.Errorf("%s+%d: unknown instruction % x: %w", f.Name, at, b[at:min(len(b), at+8)], err)
+		}
+		if i.Len <= 0 || i.Op == 0 {
+			return nil, fmt.Errorf("%s+%d: unknown instruction % x", f.Name, at, b[at:min(len(b), at+8)])
+		}
+		ins = append(ins, instruction{i, f.Address + uint64(at), b[at : at+i.Len]})
+		at += i.Len
+	}
+	if len(ins) == 0 {
+		return nil, fmt.Errorf("%s has no code", f.Name)
+	}
+	for _, i := range ins {
+		to, ok := i.target()
+		if !ok || !i.jump() || to < f.Address || to >= f.End {
+			continue
+		}
+		if _, ok := indexOf(ins, to); !ok {
+			return nil, fmt.Errorf("%s+%d: jumps to +%d, which is inside an instruction", f.Name, i.address-f.Address, to-f.Address)
+		}
+	}
+	return ins, nil
+}
+
+func indexOf(ins []instruction, address uint64) (int, bool) {
+	return slices.BinarySearchFunc(ins, address, func(i instruction, a uint64) int {
+		switch {
+		case i.address < a:
+			return -1
+		case i.address > a:
+			return 1
+		}
+		return 0
+	})
+}
+
+// timeToRun finds the address of runtime.sched.timeToRun, for which a stripped
+// binary has no symbol, by what casgstatus hands to record: a LEA of it into AX
+// (the first argument) comes before the call. Between the two, only moves to
+// other registers are understood.
+func timeToRun(b *Binary) (uint64, error) {
+	f, err := b.Functions.find("runtime.casgstatus")
+	if err != nil {
+		return 0, err
+	}
+	record, err := b.Functions.find("runtime.(*timeHistogram).record")
+	if err != nil {
+		return 0, err
+	}
+	raw, err := b.code.of(f)
+	if err != nil {
+		return 0, err
+	}
+	ins, err := decode(f, raw)
+	if err != nil {
+		return 0, err
+	}
+	joins := map[uint64]bool{}
+	for _, i := range ins {
+		if to, ok := i.target(); ok && i.jump() {
+			joins[to] = true
+		}
+	}
+	var ax, found uint64 // 0 when not known
+	for _, i := range ins {
+		if joins[i.address] {
+			ax = 0
+		}
+		if to, ok := i.target(); ok && i.Op == x86asm.CALL && to == record.Address {
+			if ax == 0 || found != 0 && found != ax {
+				return 0, fmt.Errorf("casgstatus+%d calls record, and not with one known address", i.address-f.Address)
+			}
+			found = ax
+		}
+		switch {
+		case i.Op == x86asm.LEA && i.Args[0] == x86asm.RAX:
+			ax = 0
+			if mem, ok := i.Args[1].(x86asm.Mem); ok && mem.Base == x86asm.RIP && mem.Index == 0 && mem.Segment == 0 {
+				ax = i.next() + uint64(mem.Disp)
+			}
+		case i.Op == x86asm.NOP:
+		case (i.Op == x86asm.MOV || i.Op == x86asm.LEA) && !isAX(i.Args[0]):
+		default:
+			ax = 0
+		}
+	}
+	if found == 0 {
+		return 0, errors.New("casgstatus does not call record")
+	}
+	return found, nil
+}
+
+func isAX(a x86asm.Arg) bool {
+	return a == x86asm.RAX || a == x86asm.EAX || a == x86asm.AX || a == x86asm.AL || a == x86asm.AH
+}

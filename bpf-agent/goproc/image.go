@@ -1,0 +1,198 @@
+package goproc
+
+import (
+	"bytes"
+	"cmp"
+	"debug/elf"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// maxTable bounds what is read of a file at once. The largest Go programs
+// known have tables of some 60 MB; a sparse file can claim any size.
+const maxTable = 256 << 20
+
+// image is an executable file seen by linked address, as it will lie in memory
+// before a load bias is added. Its bytes are whatever somebody's process runs:
+// each address and length is checked against the segments, so that what a read
+// can allocate is bounded by the file, and by maxTable.
+type image struct {
+	elf      *elf.File
+	segments []segment
+	// relocations of a position-independent executable, by address: the file
+	// holds zeros where its pointers will be.
+	relocations []relocation
+}
+
+// segment is what the file has of a part of memory.
+type segment struct {
+	address, offset, size uint64
+	flags                 elf.ProgFlag
+	file                  io.ReaderAt // of this segment alone
+}
+
+type relocation struct{ address, value uint64 }
+
+func newImage(f *elf.File, size uint64) (*image, error) {
+	m := &image{elf: f}
+	for _, p := range f.Progs {
+		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
+			continue
+		}
+		if p.Off > size || p.Filesz > size-p.Off || p.Vaddr+p.Filesz < p.Vaddr {
+			return nil, fmt.Errorf("segment at file offset %d of %d bytes is outside the file of %d", p.Off, p.Filesz, size)
+		}
+		m.segments = append(m.segments, segment{p.Vaddr, p.Off, p.Filesz, p.Flags, p.ReaderAt})
+	}
+	if f.Type == elf.ET_DYN {
+		if err := m.readRelocations(); err != nil {
+			return nil, fmt.Errorf("reading relocations: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// segment finds the segment that has all of [address, address+n).
+func (m *image) segment(address, n uint64) (segment, error) {
+	for _, s := range m.segments {
+		if address >= s.address && address-s.address <= s.size && n <= s.size-(address-s.address) {
+			return s, nil
+		}
+	}
+	return segment{}, fmt.Errorf("no segment of the file has %d bytes at %#x", n, address)
+}
+
+// bytes reads n bytes at a linked address, as the file has them.
+func (m *image) bytes(address, n uint64) ([]byte, error) {
+	if n > maxTable {
+		return nil, fmt.Errorf("table at %#x has %d bytes, limit %d", address, n, maxTable)
+	}
+	s, err := m.segment(address, n)
+	if err != nil {
+		return nil, err
+	}
+	b := make([]byte, n)
+	if _, err := s.file.ReadAt(b, int64(address-s.address)); err != nil {
+		return nil, fmt.Errorf("reading %d bytes at %#x: %w", n, address, err)
+	}
+	return b, nil
+}
+
+// words reads n 8-byte words at a linked address, relocated.
+func (m *image) words(address, n uint64) ([]uint64, error) {
+	b, err := m.bytes(address, n*8)
+	if err != nil {
+		return nil, err
+	}
+	w := make([]uint64, n)
+	for i := range w {
+		w[i] = m.relocated(address+uint64(i)*8, b[i*8:])
+	}
+	return w, nil
+}
+
+// relocated is the word at an address whose bytes in the file are given.
+func (m *image) relocated(address uint64, b []byte) uint64 {
+	i, ok := slices.BinarySearchFunc(m.relocations, address, func(r relocation, a uint64) int { return cmp.Compare(r.address, a) })
+	if ok {
+		return m.relocations[i].value
+	}
+	return binary.LittleEndian.Uint64(b)
+}
+
+// executable says whether code at an address can run.
+func (m *image) executable(address uint64) bool {
+	s, err := m.segment(address, 1)
+	return err == nil && s.flags&elf.PF_X != 0
+}
+
+// readRelocations reads the relative relocations that PT_DYNAMIC points to.
+// Those packed as RELR keep their addend in place, and need no reading.
+func (m *image) readRelocations() error {
+	var table, size uint64
+	for _, p := range m.elf.Progs {
+		if p.Type != elf.PT_DYNAMIC {
+			continue
+		}
+		d, err := m.bytes(p.Vaddr, p.Filesz)
+		if err != nil {
+			return err
+		}
+		for ; len(d) >= 16; d = d[16:] {
+			switch value := binary.LittleEndian.Uint64(d[8:]); elf.DynTag(binary.LittleEndian.Uint64(d)) {
+			case elf.DT_RELA:
+				table = value
+			case elf.DT_RELASZ:
+				size = value
+			}
+		}
+	}
+	if size == 0 {
+		return nil
+	}
+	b, err := m.bytes(table, size)
+	if err != nil {
+		return err
+	}
+	m.relocations = make([]relocation, 0, len(b)/24)
+	for ; len(b) >= 24; b = b[24:] {
+		if elf.R_X86_64(binary.LittleEndian.Uint64(b[8:])) == elf.R_X86_64_RELATIVE {
+			m.relocations = append(m.relocations, relocation{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[16:])})
+		}
+	}
+	slices.SortFunc(m.relocations, func(a, b relocation) int { return cmp.Compare(a.address, b.address) })
+	return nil
+}
+
+// find calls found with the address of each place in the segments with all of
+// the flags whose bytes in the file are the pattern, until it says false.
+func (m *image) find(pattern []byte, flags elf.ProgFlag, found func(address uint64) bool) error {
+	for _, s := range m.segments {
+		if s.flags&flags != flags {
+			continue
+		}
+		// Chunks overlap by one byte less than the pattern.
+		chunk := make([]byte, min(s.size, 1<<20))
+		for at := uint64(0); at < s.size && s.size-at >= uint64(len(pattern)); {
+			n := min(s.size-at, uint64(len(chunk)))
+			if _, err := s.file.ReadAt(chunk[:n], int64(at)); err != nil {
+				return fmt.Errorf("searching the segment at %#x: %w", s.address, err)
+			}
+			for i := 0; ; {
+				j := bytes.Index(chunk[i:n], pattern)
+				if j < 0 {
+					break
+				}
+				if !found(s.address + at + uint64(i+j)) {
+					return nil
+				}
+				i += j + 1
+			}
+			if n < uint64(len(chunk)) || at+n == s.size {
+				break
+			}
+			at += n - uint64(len(pattern)) + 1
+		}
+	}
+	return nil
+}
+
+// pointersTo lists the places in writable memory that will hold an address,
+// at most limit of them.
+func (m *image) pointersTo(address uint64, limit int) ([]uint64, error) {
+	var places []uint64
+	for _, r := range m.relocations {
+		if r.value == address && len(places) < limit {
+			places = append(places, r.address)
+		}
+	}
+	err := m.find(binary.LittleEndian.AppendUint64(nil, address), elf.PF_W, func(a uint64) bool {
+		if a%8 == 0 && !slices.Contains(places, a) {
+			places = append(places, a)
+		}
+		return len(places) < limit
+	})
+	return places, err
+}

@@ -1,0 +1,155 @@
+package goproc
+
+import (
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// module is what runtime.firstmoduledata says: where the runtime finds its own
+// code, functions and types. It is the only place that says where the code
+// begins in every version: Go 1.26 leaves the copy in .gopclntab zero.
+//
+// Nothing points at it in a stripped binary. But its first field points at the
+// function table (.gopclntab, which begins with a magic number, and of which
+// some linkers drop the section header), and the fields that follow repeat what
+// the table's header says in nine ways. So: find the table, find what points at
+// it, and take the one place where all of that agrees.
+type module struct {
+	address        uint64 // of firstmoduledata
+	text, etext    uint64
+	data, end      uint64 // of writable memory, zeroed included
+	types, etypes  uint64
+	functions      uint64 // number of them
+	names          span   // NUL-terminated names of functions
+	funcs          span   // index, then records, of functions
+	typelinks      uint64 // int32 offsets from types, of unnamed types
+	typelinksCount uint64
+}
+
+type span struct{ address, size uint64 }
+
+// pclntabStart is the magic number of Go 1.20 and later, two zeros, the least
+// size of an instruction, and the size of a pointer, on amd64.
+// (src/internal/abi/symtab.go, src/runtime/symtab.go: pcHeader)
+var pclntabStart = []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
+
+// maxCandidates bounds how many places that look right are looked into.
+const maxCandidates = 64
+
+func findModule(m *image, minor int) (*module, error) {
+	var tables []uint64
+	for _, name := range []string{".gopclntab", ".data.rel.ro.gopclntab"} {
+		if s := m.elf.Section(name); s != nil && s.Type != elf.SHT_NOBITS {
+			tables = append(tables, s.Addr)
+		}
+	}
+	if len(tables) == 0 {
+		err := m.find(pclntabStart, elf.PF_R, func(address uint64) bool {
+			if address%8 == 0 {
+				tables = append(tables, address)
+			}
+			return len(tables) < maxCandidates
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	if len(tables) == 0 {
+		return nil, errors.New("no .gopclntab, by section or by magic number")
+	}
+	var found *module
+	why := errors.New("nothing in writable memory points at .gopclntab")
+	for _, table := range tables {
+		places, err := m.pointersTo(table, maxCandidates)
+		if err != nil {
+			return nil, err
+		}
+		for _, place := range places {
+			mod, err := readModule(m, place, table, minor)
+			if err != nil {
+				why = err
+				continue
+			}
+			if found != nil {
+				return nil, fmt.Errorf("two modules, at %#x and %#x: plugins and shared builds are not supported", found.address, place)
+			}
+			found = mod
+		}
+	}
+	if found == nil {
+		return nil, fmt.Errorf("no runtime.firstmoduledata: %w", why)
+	}
+	return found, nil
+}
+
+// readModule reads the fields of moduledata at an address, and fails when it is
+// not moduledata. Words are numbered as the struct has them, slices as three.
+// (src/runtime/symtab.go: moduledata; same in Go 1.23-1.25)
+func readModule(m *image, address, table uint64, minor int) (*module, error) {
+	h, err := m.words(table, 9)
+	if err != nil {
+		return nil, err
+	}
+	start := binary.LittleEndian.AppendUint64(nil, h[0])
+	if string(start) != string(pclntabStart) {
+		return nil, fmt.Errorf(".gopclntab starts with % x, known is % x", start, pclntabStart)
+	}
+	functions, textStart := h[1], h[3]
+	w, err := m.words(address, 48)
+	if err != nil {
+		return nil, err
+	}
+	sections := 41 // textsectmap
+	if minor >= 26 {
+		sections++ // after epclntab
+	}
+	for _, same := range []struct {
+		word int
+		want uint64
+	}{
+		{0, table},
+		{1, table + h[4]},  // funcnametab
+		{4, table + h[5]},  // cutab
+		{7, table + h[6]},  // filetab
+		{10, table + h[7]}, // pctab
+		{13, table + h[8]}, // pclntable
+		{16, table + h[8]}, // ftab
+		{17, functions + 1},
+		{18, functions + 1},
+	} {
+		if found := w[same.word]; found != same.want {
+			return nil, fmt.Errorf("word %d of moduledata at %#x is %#x, .gopclntab says %#x", same.word, address, found, same.want)
+		}
+	}
+	mod := &module{
+		address: address,
+		text:    w[22], etext: w[23],
+		data: w[24], end: w[34],
+		types: w[37], etypes: w[38],
+		functions:      functions,
+		names:          span{w[1], w[2]},
+		funcs:          span{w[13], w[14]},
+		typelinks:      w[sections+3],
+		typelinksCount: w[sections+4],
+	}
+	minpc, maxpc := w[20], w[21]
+	switch {
+	case functions == 0 || functions > maxTable/8:
+		return nil, fmt.Errorf("%d functions, limit %d", functions, maxTable/8)
+	case textStart != 0 && textStart != mod.text:
+		return nil, fmt.Errorf("code starts at %#x by .gopclntab, at %#x by moduledata", textStart, mod.text)
+	case mod.text >= mod.etext || minpc < mod.text || maxpc <= minpc || maxpc-mod.text > 1<<32:
+		return nil, fmt.Errorf("code at %#x-%#x, functions at %#x-%#x, do not fit", mod.text, mod.etext, minpc, maxpc)
+	case !m.executable(minpc):
+		return nil, fmt.Errorf("functions at %#x are not in an executable segment", minpc)
+	case mod.types >= mod.etypes || mod.data >= mod.end:
+		return nil, fmt.Errorf("types at %#x-%#x, data at %#x-%#x", mod.types, mod.etypes, mod.data, mod.end)
+	case w[sections+1] > 1:
+		return nil, fmt.Errorf("code in %d sections, limit 1", w[sections+1])
+	case mod.typelinksCount != w[sections+5] || mod.typelinksCount > maxTable/4:
+		return nil, fmt.Errorf("%d typelinks with room for %d, limit %d", mod.typelinksCount, w[sections+5], maxTable/4)
+	}
+	return mod, nil
+}

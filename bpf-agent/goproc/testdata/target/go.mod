@@ -1,0 +1,3 @@
+module example.com/gotherm/target
+
+go 1.23
