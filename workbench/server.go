@@ -48,8 +48,8 @@ func newServer(plugin *keeper, source *source, o options) (http.Handler, error) 
 	mux.HandleFunc("/api/", func(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusNotFound, fmt.Errorf("the workbench has no %s %s", r.Method, r.URL.Path))
 	})
-	mux.Handle("GET "+pluginPath, http.StripPrefix(pluginPath, http.FileServerFS(frontend.FS())))
-	mux.Handle("GET /", http.FileServerFS(page.FS()))
+	mux.Handle(pluginPath, http.StripPrefix(pluginPath, http.FileServerFS(frontend.FS())))
+	mux.Handle("/", http.FileServerFS(page.FS()))
 	return loopbackOnly(http.NewCrossOriginProtection().Handler(mux)), nil
 }
 
