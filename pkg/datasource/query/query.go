@@ -27,8 +27,8 @@ type Query struct {
 	// GroupBy lists the dimensions that tell series apart; all others are summed over.
 	GroupBy []string `json:"groupBy,omitempty"`
 	// Statistics are what a series query computes: "count", "rate" (hits per
-	// second), "sum", "share" (sum per second: of a duration, its share of wall
-	// time, 0.01 for 10 ms in each second), "mean", "max", or a quantile as "p50", "p99.9".
+	// second), "sum", "share" (of wall time, of a duration: 0.01 for 10 ms
+	// in each second), "mean", "max", or a quantile as "p50", "p99.9".
 	Statistics []string `json:"statistics,omitempty"`
 	// Side of the goroutine grid: 256, 512 or 1024; 0 lets the agent choose.
 	Side int `json:"side,omitempty" jsonschema:"enum=0,enum=256,enum=512,enum=1024"`
