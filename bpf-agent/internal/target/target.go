@@ -1,0 +1,163 @@
+// Package target builds and runs the program that tests of the agent watch:
+// testdata/program, a real process on the loopback interface.
+package target
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// Answer is what the program says of itself after each command.
+type Answer struct {
+	GoVersion  string
+	NumGC      int64
+	PauseTotal time.Duration
+	// LatencyCounts are those of /sched/latencies:seconds; count i is of
+	// [LatencyBounds[i], LatencyBounds[i+1]) nanoseconds.
+	LatencyBounds []float64
+	LatencyCounts []uint64
+	Served        uint64
+	Error         string
+}
+
+// Latencies returns how many latencies the runtime has counted.
+func (a *Answer) Latencies() (n uint64) {
+	for _, c := range a.LatencyCounts {
+		n += c
+	}
+	return n
+}
+
+var builds struct {
+	sync.Mutex
+	paths map[string]string
+}
+
+// Build builds the program with a Go release, "go1.23.12"; "" is the one that
+// runs the tests. Flags go to go build. It is built once per test process.
+func Build(t testing.TB, release string, flags ...string) string {
+	t.Helper()
+	builds.Lock()
+	defer builds.Unlock()
+	name := fmt.Sprint(release, flags)
+	if path := builds.paths[name]; path != "" {
+		return path
+	}
+	// Not t.TempDir: it outlives the test that happens to be first.
+	dir, err := os.MkdirTemp("", "gotherm-target-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "target")
+	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, ".")...)
+	_, file, _, _ := runtime.Caller(0)
+	build.Dir = filepath.Join(filepath.Dir(file), "testdata", "program")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	if release != "" {
+		build.Env = append(build.Env, "GOTOOLCHAIN="+release)
+	}
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build target with %q: %v\n%s", release, err, out)
+	}
+	if builds.paths == nil {
+		builds.paths = map[string]string{}
+	}
+	builds.paths[name] = path
+	return path
+}
+
+// RemoveBuilds removes what was built; for TestMain.
+func RemoveBuilds() error {
+	builds.Lock()
+	defer builds.Unlock()
+	var errs []error
+	for _, path := range builds.paths {
+		errs = append(errs, os.RemoveAll(filepath.Dir(path)))
+	}
+	return errors.Join(errs...)
+}
+
+// Target is the running program.
+type Target struct {
+	t       testing.TB
+	command *exec.Cmd
+	in      io.WriteCloser
+	out     *bufio.Reader
+}
+
+// Start starts the program, and ends it with the test.
+func Start(t testing.TB, path string, env ...string) *Target {
+	t.Helper()
+	target := &Target{t: t, command: exec.Command(path)}
+	target.command.Env = append(os.Environ(), env...)
+	target.command.Stderr = os.Stderr
+	var err error
+	if target.in, err = target.command.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	out, err := target.command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	target.out = bufio.NewReader(out)
+	if err := target.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(target.Stop)
+	return target
+}
+
+// PID returns the process id.
+func (t *Target) PID() int { return t.command.Process.Pid }
+
+// Stop ends the program, as one that has done its work. Stopping twice is safe.
+func (t *Target) Stop() {
+	t.in.Close()
+	if err := t.command.Wait(); err != nil && t.command.ProcessState == nil {
+		t.t.Errorf("target did not end: %v", err)
+	} else if code := t.command.ProcessState.ExitCode(); code != 0 {
+		t.t.Errorf("target ended with %s", t.command.ProcessState)
+	}
+}
+
+// Tell gives a command and does not wait for its end; see [Target.Answer].
+func (t *Target) Tell(format string, args ...any) {
+	t.t.Helper()
+	if _, err := fmt.Fprintf(t.in, format+"\n", args...); err != nil {
+		t.t.Fatalf("tell target: %v", err)
+	}
+}
+
+// Answer waits for the end of a command.
+func (t *Target) Answer() *Answer {
+	t.t.Helper()
+	line, err := t.out.ReadBytes('\n')
+	if err != nil {
+		t.t.Fatalf("target does not answer: %v", err)
+	}
+	var a Answer
+	if err := json.Unmarshal(line, &a); err != nil {
+		t.t.Fatalf("target answered %q: %v", line, err)
+	}
+	if a.Error != "" {
+		t.t.Fatalf("target failed: %s", a.Error)
+	}
+	return &a
+}
+
+// Ask gives a command and waits for its end.
+func (t *Target) Ask(format string, args ...any) *Answer {
+	t.t.Helper()
+	t.Tell(format, args...)
+	return t.Answer()
+}

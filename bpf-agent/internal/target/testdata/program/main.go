@@ -1,0 +1,264 @@
+// The program that tests watch. It does what it is told on its standard input,
+// a command a line, and answers each with a line of JSON: what its own runtime
+// says of it.
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// answer is what package target reads.
+type answer struct {
+	GoVersion  string
+	NumGC      int64
+	PauseTotal time.Duration
+	// Latencies is /sched/latencies:seconds; bounds are in nanoseconds.
+	LatencyBounds []float64
+	LatencyCounts []uint64
+	// Served counts the requests that were answered under load.
+	Served uint64
+	Error  string
+}
+
+func main() {
+	served := startLoad()
+	in := bufio.NewScanner(os.Stdin)
+	out := json.NewEncoder(os.Stdout)
+	for in.Scan() {
+		var command string
+		var n int
+		var path string
+		fmt.Sscan(in.Text(), &command, &n, &path)
+		a := answer{}
+		switch command {
+		case "stats":
+		case "collect":
+			collect(n)
+		case "switch":
+			switchGoroutines(n)
+		case "spawn":
+			spawn(n)
+		case "memstats":
+			for range n {
+				runtime.ReadMemStats(&runtime.MemStats{})
+			}
+		case "load":
+			served.run(time.Duration(n) * time.Millisecond)
+		case "exec":
+			a.Error = fmt.Sprint(syscall.Exec(path, []string{path}, os.Environ()))
+		default:
+			a.Error = "no such command: " + in.Text()
+		}
+		a.fill()
+		a.Served = served.total
+		if err := out.Encode(a); err != nil {
+			os.Exit(1)
+		}
+	}
+}
+
+func (a *answer) fill() {
+	a.GoVersion = runtime.Version()
+	var gc debug.GCStats
+	debug.ReadGCStats(&gc)
+	a.NumGC, a.PauseTotal = gc.NumGC, gc.PauseTotal
+	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
+	metrics.Read(sample)
+	h := sample[0].Value.Float64Histogram()
+	a.LatencyCounts = h.Counts
+	for _, b := range h.Buckets {
+		a.LatencyBounds = append(a.LatencyBounds, min(max(b, -1), 1e9)*1e9)
+	}
+}
+
+var sink [64][]byte
+
+// collect allocates, from all Ps, until n more garbage collections are over.
+func collect(n int) {
+	var before, now debug.GCStats
+	debug.ReadGCStats(&before)
+	var workers sync.WaitGroup
+	stop := make(chan struct{})
+	for w := range runtime.GOMAXPROCS(0) {
+		workers.Add(1)
+		go func() {
+			defer workers.Done()
+			for i := w; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+					sink[i%len(sink)] = make([]byte, 64<<10)
+				}
+			}
+		}()
+	}
+	for {
+		debug.ReadGCStats(&now)
+		if now.NumGC-before.NumGC >= int64(n) {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	close(stop)
+	workers.Wait()
+	// Ends when the collection that may be under way has ended.
+	runtime.GC()
+}
+
+// switchGoroutines passes messages around rings of goroutines, n times each:
+// most waits are short, and those behind a goroutine that computes are long.
+func switchGoroutines(n int) {
+	var all sync.WaitGroup
+	for range 4 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			passAround(n)
+		}()
+	}
+	stop := make(chan struct{})
+	var computers sync.WaitGroup
+	computers.Add(1)
+	go func() {
+		defer computers.Done()
+		compute(stop)
+	}()
+	all.Wait()
+	close(stop)
+	computers.Wait()
+}
+
+func passAround(n int) {
+	const size = 8
+	var members sync.WaitGroup
+	first := make(chan int, 1)
+	in := first
+	for i := range size {
+		out := make(chan int, 1)
+		if i == size-1 {
+			out = first
+		}
+		members.Add(1)
+		go member(&members, in, out)
+		in = out
+	}
+	first <- n
+	members.Wait()
+}
+
+func member(members *sync.WaitGroup, in <-chan int, out chan<- int) {
+	defer members.Done()
+	for left := range in {
+		if left <= 0 {
+			// The last message makes each of the others stop as well.
+			if left > -8 {
+				out <- left - 1
+			}
+			return
+		}
+		out <- left - 1
+	}
+}
+
+func compute(stop <-chan struct{}) {
+	for x := uint64(1); ; {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		for range 200_000 {
+			x = x*6364136223846793005 + 1442695040888963407
+		}
+		if x == 0 {
+			panic("it was never zero")
+		}
+		runtime.Gosched()
+	}
+}
+
+func spawn(n int) {
+	var all sync.WaitGroup
+	for range n {
+		all.Add(1)
+		go leaf(&all)
+	}
+	all.Wait()
+}
+
+//go:noinline
+func leaf(all *sync.WaitGroup) { all.Done() }
+
+// load serves requests to itself, and checks each answer.
+type load struct {
+	url   string
+	total uint64
+}
+
+func startLoad() *load {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		deep := growStack(200)
+		done := make(chan int)
+		go func() { done <- deep }()
+		fmt.Fprintf(w, "%d", <-done)
+	}))
+	return &load{url: "http://" + listener.Addr().String()}
+}
+
+// growStack needs more stack than a new goroutine has, so the stack is moved.
+//
+//go:noinline
+func growStack(depth int) int {
+	var frame [64]byte
+	if depth == 0 {
+		return len(frame)
+	}
+	return growStack(depth-1) + int(frame[depth%64])
+}
+
+func (l *load) run(d time.Duration) {
+	end := time.Now().Add(d)
+	var clients sync.WaitGroup
+	var mu sync.Mutex
+	for range 4 {
+		clients.Add(1)
+		go func() {
+			defer clients.Done()
+			for time.Now().Before(end) {
+				response, err := http.Get(l.url)
+				if err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+				var n int
+				fmt.Fscan(response.Body, &n)
+				response.Body.Close()
+				if n != 64 {
+					fmt.Fprintln(os.Stderr, "answered", n)
+					os.Exit(1)
+				}
+				mu.Lock()
+				l.total++
+				mu.Unlock()
+			}
+		}()
+	}
+	clients.Wait()
+}
