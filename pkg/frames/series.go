@@ -24,12 +24,8 @@ func Series(about Subject, statistic Statistic, series heat.Series, until time.T
 	var times []time.Time
 	var values []float64
 	point := func(at time.Time, h *heat.Histogram) {
-		v := statistic.value(h, about.Step)
-		if statistic.unit == "" {
-			v = about.scaled(v)
-		}
 		times = append(times, at.UTC())
-		values = append(values, v)
+		values = append(values, statistic.of(h, about))
 	}
 	var next time.Time
 	for _, c := range series.Columns {
@@ -53,14 +49,17 @@ func Series(about Subject, statistic Statistic, series heat.Series, until time.T
 	return seriesFrame(about, statistic, series.Labels, times, values)
 }
 
-// SeriesColumn makes the frame of one column for a stream. It has no row when
-// the statistic has no value there.
-func SeriesColumn(about Subject, statistic Statistic, labels map[string]string, column heat.Column) *data.Frame {
-	one := heat.Series{Labels: labels, Columns: []heat.Column{column}}
-	if len(column.Buckets) == 0 && !statistic.zero {
-		return seriesFrame(about, statistic, labels, []time.Time{}, []float64{})
+// SeriesColumns makes the frame of columns for a stream. A column without a hit
+// has a row only where the statistic is 0 there.
+func SeriesColumns(about Subject, statistic Statistic, series heat.Series) *data.Frame {
+	times, values := []time.Time{}, []float64{}
+	for _, c := range series.Columns {
+		if len(c.Buckets) > 0 || statistic.zero {
+			times = append(times, c.Start.UTC())
+			values = append(values, statistic.of(c.Histogram(), about))
+		}
 	}
-	return Series(about, statistic, one, column.Start.Add(about.Step))
+	return seriesFrame(about, statistic, series.Labels, times, values)
 }
 
 func seriesFrame(about Subject, statistic Statistic, dimensions map[string]string, times []time.Time, values []float64) *data.Frame {

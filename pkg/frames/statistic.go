@@ -32,6 +32,9 @@ var named = map[string]Statistic{
 	"sum": {name: "sum", zero: true, value: func(h *heat.Histogram, _ time.Duration) float64 {
 		return float64(h.Sum)
 	}},
+	"share": {name: "share", unit: "percentunit", ofValues: true, zero: true, value: func(h *heat.Histogram, step time.Duration) float64 {
+		return float64(h.Sum) / float64(step.Nanoseconds())
+	}},
 	"mean": {name: "mean", ofValues: true, value: func(h *heat.Histogram, _ time.Duration) float64 {
 		return h.Mean()
 	}},
@@ -41,7 +44,8 @@ var named = map[string]Statistic{
 }
 
 // ParseStatistic reads count (hits in a column), rate (hits per second), sum,
-// mean, max, or a quantile written as a percentile over 0 and under 100: p50,
+// share (of wall time: sum over the width of the column, 0.01 for 10 ms in each
+// second), mean, max, or a quantile written as a percentile over 0 and under 100: p50,
 // p99.9. Quantiles are estimates within the bucket, see [heat.Histogram.Quantile].
 func ParseStatistic(s string) (Statistic, error) {
 	if statistic, ok := named[s]; ok {
@@ -50,7 +54,7 @@ func ParseStatistic(s string) (Statistic, error) {
 	percent, isPercentile := strings.CutPrefix(s, "p")
 	p, err := strconv.ParseFloat(percent, 64)
 	if !isPercentile || err != nil || !(p > 0 && p < 100) {
-		return Statistic{}, fmt.Errorf("statistic is %q, must be count, rate, sum, mean, max, or a percentile between p0 and p100 such as p99.9", s)
+		return Statistic{}, fmt.Errorf("statistic is %q, must be count, rate, sum, share, mean, max, or a percentile between p0 and p100 such as p99.9", s)
 	}
 	return Statistic{name: s, ofValues: true, value: func(h *heat.Histogram, _ time.Duration) float64 {
 		return h.Quantile(p / 100)
@@ -66,4 +70,13 @@ func (s Statistic) Suits(about Subject) error {
 		return fmt.Errorf("statistic is %q, but %s counts hits: must be count, rate or sum", s.name, about.POM)
 	}
 	return nil
+}
+
+// of returns the statistic of a histogram as a frame shows it.
+func (s Statistic) of(h *heat.Histogram, about Subject) float64 {
+	v := s.value(h, about.Step)
+	if s.unit == "" {
+		return about.scaled(v)
+	}
+	return v
 }

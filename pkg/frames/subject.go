@@ -98,4 +98,3 @@ func (s Subject) interval() *data.FieldConfig {
 // typeVersion 0.1 is the first of Grafana's data plane contract. Alerting
 // trusts no frame without one.
 var typeVersion = data.FrameTypeVersion{0, 1}
-

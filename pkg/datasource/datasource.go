@@ -1,0 +1,59 @@
+// Package datasource is the data source's back end: it asks the configured
+// agents, merges what they say and hands it to package frames. One file per
+// handler: querydata.go, checkhealth.go, resources.go, stream.go.
+package datasource
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
+	"github.com/grafana/grafana-plugin-sdk-go/backend/resource/httpadapter"
+	lru "github.com/hashicorp/golang-lru/v2"
+)
+
+// Datasource is one configured data source. The SDK makes a new one when its
+// settings change, and disposes of the old.
+type Datasource struct {
+	backend.CallResourceHandler
+	agents []*agent
+	// broken says what is wrong with the settings; every handler answers with it.
+	broken error
+	// channels are the live channels that queries have handed out, by path.
+	channels *lru.Cache[string, channel]
+	feeds    *feeds
+}
+
+// New makes a data source of its settings. Settings that are wrong do not fail
+// it: the health check and the queries say what is wrong with them.
+func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instancemgmt.Instance, error) {
+	channels, err := lru.New[string, channel](maxChannels)
+	if err != nil {
+		return nil, fmt.Errorf("make data source: %w", err)
+	}
+	d := &Datasource{channels: channels, feeds: newFeeds()}
+	d.CallResourceHandler = httpadapter.New(d.resources())
+	configured, err := readSettings(from)
+	if err != nil {
+		d.broken = err
+		return d, nil
+	}
+	for _, s := range configured.agents {
+		a, err := newAgent(s, configured.timeout)
+		if err != nil {
+			d.broken = fmt.Errorf("agent %s: %w", s.name, err)
+			return d, nil
+		}
+		d.agents = append(d.agents, a)
+	}
+	return d, nil
+}
+
+// Dispose ends the streams and closes the connections.
+func (d *Datasource) Dispose() {
+	d.feeds.close()
+	for _, a := range d.agents {
+		a.close()
+	}
+}

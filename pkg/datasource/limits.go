@@ -1,0 +1,41 @@
+package datasource
+
+import (
+	"fmt"
+	"time"
+)
+
+// Limits. Whoever is over one is told the field, what was found and the limit.
+const (
+	// maxRange is the longest time range: agents keep no more.
+	maxRange = 7 * 24 * time.Hour
+	// maxColumns is how many columns a query may have when Grafana asks for more, or does not say.
+	maxColumns = 2000
+	// maxSeries is how many series one query may return.
+	maxSeries = 200
+	// maxCells is how many cells the frames of one query may have together.
+	maxCells = 500_000
+	// maxPoints is how many points the series frames of one query may have together.
+	maxPoints = 200_000
+	// maxStatistics is how many statistics one query may ask for.
+	maxStatistics = 16
+	// maxMatchers and maxValues are how many matchers a query may have, and values each.
+	maxMatchers, maxValues = 16, 100
+	// maxAgents is how many agents a data source may have.
+	maxAgents = 100
+	// maxTimeout is the longest that one request to one agent may take.
+	maxTimeout = 60 * time.Second
+	// maxAnswer is how many bytes one answer of an agent may have.
+	maxAnswer = 64 << 20
+	// maxChannels is how many live channels one data source remembers; the one
+	// that was longest out of use is forgotten first.
+	maxChannels = 1000
+)
+
+// atMost is the error for a count over its limit.
+func atMost(field string, found, limit int, remedy string) error {
+	if found <= limit {
+		return nil
+	}
+	return fmt.Errorf("%s: %d found, at most %d: %s", field, found, limit, remedy)
+}

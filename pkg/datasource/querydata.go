@@ -1,0 +1,320 @@
+package datasource
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/frames"
+	pb "github.com/gotherm/gotherm/pkg/gothermpb"
+	"github.com/gotherm/gotherm/pkg/heat"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// The street: pkg/heat/matrix.go holds the heat that is asked for here, in the
+// agent; src/renderer/draw.ts draws what leaves here as frames.
+//
+//	query ─▶ check ─▶ ask every agent ─▶ merge ─▶ framer of the kind ─▶ frames
+//	                        │
+//	                        ├ silent or refusing: a notice on the first frame
+//	                        ├ garbage: an error with its name, beside the others' frames
+//	                        └ none answered: an error
+
+// parallelQueries is how many queries of one request are answered at once.
+const parallelQueries = 8
+
+// settled is how old a column must be before a series shows it: agents still
+// add to younger ones, and half a column would read as half the rate.
+const settled = 5 * time.Second
+
+// QueryData answers each query by itself: an error of one is in its response.
+func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataRequest) (*backend.QueryDataResponse, error) {
+	answers := make([]backend.DataResponse, len(req.Queries))
+	var group errgroup.Group
+	group.SetLimit(parallelQueries)
+	for i, q := range req.Queries {
+		group.Go(func() error {
+			answers[i] = d.answer(ctx, req.PluginContext, q)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in the answers
+	response := backend.NewQueryDataResponse()
+	for i, q := range req.Queries {
+		response.Responses[q.RefID] = answers[i]
+	}
+	return response, nil
+}
+
+func (d *Datasource) answer(ctx context.Context, from backend.PluginContext, q backend.DataQuery) backend.DataResponse {
+	if d.broken != nil {
+		return badRequest(d.broken)
+	}
+	r, err := readRequest(q)
+	if err != nil {
+		return badRequest(err)
+	}
+	var notices []data.Notice
+	if r.Attach {
+		notices = d.attach(ctx, r)
+	}
+	var result data.Frames
+	var failures []failure
+	switch r.Kind {
+	case query.KindHeatmap, query.KindSeries:
+		result, failures, err = d.heat(ctx, from, r)
+	case query.KindGrid:
+		result, failures, err = d.grid(ctx, r)
+	case query.KindReleases:
+		result, failures, err = d.releases(ctx, r)
+	}
+	if err != nil {
+		return badRequest(err)
+	}
+	return respond(result, notices, failures, len(d.agents))
+}
+
+// respond puts together what came of asking all agents.
+func respond(result data.Frames, notices []data.Notice, failures []failure, asked int) backend.DataResponse {
+	var broken []error
+	for _, f := range failures {
+		if f.kind == garbage || len(failures) == asked {
+			broken = append(broken, f)
+			continue
+		}
+		notices = append(notices, data.Notice{Severity: data.NoticeSeverityWarning, Text: f.Error() + "; the rest is shown without it"})
+	}
+	var response backend.DataResponse
+	if len(failures) < asked {
+		result[0].AppendNotices(notices...)
+		response.Frames = result
+	}
+	if len(broken) > 0 {
+		response.Error = backend.DownstreamError(errors.New(joined(broken)))
+		response.ErrorSource = backend.ErrorSourceDownstream
+		response.Status = backend.Status(http.StatusBadGateway)
+	}
+	return response
+}
+
+func joined(errs []error) string {
+	texts := make([]string, len(errs))
+	for i, err := range errs {
+		texts[i] = err.Error()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// badRequest is the answer to a query, or settings, that can never be answered.
+func badRequest(err error) backend.DataResponse {
+	return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
+}
+
+// heat answers the kinds heatmap and series. There is at least one frame.
+func (d *Datasource) heat(ctx context.Context, from backend.PluginContext, r request) (data.Frames, []failure, error) {
+	start, end := aligned(r.from, r.to, r.step)
+	merged, failures, err := d.askHeat(ctx, heatQuery{r.POM, r.Matchers, r.GroupBy, r.step}, start, end)
+	if err != nil || len(failures) == len(d.agents) {
+		return nil, failures, err
+	}
+	if err := atMost("series", len(merged.series), maxSeries, "group by fewer dimensions or match fewer values"); err != nil {
+		return nil, nil, err
+	}
+	about := frames.Subject{POM: r.POM, Unit: merged.unit, Step: r.step, Legend: r.Legend}
+	live := r.Live && isNow(r.to, r.step)
+	var result data.Frames
+	if r.Kind == query.KindSeries {
+		result, err = d.seriesFrames(from, r, about, merged, live)
+	} else {
+		result, err = d.heatmapFrames(from, r, about, merged, live)
+	}
+	return result, failures, err
+}
+
+func (d *Datasource) heatmapFrames(from backend.PluginContext, r request, about frames.Subject, merged heatOf, live bool) (data.Frames, error) {
+	var result data.Frames
+	cells := 0
+	for _, s := range merged.series {
+		if len(s.Columns) == 0 {
+			continue
+		}
+		for _, c := range s.Columns {
+			cells += len(c.Buckets)
+		}
+		if err := atMost("cells", cells, maxCells, "ask for a shorter range, fewer data points or fewer series"); err != nil {
+			return nil, err
+		}
+		f := frames.Heatmap(about, s)
+		if live {
+			d.openChannel(from, f, channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, labels: s.Labels})
+		}
+		result = append(result, f)
+	}
+	if result == nil {
+		// No hit yet. One stream takes them all, since what they will be split into is not known.
+		f := frames.Heatmap(about, heat.Series{})
+		if live {
+			d.openChannel(from, f, channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, all: true})
+		}
+		result = data.Frames{f}
+	}
+	return result, nil
+}
+
+func (d *Datasource) seriesFrames(from backend.PluginContext, r request, about frames.Subject, merged heatOf, live bool) (data.Frames, error) {
+	until := minTime(r.to, time.Now().Add(-settled))
+	var result data.Frames
+	points := 0
+	for _, s := range merged.series {
+		for i, statistic := range r.statistics {
+			if err := statistic.Suits(about); err != nil {
+				return nil, fmt.Errorf("statistics[%d]: %w", i, err)
+			}
+			f := frames.Series(about, statistic, s, until)
+			if f == nil {
+				continue
+			}
+			points += f.Rows()
+			if err := atMost("points", points, maxPoints, "ask for a shorter range, fewer data points or fewer series"); err != nil {
+				return nil, err
+			}
+			if live {
+				d.openChannel(from, f, channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, labels: s.Labels, statistic: statistic})
+			}
+			result = append(result, f)
+		}
+	}
+	if result == nil {
+		result = data.Frames{frames.NoSeries()}
+	}
+	return result, nil
+}
+
+func (r request) heatQuery() heatQuery { return heatQuery{r.POM, r.Matchers, r.GroupBy, r.step} }
+
+// isNow says whether a range that ends at t ends at the present, for all a
+// browser's clock may differ.
+func isNow(t time.Time, step time.Duration) bool {
+	return time.Since(t) < max(2*step, 15*time.Second)
+}
+
+// heatQuery is what heat to ask for, whenever it was.
+type heatQuery struct {
+	pom      string
+	matchers []query.Matcher
+	groupBy  []string
+	step     time.Duration
+}
+
+// askHeat asks all agents for the columns in [start, end), which must be
+// multiples of the step, and merges what they say.
+func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.Time) (heatOf, []failure, error) {
+	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (heatOf, error) {
+		return a.queryHeat(ctx, q, start, end)
+	})
+	parts := make([]heatOf, len(answers))
+	for i, a := range answers {
+		parts[i] = a.value
+	}
+	merged, err := merge(parts)
+	return merged, failures, err
+}
+
+func (a *agent) queryHeat(ctx context.Context, q heatQuery, start, end time.Time) (heatOf, error) {
+	answer, err := a.api.QueryHeat(ctx, connect.NewRequest(&pb.QueryHeatRequest{
+		Pom: q.pom, Matchers: onTheWire(q.matchers), GroupBy: q.groupBy, Step: durationpb.New(q.step),
+		Start: timestamppb.New(start), End: timestamppb.New(end),
+	}))
+	if err != nil {
+		return heatOf{}, err
+	}
+	series, err := readHeat(answer.Msg, start, end, q.step)
+	return heatOf{answer.Msg.Unit, series}, err
+}
+
+// grid answers the kind grid.
+func (d *Datasource) grid(ctx context.Context, r request) (data.Frames, []failure, error) {
+	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (*pb.QueryGridResponse, error) {
+		answer, err := a.api.QueryGrid(ctx, connect.NewRequest(&pb.QueryGridRequest{
+			Pom: r.POM, Matchers: onTheWire(r.Matchers), Side: uint32(r.Side),
+			Start: timestamppb.New(r.from), End: timestamppb.New(r.to),
+		}))
+		if err != nil {
+			return nil, err
+		}
+		return answer.Msg, checkGrid(answer.Msg)
+	})
+	if len(answers) == 0 {
+		return nil, failures, nil
+	}
+	grids := make([]*pb.QueryGridResponse, len(answers))
+	for i, a := range answers {
+		grids[i] = a.value
+	}
+	merged, err := frames.MergeGrids(grids)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := atMost("cells", len(merged.Cells), maxCells, "ask for a smaller side"); err != nil {
+		return nil, nil, err
+	}
+	f := frames.Grid(frames.Subject{POM: r.POM, Unit: merged.Unit}, merged)
+	if merged.Carried < merged.Hits {
+		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityInfo, Text: fmt.Sprintf(
+			"the grid is made of %d of %d hits: the others were counted without their goroutine", merged.Carried, merged.Hits)})
+	}
+	return data.Frames{f}, failures, nil
+}
+
+// releases answers the kind releases.
+func (d *Datasource) releases(ctx context.Context, r request) (data.Frames, []failure, error) {
+	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) ([]*pb.Release, error) {
+		answer, err := a.api.ListReleases(ctx, connect.NewRequest(&pb.ListReleasesRequest{
+			Start: timestamppb.New(r.from), End: timestamppb.New(r.to),
+		}))
+		if err != nil {
+			return nil, err
+		}
+		return answer.Msg.Releases, checkReleases(answer.Msg.Releases)
+	})
+	var seen []*pb.Release
+	for _, a := range answers {
+		seen = append(seen, a.value...)
+	}
+	var wanted []*pb.Release
+	for _, m := range frames.MergeReleases(seen) {
+		at := m.FirstSeen.AsTime()
+		key := heat.Key{Service: m.Service, Version: m.Version}
+		if !at.Before(r.from) && at.Before(r.to) && key.Matches(matchersOf(r.Matchers)) {
+			wanted = append(wanted, m)
+		}
+	}
+	if err := atMost("releases", len(wanted), maxPoints, "ask for a shorter range"); err != nil {
+		return nil, nil, err
+	}
+	return data.Frames{frames.Releases(wanted)}, failures, nil
+}
+
+func matchersOf(matchers []query.Matcher) []heat.Matcher {
+	result := make([]heat.Matcher, len(matchers))
+	for i, m := range matchers {
+		result[i] = heat.Matcher(m)
+	}
+	return result
+}
+
+func minTime(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

@@ -1,0 +1,86 @@
+package datasource
+
+import (
+	"time"
+
+	pb "github.com/gotherm/gotherm/pkg/gothermpb"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// What agents send is checked here before it is believed. A break of the API's
+// promises is garbage: an error that names the agent.
+
+// readHeat reads an answer to QueryHeat for the columns in [from, to).
+func readHeat(answer *pb.QueryHeatResponse, from, to time.Time, step time.Duration) ([]heat.Series, error) {
+	if answer.Schema != heat.Schema {
+		return nil, garbagef("buckets are of schema %d, must be %d", answer.Schema, heat.Schema)
+	}
+	if got := answer.Step.AsDuration(); got != step {
+		return nil, garbagef("columns are %s wide, asked for %s", got, step)
+	}
+	return readSeries(answer.Series, answer.Unit, from, to, step)
+}
+
+func readSeries(wire []*pb.HeatSeries, unit string, from, to time.Time, step time.Duration) ([]heat.Series, error) {
+	if unit != "ns" && unit != "1" {
+		return nil, garbagef("unit is %q, must be ns or 1", unit)
+	}
+	result := make([]heat.Series, len(wire))
+	for i, s := range wire {
+		result[i].Labels = s.Labels
+		var last time.Time
+		for _, c := range s.Columns {
+			column, err := readColumn(c)
+			if err != nil {
+				return nil, err
+			}
+			at := column.Start
+			if c.Start == nil || !floor(at, step).Equal(at) || at.Before(from) || !at.Before(to) || !at.After(last) {
+				return nil, garbagef("a column starts at %s, must ascend in steps of %s from %s up to %s", clock(at), step, clock(from), clock(to))
+			}
+			last = at
+			result[i].Columns = append(result[i].Columns, column)
+		}
+	}
+	return result, nil
+}
+
+func readColumn(c *pb.HeatColumn) (heat.Column, error) {
+	if len(c.Buckets) != len(c.Counts) {
+		return heat.Column{}, garbagef("a column has %d buckets and %d counts", len(c.Buckets), len(c.Counts))
+	}
+	for i, b := range c.Buckets {
+		if b >= heat.NumBuckets || i > 0 && b <= c.Buckets[i-1] {
+			return heat.Column{}, garbagef("a column has bucket %d, must ascend and be under %d", b, heat.NumBuckets)
+		}
+	}
+	return heat.Column{Start: c.Start.AsTime(), Buckets: c.Buckets, Counts: c.Counts, Sum: c.Sum, Max: c.Max}, nil
+}
+
+// checkGrid checks an answer to QueryGrid.
+func checkGrid(g *pb.QueryGridResponse) error {
+	if g.Side != 256 && g.Side != 512 && g.Side != 1024 {
+		return garbagef("grid has side %d, must be 256, 512 or 1024", g.Side)
+	}
+	if g.Unit != "ns" && g.Unit != "1" {
+		return garbagef("unit is %q, must be ns or 1", g.Unit)
+	}
+	for _, c := range g.Cells {
+		if c.X >= g.Side || c.Y >= g.Side {
+			return garbagef("grid has cell (%d, %d) on a side of %d", c.X, c.Y, g.Side)
+		}
+	}
+	return nil
+}
+
+// checkReleases checks an answer to ListReleases.
+func checkReleases(releases []*pb.Release) error {
+	for _, r := range releases {
+		if r.FirstSeen == nil || !r.FirstSeen.IsValid() {
+			return garbagef("release %s %s has no time at which it was first seen", r.Service, r.Version)
+		}
+	}
+	return nil
+}
+
+func clock(t time.Time) string { return t.UTC().Format(time.RFC3339) }
