@@ -127,17 +127,17 @@ int gc_started(struct pt_regs *ctx)
 	}
 	if (wanted(proc, GC_STW)) {
 		key.point = GC_STW;
-		hit(proc, &key, 0, now, now - s->started, 0, p);
+		hit(&key, now - s->started, 0, 0, p);
 	}
 	if (wanted(proc, GC_STW_STOPPING)) {
 		key.point = GC_STW_STOPPING;
 		key.bucket = 0;
-		hit(proc, &key, 0, now, s->finished - s->started, 0, p);
+		hit(&key, s->finished - s->started, 0, 0, p);
 	}
 	if (wanted(proc, GC_STW_STOPPED)) {
 		key.point = GC_STW_STOPPED;
 		key.bucket = 0;
-		hit(proc, &key, 0, now, now - s->finished, 0, p);
+		hit(&key, now - s->finished, 0, 0, p);
 	}
 	return 0;
 }

@@ -21,7 +21,7 @@ int goroutine_create(struct pt_regs *ctx)
 		return 0;
 	key.slot = slot;
 	key.function = read_word(GO_ARG1(ctx));
-	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), 1, 0, -1);
+	hit(&key, 1, proc->rate_limit_ns, 0, -1);
 	return 0;
 }
 
@@ -41,6 +41,6 @@ int goroutine_exit(struct pt_regs *ctx)
 		return 0;
 	key.slot = slot;
 	key.function = read_word(g + proc->g_startpc);
-	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), 1, g, -1);
+	hit(&key, 1, proc->rate_limit_ns, g + proc->g_goid, -1);
 	return 0;
 }

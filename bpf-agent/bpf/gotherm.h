@@ -16,8 +16,8 @@
 //
 // Uprobe programs can be preempted, and another one can then run on the same
 // CPU: per-CPU values are changed by atomic adds as well, there is no per-CPU
-// scratch memory, and no program uses 64 bytes of stack, from which on kernels
-// since 6.13 have been seen to panic.
+// scratch memory, and no function uses 64 bytes of stack: to those, kernels
+// since 6.13 give a stack per CPU, and have been seen to panic.
 #pragma once
 
 #include "kernel.h"
@@ -203,16 +203,19 @@ static __always_inline bool due(u32 slot, u8 point, u64 limit, u64 now)
 	return true;
 }
 
-static __always_inline bool carry(struct process *proc, struct key *key, u64 time, u64 value, u64 g, u32 p)
+static __always_inline bool carry(struct key *key, u64 value, u64 goid, u32 p, u64 now)
 {
 	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 
 	if (!e)
 		return false;
 	e->key = *key;
-	e->time = time;
+	e->time = now;
 	e->value = value;
-	e->goid = g ? read_word(g + proc->g_goid) : 0;
+	// Straight into the ring: 0 where it can't be read.
+	e->goid = 0;
+	if (goid && bpf_probe_read_user(&e->goid, sizeof(e->goid), (void *)goid))
+		e->goid = 0;
 	e->p = p;
 	e->unused = 0;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
@@ -248,20 +251,23 @@ static __always_inline void count_coarsely(struct key *key, u64 value)
 	__sync_fetch_and_add(&c->count[bucket], 1);
 }
 
-// Accounts one hit. g is the address of the goroutine that the event is about, or 0.
-static __always_inline void hit(struct process *proc, struct key *key, u64 limit, u64 time, u64 value, u64 g, u32 p)
+// Accounts one hit. goid is the address of the id of the goroutine that the
+// event is about, or 0; limit is the least time between two events.
+static __attribute__((noinline)) int hit(struct key *key, u64 value, u64 limit, u64 goid, u32 p)
 {
 	u32 slot = key->slot;
 	struct slot_tallies *all = bpf_map_lookup_elem(&tallies, &slot);
 	struct tally *tally;
+	u64 now;
 
 	if (!all || key->point >= NUM_POINTS)
-		return;
+		return 0;
 	tally = &all->of[key->point];
 	__sync_fetch_and_add(&tally->hits, 1);
-	if ((!limit || due(slot, key->point, limit, time)) && carry(proc, key, time, value, g, p)) {
+	now = bpf_ktime_get_ns();
+	if ((!limit || due(slot, key->point, limit, now)) && carry(key, value, goid, p, now)) {
 		__sync_fetch_and_add(&tally->carried, 1);
-		return;
+		return 0;
 	}
 	key->bucket = bucket_of(value);
 	if (!count(key, value)) {
@@ -269,4 +275,5 @@ static __always_inline void hit(struct process *proc, struct key *key, u64 limit
 		__sync_fetch_and_add(&tally->coarse, 1);
 	}
 	__sync_fetch_and_add(&tally->counted, 1);
+	return 0;
 }

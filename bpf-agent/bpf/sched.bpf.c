@@ -38,6 +38,6 @@ int sched_latency(struct pt_regs *ctx)
 	// A clock that stepped between two CPUs: the runtime counts it as well.
 	if (duration < 0)
 		duration = 0;
-	hit(proc, &key, proc->rate_limit_ns, bpf_ktime_get_ns(), duration, g, -1);
+	hit(&key, duration, proc->rate_limit_ns, g ? g + proc->g_goid : 0, -1);
 	return 0;
 }
