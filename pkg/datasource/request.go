@@ -68,7 +68,7 @@ func (r *request) readStatistics() error {
 		return nil
 	}
 	if len(r.Statistics) == 0 {
-		return fmt.Errorf("statistics is empty: choose some of count, rate, sum, mean, max and percentiles such as p99")
+		return fmt.Errorf("statistics is empty: choose some of count, rate, sum, share, mean, max and percentiles such as p99")
 	}
 	if err := atMost("statistics", len(r.Statistics), maxStatistics, "ask for the others in another query"); err != nil {
 		return err
