@@ -1,0 +1,63 @@
+import { memo, useEffect, useRef, useState } from 'react';
+import type { AbsoluteTimeRange } from '@grafana/data';
+import { type Ramp, Surface, tableOf } from '../renderer';
+import type { Heat } from './heat';
+import { columnEdges, gridOf, rowEdges } from './picture';
+import type { Scale } from './scale';
+
+interface Props {
+  heat: Heat;
+  ramp: Ramp;
+  /** One for each step of the ramp. */
+  colours: string[];
+  /** What the canvas is wide: time, or the columns' number. */
+  range: AbsoluteTimeRange;
+  /** Its length is the height of the canvas. */
+  scale: Scale;
+  width: number;
+  gap: number;
+  label: string;
+}
+
+/** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
+export const HeatCanvas = memo(function HeatCanvas({ heat, ramp, colours, range, scale, width, gap, label }: Props) {
+  const holder = useRef<HTMLDivElement>(null);
+  const surface = useRef<Surface>(null);
+  // The series whose numbers the surface has been given.
+  const given = useRef<Heat>(null);
+  const [lost, setLost] = useState(0);
+
+  useEffect(() => {
+    const opened = new Surface(holder.current!, () => setLost((n) => n + 1));
+    opened.canvas.setAttribute('role', 'img');
+    opened.canvas.style.cssText = 'display: block; width: 100%; height: 100%;';
+    surface.current = opened;
+    given.current = null;
+    return () => opened.close();
+  }, [lost]);
+
+  useEffect(() => {
+    surface.current?.canvas.setAttribute('aria-label', label);
+  }, [label, lost]);
+
+  useEffect(() => {
+    const shown = surface.current;
+    if (!shown) {
+      return;
+    }
+    const density = shown.canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
+    const pixels = { width: Math.round(width * density), height: Math.round(scale.length * density) };
+    shown.show({
+      grid: given.current === heat ? undefined : gridOf(heat),
+      ramp,
+      table: tableOf(colours),
+      x: columnEdges(heat.x, range, pixels.width),
+      y: rowEdges(heat.y, { ...scale, length: pixels.height }),
+      gap: Math.round(gap * density),
+      ...pixels,
+    });
+    given.current = heat;
+  }, [heat, ramp, colours, range, scale, width, gap, lost]);
+
+  return <div ref={holder} style={{ width, height: scale.length }} />;
+});

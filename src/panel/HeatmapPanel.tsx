@@ -1,0 +1,250 @@
+import { css } from '@emotion/css';
+import { type ReactNode, useCallback, useMemo, useState } from 'react';
+import {
+  type AbsoluteTimeRange,
+  DashboardCursorSync,
+  type DataFrame,
+  dateMath,
+  type GrafanaTheme2,
+  LoadingState,
+  type PanelProps,
+  type TimeRange,
+} from '@grafana/data';
+import { PanelDataErrorView } from '@grafana/runtime';
+import { usePanelContext, useStyles2, useTheme2 } from '@grafana/ui';
+import { coloursOf } from '../renderer';
+import { AnnotationLines, AnnotationMarks, readAnnotations } from './annotations';
+import { TimeAxis, ValueAxis, valueLabels } from './axes';
+import { CellTooltip } from './CellTooltip';
+import { cellAt, type Heat, MalformedFrame, readHeats, sumHeats } from './heat';
+import { Legend } from './Legend';
+import type { Options } from './options';
+import { misfit, rampOf, valueScale } from './picture';
+import { Plot, type Pointed } from './Plot';
+import { extentOf } from './scale';
+import { useSyncedTime } from './useSyncedTime';
+import { describe, describeTimes, sayCell, valueWriter } from './words';
+
+const legendHeight = 34;
+const timeAxisHeight = 24;
+const nameHeight = 18;
+/** Plots are not made lower than this: the panel scrolls instead. */
+const leastPlotHeight = 56;
+/** Room for half of the last label of the time axis. */
+const rightMargin = 12;
+/** Room for half of the uppermost label of the value axis. */
+const topMargin = 4;
+
+interface Reading {
+  heats: Heat[];
+  problem?: string;
+}
+
+function read(frames: DataFrame[], options: Options, columnWidth: number): Reading {
+  try {
+    const heats = readHeats(frames, columnWidth).filter((heat) => heat.counts.some((count) => count > 0));
+    const problem = misfit(heats, options.yAxis);
+    if (problem || heats.length === 0) {
+      return { heats: [], problem };
+    }
+    return { heats: options.series === 'sum' ? [sumHeats(heats, 'All series')] : heats };
+  } catch (error) {
+    if (error instanceof MalformedFrame) {
+      return { heats: [], problem: error.message };
+    }
+    throw error;
+  }
+}
+
+/**
+ * The range to show. Live columns come in after the range was asked for: while
+ * they stream, a range that ends now goes along with the newest.
+ */
+export function shownRange(range: TimeRange, heats: Heat[], isStreaming: boolean): AbsoluteTimeRange {
+  if (heats.length > 0 && !heats[0].xIsTime) {
+    const [from, to] = extentOf(heats.map((heat) => heat.x))!;
+    return { from, to };
+  }
+  const from = range.from.valueOf();
+  const to = range.to.valueOf();
+  const endsNow = typeof range.raw.to === 'string' && dateMath.isMathString(range.raw.to) && range.raw.to === 'now';
+  const newest = Math.max(...heats.map((heat) => heat.x.to[heat.x.to.length - 1]));
+  const shift = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
+  return { from: from + shift, to: to + shift };
+}
+
+/** Heat over time, one plot for each series. */
+export function HeatmapPanel(props: PanelProps<Options>) {
+  const { data, options, width, height, timeRange, timeZone, fieldConfig, id, eventBus, onChangeTimeRange } = props;
+  const theme = useTheme2();
+  const styles = useStyles2(getStyles);
+  const { sync, onSelectRange } = usePanelContext();
+
+  const { heats, problem } = useMemo(
+    () => read(data.series, options, data.request?.intervalMs ?? 1000),
+    [data.series, data.request?.intervalMs, options]
+  );
+  const range = useMemo(
+    () => shownRange(timeRange, heats, data.state === LoadingState.Streaming),
+    [timeRange, heats, data.state]
+  );
+  const ramp = useMemo(() => rampOf(heats, options.color), [heats, options.color]);
+  const colours = useMemo(
+    () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
+    [options.color, theme.isDark]
+  );
+  const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
+
+  const [pointed, setPointed] = useState<Pointed & { plot: number }>();
+  const [brush, setBrush] = useState<AbsoluteTimeRange>();
+  const isSynced = sync?.() !== DashboardCursorSync.Off;
+  const { theirs, publish } = useSyncedTime(eventBus, isSynced);
+
+  const isTime = heats.length === 0 || heats[0].xIsTime;
+  const onPoint = useCallback(
+    (plot: number, at: Pointed | undefined) => {
+      setPointed(at && { ...at, plot });
+      if (isTime) {
+        publish(at?.time);
+      }
+    },
+    [publish, isTime]
+  );
+  const onSelect = (selected: AbsoluteTimeRange) => {
+    if (onSelectRange) {
+      onSelectRange([{ x: selected }]);
+    } else {
+      onChangeTimeRange(selected);
+    }
+  };
+
+  const isNamed = heats.length > 1 || Boolean(heats[0]?.name);
+  const shownLegend = options.legend.show ? legendHeight : 0;
+  const marks = height - shownLegend - timeAxisHeight - topMargin;
+  const plotHeight = Math.max(leastPlotHeight, Math.floor(marks / Math.max(1, heats.length)) - (isNamed ? nameHeight : 0));
+  const scale = useMemo(
+    () => ({ ...valueScale(heats, options.yAxis), length: plotHeight }),
+    [heats, options.yAxis, plotHeight]
+  );
+  const axis = useMemo(
+    () => (heats.length > 0 ? valueLabels(scale, valueWriter(heats[0], options.yAxis)) : undefined),
+    [heats, scale, options.yAxis]
+  );
+
+  if (!axis) {
+    return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
+  }
+
+  const plotWidth = Math.max(1, width - axis.width - rightMargin);
+  const cursor = pointed?.cell && pointed.plot < heats.length ? pointed : undefined;
+  const words = cursor?.cell && wordsOf(heats[cursor.plot], cursor.cell, options, timeZone);
+  const count = cursor?.cell && heats[cursor.plot].counts[cellAt(heats[cursor.plot], cursor.cell.column, cursor.cell.row)];
+  const time = isTime ? (pointed?.time ?? within(theirs, range)) : undefined;
+
+  return (
+    <div className={styles.panel} style={{ width, height }}>
+      <div className={styles.plots} style={{ maxHeight: marks + topMargin, paddingTop: topMargin }}>
+        {heats.map((heat, i) => (
+          <Row key={`${i} ${heat.name}`} name={isNamed ? heat.name : undefined} indent={axis.width}>
+            <ValueAxis labels={axis.labels} width={axis.width} height={plotHeight} />
+            <Plot
+              heat={heat}
+              ramp={ramp}
+              colours={colours}
+              range={range}
+              scale={scale}
+              width={plotWidth}
+              gap={options.cellGap}
+              label={labelOf(heat, range, timeZone)}
+              pointed={pointed?.plot === i ? pointed : undefined}
+              time={time}
+              brush={brush}
+              onPoint={(at) => onPoint(i, at)}
+              onBrush={setBrush}
+              onSelect={onSelect}
+            >
+              {isTime && (
+                <AnnotationLines
+                  // The texts are written once, at the top.
+                  annotations={annotations}
+                  isWritten={i === 0}
+                  range={range}
+                  width={plotWidth}
+                  height={plotHeight}
+                />
+              )}
+            </Plot>
+          </Row>
+        ))}
+      </div>
+      <div className={styles.timeAxis} style={{ marginLeft: axis.width, height: timeAxisHeight }}>
+        <TimeAxis range={range} isTime={isTime} width={plotWidth} height={timeAxisHeight} timeZone={timeZone} />
+        {isTime && (
+          <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />
+        )}
+      </div>
+      {options.legend.show && (
+        <div style={{ marginLeft: axis.width, height: legendHeight }}>
+          <Legend ramp={ramp} colours={colours} marked={count} />
+        </div>
+      )}
+      {options.tooltip.show && words && cursor && !brush && <CellTooltip words={words} position={cursor.client} />}
+      <div className={styles.spoken} aria-live="polite" data-testid="heat readout">
+        {cursor?.by === 'keys' && words ? sayCell(words) : ''}
+      </div>
+    </div>
+  );
+}
+
+function wordsOf(heat: Heat, cell: { column: number; row: number }, options: Options, timeZone: string) {
+  return cell.column < heat.x.from.length && cell.row < heat.y.from.length
+    ? describe(heat, cell.column, cell.row, valueWriter(heat, options.yAxis), timeZone)
+    : undefined;
+}
+
+function within(time: number | undefined, { from, to }: AbsoluteTimeRange) {
+  return time !== undefined && time >= from && time <= to ? time : undefined;
+}
+
+function labelOf(heat: Heat, range: AbsoluteTimeRange, timeZone: string): string {
+  const what = heat.name || 'Heat';
+  return heat.xIsTime ? `Heatmap of ${what}, ${describeTimes(range, timeZone)}` : `Heatmap of ${what}`;
+}
+
+function Row({ name, indent, children }: { name?: string; indent: number; children: ReactNode }) {
+  const styles = useStyles2(getStyles);
+  return (
+    <>
+      {name !== undefined && (
+        <div className={styles.name} style={{ paddingLeft: indent }} title={name}>
+          {name}
+        </div>
+      )}
+      <div className={styles.row}>{children}</div>
+    </>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  panel: css({ position: 'relative', overflow: 'hidden' }),
+  plots: css({ overflowX: 'hidden', overflowY: 'auto' }),
+  row: css({ display: 'flex' }),
+  name: css({
+    height: nameHeight,
+    lineHeight: `${nameHeight}px`,
+    fontSize: theme.typography.bodySmall.fontSize,
+    color: theme.colors.text.secondary,
+    overflow: 'hidden',
+    textOverflow: 'ellipsis',
+    whiteSpace: 'nowrap',
+  }),
+  timeAxis: css({ position: 'relative' }),
+  spoken: css({
+    position: 'absolute',
+    width: '1px',
+    height: '1px',
+    overflow: 'hidden',
+    clipPath: 'inset(50%)',
+    whiteSpace: 'nowrap',
+  }),
+});

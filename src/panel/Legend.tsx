@@ -1,0 +1,73 @@
+import { css } from '@emotion/css';
+import type { GrafanaTheme2 } from '@grafana/data';
+import { useStyles2 } from '@grafana/ui';
+import { heatOn, type Ramp } from '../renderer';
+import { writeCount, writeRoundCount } from './words';
+
+interface Props {
+  ramp: Ramp;
+  colours: string[];
+  /** The count that the cursor is on. */
+  marked?: number;
+}
+
+/** What the colours mean, and where the count under the cursor lies. */
+export function Legend({ ramp, colours, marked }: Props) {
+  const styles = useStyles2(getStyles);
+  const bands = colours.map((colour, i) => {
+    const at = (step: number) => `${((100 * step) / colours.length).toFixed(2)}%`;
+    return `${colour} ${at(i)} ${at(i + 1)}`;
+  });
+  const heat = marked === undefined ? 0 : heatOn(ramp)(marked);
+  return (
+    <div
+      className={styles.legend}
+      role="img"
+      aria-label={`Colors from ${writeCount(ramp.min)} to ${writeCount(ramp.max)} hits in a cell, ${ramp.scale} scale`}
+    >
+      <span>{writeRoundCount(ramp.min)}</span>
+      <div className={styles.bar} style={{ background: `linear-gradient(to right, ${bands.join(', ')})` }}>
+        {marked !== undefined && (
+          <div className={styles.marker} style={{ left: `${100 * heat}%` }} data-testid="legend marker">
+            <span className={styles.count}>{writeRoundCount(marked)}</span>
+          </div>
+        )}
+      </div>
+      <span>{writeRoundCount(ramp.max)}</span>
+    </div>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  legend: css({
+    display: 'flex',
+    alignItems: 'flex-end',
+    gap: theme.spacing(1),
+    height: '100%',
+    lineHeight: '10px',
+    fontSize: theme.typography.bodySmall.fontSize,
+    color: theme.colors.text.secondary,
+  }),
+  bar: css({
+    position: 'relative',
+    width: '240px',
+    height: '10px',
+    borderRadius: theme.shape.radius.default,
+  }),
+  marker: css({
+    position: 'absolute',
+    top: '-2px',
+    bottom: '-2px',
+    width: '2px',
+    marginLeft: '-1px',
+    background: theme.colors.text.primary,
+    boxShadow: `0 0 0 1px ${theme.colors.background.primary}`,
+  }),
+  count: css({
+    position: 'absolute',
+    bottom: '15px',
+    transform: 'translateX(-50%)',
+    whiteSpace: 'nowrap',
+    color: theme.colors.text.primary,
+  }),
+});

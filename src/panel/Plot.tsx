@@ -1,0 +1,273 @@
+import { css } from '@emotion/css';
+import { type KeyboardEvent, type PointerEvent, type ReactNode, useMemo, useRef } from 'react';
+import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
+import { useStyles2, useTheme2 } from '@grafana/ui';
+import type { Ramp } from '../renderer';
+import { HeatCanvas } from './HeatCanvas';
+import { cellAt, type Heat } from './heat';
+import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
+
+/** Where a user points in a plot. */
+export interface Pointed {
+  time: number;
+  value: number;
+  /** The cell that is there, where there is one with a hit. */
+  cell?: { column: number; row: number };
+  /** In the browser's window. */
+  client: { x: number; y: number };
+  by: 'pointer' | 'keys';
+}
+
+interface Props {
+  heat: Heat;
+  ramp: Ramp;
+  colours: string[];
+  range: AbsoluteTimeRange;
+  scale: Scale;
+  width: number;
+  gap: number;
+  label: string;
+  /** Where the user points in this plot. */
+  pointed?: Pointed;
+  /** The time that is pointed at in any plot, and in other panels. */
+  time?: number;
+  /** The time that is being selected in any plot. */
+  brush?: AbsoluteTimeRange;
+  onPoint: (pointed: Pointed | undefined) => void;
+  onBrush: (range: AbsoluteTimeRange | undefined) => void;
+  onSelect: (range: AbsoluteTimeRange) => void;
+  children?: ReactNode;
+}
+
+/** A shorter drag than this, in pixels, is a click. */
+const leastDrag = 5;
+
+/** One series: its cells, and a cursor that a pointer or the arrow keys move. */
+export function Plot(props: Props) {
+  const { heat, range, scale, width, pointed, time, brush, onPoint, onBrush, onSelect } = props;
+  const theme = useTheme2();
+  const styles = useStyles2(getStyles);
+  const box = useRef<HTMLDivElement>(null);
+  const dragFrom = useRef<number>(undefined);
+  const rows = useMemo(() => drawable(heat.y, scale.log), [heat, scale.log]);
+
+  const horizontal: Scale = { log: false, min: range.from, max: range.to, length: width };
+  const left = (t: number) => toPixel(horizontal, t);
+  const top = (v: number) => scale.length - toPixel(scale, v);
+
+  const pointAt = (event: PointerEvent): Pointed => {
+    const rect = box.current!.getBoundingClientRect();
+    const at = toValue(horizontal, event.clientX - rect.left);
+    const value = toValue(scale, rect.bottom - event.clientY);
+    const column = cellOf(heat.x, at);
+    const row = cellOf(rows, value);
+    const hit = column >= 0 && row >= 0 && heat.counts[cellAt(heat, column, row)] > 0;
+    return {
+      time: at,
+      value,
+      cell: hit ? { column, row } : undefined,
+      client: { x: event.clientX, y: event.clientY },
+      by: 'pointer',
+    };
+  };
+
+  const brushTo = (to: number): AbsoluteTimeRange | undefined => {
+    const from = dragFrom.current;
+    if (from === undefined || Math.abs(left(to) - left(from)) < leastDrag) {
+      return undefined;
+    }
+    const within = (t: number) => Math.min(range.to, Math.max(range.from, t));
+    return { from: Math.round(within(Math.min(from, to))), to: Math.round(within(Math.max(from, to))) };
+  };
+
+  const pointAtCell = (column: number, row: number) => {
+    const rect = box.current!.getBoundingClientRect();
+    const at = (heat.x.from[column] + heat.x.to[column]) / 2;
+    const value = (rows.from[row] + rows.to[row]) / 2;
+    onPoint({
+      time: at,
+      value,
+      cell: { column, row },
+      client: { x: rect.left + left(at), y: rect.top + top(value) },
+      by: 'keys',
+    });
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Escape') {
+      onPoint(undefined);
+      return;
+    }
+    const next = move(heat, range, pointed?.cell, event.key);
+    if (next) {
+      event.preventDefault();
+      pointAtCell(next.column, next.row);
+    }
+  };
+
+  const cell = pointed?.cell;
+  return (
+    <div
+      ref={box}
+      className={styles.plot}
+      style={{ width, height: scale.length }}
+      tabIndex={0}
+      role="application"
+      aria-roledescription="heatmap"
+      aria-label={`${props.label}. Arrow keys move from cell to cell.`}
+      onKeyDown={onKeyDown}
+      onBlur={() => pointed?.by === 'keys' && onPoint(undefined)}
+      onPointerDown={(event) => {
+        if (event.button === 0 && heat.xIsTime) {
+          dragFrom.current = pointAt(event).time;
+          event.currentTarget.setPointerCapture(event.pointerId);
+        }
+      }}
+      onPointerMove={(event) => {
+        const now = pointAt(event);
+        onPoint(now);
+        if (dragFrom.current !== undefined) {
+          onBrush(brushTo(now.time));
+        }
+      }}
+      onPointerUp={(event) => {
+        const selected = brushTo(pointAt(event).time);
+        dragFrom.current = undefined;
+        onBrush(undefined);
+        if (selected) {
+          onSelect(selected);
+        }
+      }}
+      onPointerCancel={() => {
+        dragFrom.current = undefined;
+        onBrush(undefined);
+      }}
+      onPointerLeave={() => onPoint(undefined)}
+    >
+      <HeatCanvas
+        heat={heat}
+        ramp={props.ramp}
+        colours={props.colours}
+        range={range}
+        scale={scale}
+        width={width}
+        gap={props.gap}
+        label={props.label}
+      />
+      <svg className={styles.overlay} width={width} height={scale.length} aria-hidden>
+        {props.children}
+        {brush && (
+          <rect
+            x={left(brush.from)}
+            width={left(brush.to) - left(brush.from)}
+            height={scale.length}
+            fill={theme.colors.primary.transparent}
+            stroke={theme.colors.primary.border}
+            data-testid="heat brush"
+          />
+        )}
+        {time !== undefined && (
+          <line
+            className={styles.cursor}
+            x1={left(time)}
+            x2={left(time)}
+            y2={scale.length}
+            stroke={theme.colors.text.secondary}
+            data-testid="heat cursor"
+          />
+        )}
+        {pointed && (
+          <line
+            className={styles.cursor}
+            x2={width}
+            y1={top(pointed.value)}
+            y2={top(pointed.value)}
+            stroke={theme.colors.text.secondary}
+          />
+        )}
+        {cell && (
+          <rect
+            x={left(heat.x.from[cell.column])}
+            width={left(heat.x.to[cell.column]) - left(heat.x.from[cell.column])}
+            y={top(rows.to[cell.row])}
+            height={top(rows.from[cell.row]) - top(rows.to[cell.row])}
+            fill="none"
+            stroke={theme.colors.text.maxContrast}
+          />
+        )}
+      </svg>
+    </div>
+  );
+}
+
+/**
+ * The cell that a key leads to: arrows go to the nearest cell with a hit in
+ * their direction, Home and End to the first and the last column that is seen.
+ * Without a cell to start from it is the hottest. Undefined for other keys.
+ */
+export function move(
+  heat: Heat,
+  range: AbsoluteTimeRange,
+  from: { column: number; row: number } | undefined,
+  key: string
+): { column: number; row: number } | undefined {
+  if (!['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End'].includes(key)) {
+    return undefined;
+  }
+  const columns = heat.x.from.length;
+  const rows = heat.y.from.length;
+  const isHit = (column: number, row: number) => heat.counts[cellAt(heat, column, row)] > 0;
+  const isSeen = (column: number) => heat.x.to[column] > range.from && heat.x.from[column] < range.to;
+  const seen = Array.from({ length: columns }, (_, i) => i).filter((i) => isSeen(i) && heat.totals[i] > 0);
+  if (!from) {
+    let hottest: { column: number; row: number } | undefined;
+    for (const column of seen) {
+      for (let row = 0; row < rows; row++) {
+        const count = heat.counts[cellAt(heat, column, row)];
+        if (count > 0 && !(hottest && heat.counts[cellAt(heat, hottest.column, hottest.row)] >= count)) {
+          hottest = { column, row };
+        }
+      }
+    }
+    return hottest;
+  }
+  if (key === 'ArrowUp' || key === 'ArrowDown') {
+    const step = key === 'ArrowUp' ? 1 : -1;
+    for (let row = from.row + step; row >= 0 && row < rows; row += step) {
+      if (isHit(from.column, row)) {
+        return { column: from.column, row };
+      }
+    }
+    return from;
+  }
+  const column = {
+    ArrowLeft: seen.findLast((i) => i < from.column),
+    ArrowRight: seen.find((i) => i > from.column),
+    Home: seen[0],
+    End: seen[seen.length - 1],
+  }[key];
+  if (column === undefined) {
+    return from;
+  }
+  for (let away = 0; away < rows; away++) {
+    for (const row of [from.row - away, from.row + away]) {
+      if (row >= 0 && row < rows && isHit(column, row)) {
+        return { column, row };
+      }
+    }
+  }
+  return from;
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  plot: css({
+    position: 'relative',
+    cursor: 'crosshair',
+    touchAction: 'pan-y',
+    background: theme.colors.background.primary,
+    boxShadow: `inset 0 0 0 1px ${theme.colors.border.weak}`,
+    '&:focus-visible': { outline: `2px solid ${theme.colors.primary.main}` },
+  }),
+  overlay: css({ position: 'absolute', inset: 0, pointerEvents: 'none' }),
+  cursor: css({ strokeDasharray: '3 3' }),
+});

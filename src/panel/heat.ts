@@ -1,0 +1,326 @@
+import { type DataFrame, DataFrameType, type Field, FieldType, getFieldDisplayName } from '@grafana/data';
+
+/** The cells of an axis, ascending: cell i lies between `from[i]` and `to[i]`. Ends may be infinite. */
+export interface Bounds {
+  from: Float64Array;
+  to: Float64Array;
+}
+
+/** One series of heat: counts over time (or another number) and value. */
+export interface Heat {
+  name: string;
+  /** Columns; milliseconds since the epoch when `xIsTime`. */
+  x: Bounds;
+  /** Rows, lowest first, in the unit of `yField`. */
+  y: Bounds;
+  xIsTime: boolean;
+  /** The cell at (column, row) is `counts[column * rows + row]`; NaN where there is no cell. */
+  counts: Float64Array;
+  /** The sum of each column. */
+  totals: Float64Array;
+  xField: Field;
+  yField: Field;
+  countField: Field;
+  /** How the bounds of a cell are meant: see [Enclosure]. One for each cell, where the frame says it. */
+  enclosures?: Int8Array;
+  /** What else a frame says of its cells: a text for each cell that has one. */
+  details: Array<{ name: string; texts: Map<number, string> }>;
+}
+
+/** Which of its bounds a bucket includes, as Prometheus numbers it (`yLayout`). */
+export enum Enclosure {
+  /** `(from, to]` */
+  OpenLeft = 0,
+  /** `[from, to)` */
+  OpenRight = 1,
+  /** `(from, to)` */
+  Open = 2,
+  /** `[from, to]` */
+  Closed = 3,
+}
+
+/** Frames say something that cannot be drawn as it is said. The message names the frame and the field. */
+export class MalformedFrame extends Error {}
+
+/** The most cells that one series may have. */
+export const maxCells = 1 << 22;
+
+const sparse = ['xMax', 'yMin', 'yMax', 'count'];
+const xNames = ['x', 'xMin', 'xMax'];
+const yNames = ['y', 'yMin', 'yMax'];
+
+/**
+ * Reads the heat in frames: each frame of type heatmap-cells is one series.
+ *
+ *  - sparse, as Prometheus native histograms come: `xMax` (the end of a
+ *    column), `yMin` and `yMax` (the bounds of a bucket), `count`, and perhaps
+ *    `yLayout`. A cell that is said twice, as when a live column completes an
+ *    earlier reading of it, counts as it was said last.
+ *  - dense: one of `x`, `xMin`, `xMax`, one of `y`, `yMin`, `yMax`, and the
+ *    first other number. Cells may be left out.
+ *
+ * `columnWidth`, in milliseconds, is used for a frame that has only one column
+ * and does not say how wide it is. It throws [MalformedFrame].
+ */
+export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
+  const heats = frames.filter(isHeat).map((frame) => readHeat(frame, columnWidth));
+  if (heats.length === 0 && frames.some((frame) => frame.fields.length > 0)) {
+    const found = frames.map((f) => `${nameOf(f)} has ${f.fields.map((field) => field.name).join(', ') || 'no fields'}`);
+    throw new MalformedFrame(`no heatmap: ${found.join('; ')}; needed are ${sparse.join(', ')}`);
+  }
+  return heats;
+}
+
+function isHeat(frame: DataFrame): boolean {
+  return frame.meta?.type === DataFrameType.HeatmapCells || sparse.every((name) => find(frame, [name]));
+}
+
+const nameOf = (frame: DataFrame) => `frame ${JSON.stringify(frame.name || frame.refId || '')}`;
+
+const find = (frame: DataFrame, names: string[]) => frame.fields.find((field) => names.includes(field.name));
+
+function need(frame: DataFrame, names: string[], types: FieldType[]): Field {
+  const field = find(frame, names);
+  if (!field) {
+    throw new MalformedFrame(`${nameOf(frame)} has no field ${names.join(', ')}; it has ${listOf(frame)}`);
+  }
+  if (!types.includes(field.type)) {
+    throw new MalformedFrame(
+      `${nameOf(frame)}: field ${field.name} is of type ${field.type}, must be ${types.join(' or ')}`
+    );
+  }
+  return field;
+}
+
+const listOf = (frame: DataFrame) => frame.fields.map((field) => field.name).join(', ') || 'none';
+
+function readHeat(frame: DataFrame, columnWidth: number): Heat {
+  const xField = need(frame, xNames, [FieldType.time, FieldType.number]);
+  const isSparse = find(frame, ['yMin']) !== undefined && find(frame, ['yMax']) !== undefined;
+  const yFields = isSparse
+    ? [need(frame, ['yMin'], [FieldType.number]), need(frame, ['yMax'], [FieldType.number])]
+    : [need(frame, yNames, [FieldType.number])];
+  const countField = isSparse ? need(frame, ['count'], [FieldType.number]) : firstNumber(frame, [xField, ...yFields]);
+  const layout = frame.fields.find((field) => field.name === 'yLayout');
+  for (const field of frame.fields) {
+    if (field.values.length !== xField.values.length) {
+      throw new MalformedFrame(
+        `${nameOf(frame)}: field ${field.name} has ${field.values.length} values, ${xField.name} has ${xField.values.length}`
+      );
+    }
+  }
+
+  const numbers = (field: Field, mayBeInfinite: boolean) => {
+    const values = new Float64Array(field.values.length);
+    for (let i = 0; i < values.length; i++) {
+      const value = field.values[i] as number;
+      values[i] = value;
+      if (typeof value !== 'number' || !(mayBeInfinite ? !Number.isNaN(value) : Number.isFinite(value))) {
+        throw new MalformedFrame(`${nameOf(frame)}: field ${field.name}, row ${i}: ${value} is not a number`);
+      }
+    }
+    return values;
+  };
+  const xs = numbers(xField, false);
+  const ys = yFields.map((field) => numbers(field, isSparse));
+
+  const x = positions(xs, xField.name.slice(1), Number(xField.config.interval) || 0, columnWidth);
+  let y: Indexed;
+  if (isSparse) {
+    const [from, to] = ys;
+    const wrong = from.findIndex((low, i) => !(low < to[i]));
+    if (wrong >= 0) {
+      throw new MalformedFrame(
+        `${nameOf(frame)}: field yMax, row ${wrong}: ${to[wrong]} is not over yMin, which is ${from[wrong]}`
+      );
+    }
+    y = intervals(from, to);
+  } else {
+    y = positions(ys[0], yFields[0].name.slice(1), 0, 1);
+  }
+
+  const columns = x.bounds.from.length;
+  const rows = y.bounds.from.length;
+  if (columns * rows > maxCells) {
+    throw new MalformedFrame(
+      `${nameOf(frame)} has ${columns} columns of ${rows} rows: ${columns * rows} cells, at most ${maxCells} can be drawn`
+    );
+  }
+  const counts = new Float64Array(columns * rows).fill(NaN);
+  const enclosures = layout && new Int8Array(columns * rows);
+  const details = frame.fields
+    .filter((field) => field.type === FieldType.string)
+    .map((field) => ({ field, name: getFieldDisplayName(field, frame), texts: new Map<number, string>() }));
+  for (let i = 0; i < xs.length; i++) {
+    const count = countField.values[i] as number | null | undefined;
+    if (count === null || count === undefined) {
+      continue;
+    }
+    if (!Number.isFinite(count) || count < 0) {
+      throw new MalformedFrame(`${nameOf(frame)}: field ${countField.name}, row ${i}: ${count} is not a count`);
+    }
+    const cell = x.index[i] * rows + y.index[i];
+    counts[cell] = count;
+    if (enclosures) {
+      enclosures[cell] = layout.values[i];
+    }
+    for (const { field, texts } of details) {
+      if (field.values[i]) {
+        texts.set(cell, field.values[i]);
+      }
+    }
+  }
+  return {
+    name: seriesName(frame, countField),
+    x: x.bounds,
+    y: y.bounds,
+    xIsTime: xField.type === FieldType.time,
+    counts,
+    totals: totalsOf(counts, columns, rows),
+    xField,
+    yField: yFields[yFields.length - 1],
+    countField,
+    enclosures,
+    details: details.map(({ name, texts }) => ({ name, texts })),
+  };
+}
+
+function firstNumber(frame: DataFrame, others: Field[]): Field {
+  const field = frame.fields.find((f) => f.type === FieldType.number && !others.includes(f));
+  if (!field) {
+    throw new MalformedFrame(`${nameOf(frame)} has no number field beside ${listOf({ ...frame, fields: others })}`);
+  }
+  return field;
+}
+
+/** A series is named by its display name, else its frame, else its labels. */
+function seriesName(frame: DataFrame, countField: Field): string {
+  const labels = Object.entries(countField.labels ?? {}).filter(([, value]) => value !== '');
+  return (
+    countField.config.displayNameFromDS ||
+    countField.config.displayName ||
+    frame.name ||
+    labels.map(([name, value]) => `${name}=${value}`).join(', ')
+  );
+}
+
+/** Bounds, and for each value that they were made of the number of its cell. */
+interface Indexed {
+  bounds: Bounds;
+  index: Int32Array;
+}
+
+/** Cells that are said by one position each. `width` 0 means: as far as the nearest neighbour. */
+function positions(values: Float64Array, meaning: string, width: number, otherwise: number): Indexed {
+  const distinct = Float64Array.from(new Set(values)).sort();
+  const at = new Map<number, number>();
+  distinct.forEach((value, i) => at.set(value, i));
+  const index = Int32Array.from(values, (value) => at.get(value)!);
+  if (width === 0) {
+    width = Infinity;
+    for (let i = 1; i < distinct.length; i++) {
+      width = Math.min(width, distinct[i] - distinct[i - 1]);
+    }
+    width = Number.isFinite(width) ? width : otherwise;
+  }
+  const before = { Max: width, Min: 0 }[meaning] ?? width / 2;
+  const from = distinct.map((value) => value - before);
+  return { bounds: { from, to: from.map((value) => value + width) }, index };
+}
+
+/** Cells that are said by both their bounds. */
+function intervals(from: Float64Array, to: Float64Array): Indexed {
+  const seen = new Map<number, Map<number, number>>();
+  const distinct: Array<{ from: number; to: number }> = [];
+  const found = new Int32Array(from.length);
+  for (let i = 0; i < from.length; i++) {
+    let ends = seen.get(from[i]);
+    if (!ends) {
+      seen.set(from[i], (ends = new Map()));
+    }
+    let cell = ends.get(to[i]);
+    if (cell === undefined) {
+      ends.set(to[i], (cell = distinct.push({ from: from[i], to: to[i] }) - 1));
+    }
+    found[i] = cell;
+  }
+  const order = distinct.map((_, i) => i).sort((a, b) => distinct[a].from - distinct[b].from || distinct[a].to - distinct[b].to);
+  const rank = new Int32Array(order.length);
+  order.forEach((cell, i) => (rank[cell] = i));
+  return {
+    bounds: {
+      from: Float64Array.from(order, (cell) => distinct[cell].from),
+      to: Float64Array.from(order, (cell) => distinct[cell].to),
+    },
+    index: found.map((cell) => rank[cell]),
+  };
+}
+
+function totalsOf(counts: Float64Array, columns: number, rows: number): Float64Array {
+  const totals = new Float64Array(columns);
+  counts.forEach((count, cell) => {
+    if (!Number.isNaN(count)) {
+      totals[Math.floor(cell / rows)] += count;
+    }
+  });
+  return totals;
+}
+
+/** Adds series up: buckets never move, so counts of the same cell are added. */
+export function sumHeats(heats: Heat[], name: string): Heat {
+  if (heats.length === 1) {
+    return heats[0];
+  }
+  const x = union(heats.map((heat) => heat.x));
+  const y = union(heats.map((heat) => heat.y));
+  const columns = x.bounds.from.length;
+  const rows = y.bounds.from.length;
+  const counts = new Float64Array(columns * rows).fill(NaN);
+  const enclosures = heats.every((heat) => heat.enclosures) ? new Int8Array(columns * rows) : undefined;
+  heats.forEach((heat, i) => {
+    heat.counts.forEach((count, cell) => {
+      if (Number.isNaN(count)) {
+        return;
+      }
+      const [column, row] = positionOf(heat, cell);
+      const to = x.index[i][column] * rows + y.index[i][row];
+      counts[to] = (Number.isNaN(counts[to]) ? 0 : counts[to]) + count;
+      if (enclosures && heat.enclosures) {
+        enclosures[to] = heat.enclosures[cell];
+      }
+    });
+  });
+  return {
+    ...heats[0],
+    name,
+    x: x.bounds,
+    y: y.bounds,
+    counts,
+    totals: totalsOf(counts, columns, rows),
+    enclosures,
+    details: [],
+  };
+}
+
+/** The cells of several axes on one, and where each cell of each came to lie. */
+function union(all: Bounds[]): { bounds: Bounds; index: Int32Array[] } {
+  const join = (pick: (bounds: Bounds) => Float64Array) => Float64Array.from(all.flatMap((b) => Array.from(pick(b))));
+  const { bounds, index } = intervals(
+    join((b) => b.from),
+    join((b) => b.to)
+  );
+  let at = 0;
+  return { bounds, index: all.map((b) => index.subarray(at, (at += b.from.length))) };
+}
+
+/** The column and row of a cell. */
+export function positionOf(heat: Heat, cell: number): [column: number, row: number] {
+  const rows = heat.y.from.length;
+  const column = Math.floor(cell / rows);
+  return [column, cell - column * rows];
+}
+
+/** The number of the cell at a column and row. */
+export function cellAt(heat: Heat, column: number, row: number): number {
+  return column * heat.y.from.length + row;
+}

@@ -1,0 +1,67 @@
+import type { AbsoluteTimeRange } from '@grafana/data';
+import type { Edges, Grid, Ramp } from '../renderer';
+import type { Bounds, Heat } from './heat';
+import type { Options } from './options';
+import { drawable, extentOf, isExponential, type Scale, toPixel } from './scale';
+
+/** A scale of the value axis that all series fit on. `length` is left for the layout to fill in. */
+export function valueScale(heats: Heat[], options: Options['yAxis']): Omit<Scale, 'length'> {
+  const log = options.scale === 'auto' ? heats.some((heat) => isExponential(heat.y)) : options.scale === 'log';
+  const [least, greatest] = extentOf(heats.map((heat) => drawable(heat.y, log))) ?? [log ? 1 : 0, log ? 10 : 1];
+  let min = options.min ?? least;
+  const max = options.max ?? greatest;
+  if (log && min <= 0) {
+    min = Math.min(least > 0 ? least : max / 1e6, max / 10);
+  }
+  return max > min ? { log, min, max } : { log, min: least, max: greatest };
+}
+
+/** Why the values cannot be shown on the scale that was chosen; undefined when they can. */
+export function misfit(heats: Heat[], options: Options['yAxis']): string | undefined {
+  const below = heats.find((heat) => heat.y.from.some((value) => value < 0));
+  return options.scale === 'log' && below
+    ? `field ${below.yField.name} of ${below.name || 'the series'} has values below 0, which a log scale does not show: choose a linear Y axis`
+    : undefined;
+}
+
+/** The ramp that the counts of all series fit on. Cells without a hit are not drawn, and do not count. */
+export function rampOf(heats: Heat[], { scale, steps, min, max }: Options['color']): Ramp {
+  let least = Infinity;
+  let greatest = 0;
+  for (const heat of heats) {
+    for (const count of heat.counts) {
+      if (count > 0) {
+        least = Math.min(least, count);
+        greatest = Math.max(greatest, count);
+      }
+    }
+  }
+  least = Number.isFinite(least) ? least : 1;
+  const ramp = { min: min ?? (scale === 'log' ? least : 0), max: max ?? Math.max(greatest, least), scale, steps };
+  if (scale === 'log' && ramp.min <= 0) {
+    ramp.min = least;
+  }
+  return ramp;
+}
+
+/** The numbers to draw: a cell without a hit is no cell. */
+export function gridOf(heat: Heat): Grid {
+  return {
+    columns: heat.x.from.length,
+    rows: heat.y.from.length,
+    values: Float32Array.from(heat.counts, (count) => (count > 0 ? count : NaN)),
+  };
+}
+
+/** Where the columns lie in device pixels, from the left. */
+export function columnEdges(x: Bounds, range: AbsoluteTimeRange, width: number): Edges {
+  const place = (time: number) => ((time - range.from) / (range.to - range.from)) * width;
+  return { from: Float32Array.from(x.from, place), to: Float32Array.from(x.to, place) };
+}
+
+/** Where the rows lie in device pixels, from the top. */
+export function rowEdges(y: Bounds, scale: Scale): Edges {
+  const { from, to } = drawable(y, scale.log);
+  const place = (value: number) => scale.length - toPixel(scale, value);
+  return { from: Float32Array.from(to, place), to: Float32Array.from(from, place) };
+}

@@ -1,0 +1,97 @@
+import {
+  type AbsoluteTimeRange,
+  dateTimeFormat,
+  formattedValueToString,
+  getValueFormat,
+  type TimeZone,
+  type ValueFormatter,
+} from '@grafana/data';
+import { cellAt, Enclosure, type Heat } from './heat';
+import type { Options } from './options';
+
+/** How values of an axis are written. */
+export type Writer = (value: number) => string;
+
+/** Writes values of the value axis in the unit that the options, else the frame, say. */
+export function valueWriter(heat: Heat, options: Options['yAxis']): Writer {
+  const format: ValueFormatter = getValueFormat(options.unit || heat.yField.config.unit || 'short');
+  const decimals = options.decimals ?? heat.yField.config.decimals;
+  return (value) => (Number.isFinite(value) ? formattedValueToString(format(value, decimals)) : value < 0 ? '-∞' : '+∞');
+}
+
+/** Writes counts in full: they are the data. */
+export const writeCount: Writer = (count) => formattedValueToString(getValueFormat('none')(count));
+
+/** Writes counts in short, for a legend. */
+export const writeRoundCount: Writer = (count) => formattedValueToString(getValueFormat('short')(count));
+
+/** What there is to say of one cell. */
+export interface CellWords {
+  series: string;
+  /** The time that its column covers, or the bounds of the column. */
+  when: string;
+  /** Its bounds, with the brackets of what they include. */
+  bucket: string;
+  count: string;
+  /** Its part of the hits in its column, in per cent. */
+  share: string;
+  details: Array<{ name: string; text: string }>;
+}
+
+/** Describes the cell at a column and row; an empty one has count 0. */
+export function describe(heat: Heat, column: number, row: number, write: Writer, timeZone: TimeZone): CellWords {
+  const cell = cellAt(heat, column, row);
+  const count = Number.isNaN(heat.counts[cell]) ? 0 : heat.counts[cell];
+  const [left, right] = brackets(heat, cell);
+  const total = heat.totals[column];
+  const { from, to } = heat.x;
+  return {
+    series: heat.name,
+    when: heat.xIsTime
+      ? describeTimes({ from: from[column], to: to[column] }, timeZone)
+      : `${from[column]} – ${to[column]}`,
+    bucket: `${left}${write(heat.y.from[row])}, ${write(heat.y.to[row])}${right}`,
+    count: writeCount(count),
+    share: total > 0 ? formattedValueToString(getValueFormat('percentunit')(count / total, 2)) : '0%',
+    details: heat.details.flatMap(({ name, texts }) => {
+      const text = texts.get(cell);
+      return text ? [{ name, text }] : [];
+    }),
+  };
+}
+
+function brackets(heat: Heat, cell: number): [string, string] {
+  switch (heat.enclosures?.[cell]) {
+    case Enclosure.OpenLeft:
+      return ['(', ']'];
+    case Enclosure.Open:
+      return ['(', ')'];
+    case Enclosure.Closed:
+      return ['[', ']'];
+    default:
+      return ['[', ')'];
+  }
+}
+
+/** Writes a range of time, the date of its end only where it is another. */
+export function describeTimes({ from, to }: AbsoluteTimeRange, timeZone: TimeZone): string {
+  const fraction = from % 1000 !== 0 || to % 1000 !== 0 ? '.SSS' : '';
+  const date = (time: number) => dateTimeFormat(time, { format: 'YYYY-MM-DD', timeZone });
+  const clock = (time: number) => dateTimeFormat(time, { format: `HH:mm:ss${fraction}`, timeZone });
+  const end = date(from) === date(to) ? clock(to) : `${date(to)} ${clock(to)}`;
+  return `${date(from)} ${clock(from)} – ${end}`;
+}
+
+/** The same in one sentence, to be read aloud. */
+export function sayCell(words: CellWords): string {
+  return [
+    words.series,
+    `${words.when}`,
+    `bucket ${words.bucket}`,
+    `count ${words.count}`,
+    `${words.share} of the column`,
+    ...words.details.map(({ name, text }) => `${name} ${text}`),
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

@@ -1,0 +1,62 @@
+import { rgb } from 'd3-color';
+import * as chromatic from 'd3-scale-chromatic';
+
+/** A colour scheme that heat can be shown in. */
+export interface Scheme {
+  name: string;
+  interpolate: (t: number) => string;
+  /** Whether it runs from one lightness to the other, so that its cold end can fade into the background. */
+  sequential: boolean;
+  /** Whether t = 0 is the dark end of a sequential scheme. */
+  startsDark?: boolean;
+}
+
+const fromDark = { sequential: true, startsDark: true };
+const fromLight = { sequential: true, startsDark: false };
+
+/** The schemes to choose from, the default first. */
+export const schemes: Scheme[] = [
+  { name: 'Inferno', interpolate: chromatic.interpolateInferno, ...fromDark },
+  { name: 'Magma', interpolate: chromatic.interpolateMagma, ...fromDark },
+  { name: 'Plasma', interpolate: chromatic.interpolatePlasma, ...fromDark },
+  { name: 'Viridis', interpolate: chromatic.interpolateViridis, ...fromDark },
+  { name: 'Cividis', interpolate: chromatic.interpolateCividis, ...fromDark },
+  { name: 'Warm', interpolate: chromatic.interpolateYlOrRd, ...fromLight },
+  { name: 'Oranges', interpolate: chromatic.interpolateOranges, ...fromLight },
+  { name: 'Reds', interpolate: chromatic.interpolateReds, ...fromLight },
+  { name: 'Greens', interpolate: chromatic.interpolateGreens, ...fromLight },
+  { name: 'Blues', interpolate: chromatic.interpolateBlues, ...fromLight },
+  { name: 'Purples', interpolate: chromatic.interpolatePurples, ...fromLight },
+  { name: 'Greys', interpolate: chromatic.interpolateGreys, ...fromLight },
+  { name: 'Turbo', interpolate: chromatic.interpolateTurbo, sequential: false },
+  { name: 'Spectral', interpolate: (t) => chromatic.interpolateSpectral(1 - t), sequential: false },
+];
+
+/** How much of the cold end of a sequential scheme is left out, so that the coldest cell can be told from the background. */
+const invisible = 0.14;
+
+/**
+ * The colours of `steps` levels, coldest first, as CSS colours. The cold end
+ * of a sequential scheme is the one nearer to the background. A name that is
+ * not in [schemes] gets the default.
+ */
+export function coloursOf(name: string, steps: number, onDark: boolean, reverse = false): string[] {
+  const scheme = schemes.find((s) => s.name === name) ?? schemes[0];
+  const flip = scheme.sequential && scheme.startsDark !== onDark;
+  return Array.from({ length: steps }, (_, step) => {
+    let t = steps > 1 ? step / (steps - 1) : 1;
+    t = reverse ? 1 - t : t;
+    t = scheme.sequential ? invisible + t * (1 - invisible) : t;
+    return rgb(scheme.interpolate(flip ? 1 - t : t)).formatHex();
+  });
+}
+
+/** The table that [draw] takes: clear, then a pixel for each colour. */
+export function tableOf(colours: string[]): Uint32Array<ArrayBuffer> {
+  const bytes = new Uint8ClampedArray(4 * (colours.length + 1));
+  colours.forEach((colour, i) => {
+    const { r, g, b } = rgb(colour);
+    bytes.set([r, g, b, 255], 4 * (i + 1));
+  });
+  return new Uint32Array(bytes.buffer);
+}
