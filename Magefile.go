@@ -143,6 +143,13 @@ func Generate() error {
 		if err := run(exec.Command("npm", "run", "--silent", "generate:query")); err != nil {
 			return fmt.Errorf("generate the query model's types: %w", err)
 		}
+		catalogue, err := exec.Command("go", "run", "./bpf-agent/probe/cataloguedoc").Output()
+		if err != nil {
+			return fmt.Errorf("write down the catalogue: %w", err)
+		}
+		if err := os.WriteFile("docs/measurement-points.md", catalogue, 0o644); err != nil {
+			return fmt.Errorf("write down the catalogue: %w", err)
+		}
 		return nil
 	})
 }
@@ -192,7 +199,7 @@ func generatedIsCurrent() error {
 
 func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel.*", "bpf-agent/bpf/*_x86_*", "bpf-agent/bpf/*_arm64_*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts"} {
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err
