@@ -106,6 +106,8 @@ type Refusal struct {
 	// notGo says that nothing about it is Go: who asked for all Go processes
 	// does not want to hear of it.
 	notGo bool
+	// build is what the binary says of its build, where it could be read.
+	build *buildinfo.BuildInfo
 }
 
 func (r *Refusal) Error() string { return r.Path + ": " + r.Reason }
@@ -184,6 +186,12 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 			b, refusal = nil, refuse(path, "malformed: %v", p)
 		}
 	}()
+	var info *buildinfo.BuildInfo
+	defer func() {
+		if refusal != nil {
+			refusal.build = info
+		}
+	}()
 	notGo := func(format string, args ...any) (*Binary, *Refusal) {
 		refusal := refuse(path, format, args...)
 		refusal.notGo = true
@@ -193,7 +201,7 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 	if err != nil {
 		return notGo("not an ELF executable: %v", err)
 	}
-	info, err := buildinfo.Read(r)
+	info, err = buildinfo.Read(r)
 	if err != nil {
 		return notGo("not a Go executable: it has no Go build info")
 	}

@@ -2,41 +2,450 @@ package goproc
 
 import (
 	"context"
+	"debug/buildinfo"
+	"errors"
+	"fmt"
+	"io/fs"
 	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
 )
 
-// Selection says which processes to look at. A process is selected when any
-// of its parts says so.
+// Selection says which processes to look at: those that any of its parts names.
+// The agent itself is looked at only when PIDs has it.
 type Selection struct {
-	PIDs  []int
-	Globs []string // of the executable's path; without a slash, of its base name
-	Ports []int    // TCP ports it listens on
-	All   bool     // every Go process but the agent itself
+	// PIDs are looked at whatever they run, and refused with a reason when that
+	// can't be watched.
+	PIDs []int
+	// Globs are patterns, as filepath.Match has them, of the executable's path;
+	// without a slash, of its last element.
+	Globs []string
+	// Ports are TCP ports that a process listens on, in any network namespace.
+	// Once found, it stays selected: what it does while it drains is worth
+	// seeing.
+	Ports []int
+	// All is every Go process.
+	All bool
+}
+
+// Validate fails when the selection has a value that can't be meant.
+func (s Selection) Validate() error {
+	for _, pid := range s.PIDs {
+		if pid < 1 || pid > 1<<22 {
+			return fmt.Errorf("selection: pid %d, limits 1 and %d", pid, 1<<22)
+		}
+	}
+	for _, glob := range s.Globs {
+		if _, err := filepath.Match(glob, ""); err != nil {
+			return fmt.Errorf("selection: glob %q: %w", glob, err)
+		}
+	}
+	for _, port := range s.Ports {
+		if port < 1 || port > 65535 {
+			return fmt.Errorf("selection: port %d, limits 1 and 65535", port)
+		}
+	}
+	return nil
+}
+
+// matches says whether one of the globs matches an executable's path.
+func (s Selection) matches(executable string) bool {
+	executable = strings.TrimSuffix(executable, " (deleted)")
+	for _, glob := range s.Globs {
+		name := executable
+		if !strings.Contains(glob, "/") {
+			name = filepath.Base(executable)
+		}
+		if ok, _ := filepath.Match(glob, name); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // EventKind says what happened to a process.
 type EventKind uint8
 
 const (
+	// Appeared: it was not there, or not selected, before.
 	Appeared EventKind = iota
+	// Exited: it ended, or runs something now that is not selected.
 	Exited
-	Replaced // the same process runs another executable: exec
+	// Replaced: the same process, with the same ID, runs a program anew: exec.
+	Replaced
 )
 
-// Event is a change in the set of selected processes.
+func (k EventKind) String() string {
+	switch k {
+	case Appeared:
+		return "appeared"
+	case Exited:
+		return "exited"
+	case Replaced:
+		return "replaced"
+	}
+	return "EventKind(" + strconv.Itoa(int(k)) + ")"
+}
+
+// Event is a change in the set of selected processes. After Replaced, Process
+// is what runs now.
 type Event struct {
 	Kind    EventKind
 	Process *Process
 }
 
-// Finder finds the selected processes.
-type Finder struct{}
+// Finder finds the selected processes, again and again, and remembers what it
+// found. A process that was seen before costs a stat of its executable, and
+// where that is Go, a read of /proc/PID/stat; its binary is read once, however
+// many processes run it.
+type Finder struct {
+	selection Selection
+	log       *slog.Logger
 
-// NewFinder makes a finder; it looks at nothing until Scan or Run.
-func NewFinder(sel Selection, log *slog.Logger) *Finder { return &Finder{} }
+	mu        sync.Mutex
+	known     map[int]*sighting
+	binaries  map[fileID]*reading
+	listeners listeners
+	unread    bool // said that some executables can't be read
+}
 
-// Scan looks once. Refused processes are included, with Refused set.
-func (f *Finder) Scan() ([]*Process, error) { return nil, nil }
+// sighting is what is remembered of a pid.
+type sighting struct {
+	file    fileID
+	life    life
+	process *Process // nil when it is none of our business
+	byPort  bool
+}
 
-// Run looks about every 500 ms and reports changes, until ctx is done.
-func (f *Finder) Run(ctx context.Context, report func(Event)) error { <-ctx.Done(); return nil }
+// fileID tells one state of a file from the next, before anything is read of
+// it. It is what a BinaryID is, and the times of the inode in the place of the
+// build id: they change when an inode is reused, and for builds without an id.
+type fileID struct {
+	device, inode   uint64
+	size            int64
+	modified, moved unix.Timespec
+}
+
+// reading is what reading a binary came to.
+type reading struct {
+	binary  *Binary
+	refusal *Refusal
+}
+
+// NewFinder makes a finder; it looks at nothing until Scan or Run. A nil log
+// discards.
+func NewFinder(selection Selection, log *slog.Logger) *Finder {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return &Finder{
+		selection: selection,
+		log:       log,
+		known:     map[int]*sighting{},
+		binaries:  map[fileID]*reading{},
+		listeners: listeners{ports: selection.Ports},
+	}
+}
+
+// every is how long Run rests between two scans.
+const every = 500 * time.Millisecond
+
+// Run scans about every 500 ms and reports changes, one at a time, until ctx is
+// done. It fails when the selection is not valid, or /proc can't be listed.
+func (f *Finder) Run(ctx context.Context, report func(Event)) error {
+	before := map[string]*Process{}
+	ticks := time.NewTicker(every)
+	defer ticks.Stop()
+	for {
+		now, err := f.Scan()
+		if err != nil {
+			return err
+		}
+		before = reportChanges(before, now, report)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticks.C:
+		}
+	}
+}
+
+// reportChanges reports what ended first: a pid may have a new owner.
+func reportChanges(before map[string]*Process, now []*Process, report func(Event)) map[string]*Process {
+	after := make(map[string]*Process, len(now))
+	for _, p := range now {
+		after[p.ID] = p
+	}
+	for id, p := range before {
+		if after[id] == nil {
+			report(Event{Exited, p})
+		}
+	}
+	for _, p := range now {
+		switch old := before[p.ID]; {
+		case old == nil:
+			report(Event{Appeared, p})
+		case old != p:
+			report(Event{Replaced, p})
+		}
+	}
+	return after
+}
+
+// Scan looks once, and lists the selected processes by pid: those that are
+// refused too, with Refused set. A process that did not change since the last
+// scan is the same *Process.
+func (f *Finder) Scan() ([]*Process, error) {
+	if err := f.selection.Validate(); err != nil {
+		return nil, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	pids, err := f.candidates()
+	if err != nil {
+		return nil, err
+	}
+	var listening map[int]bool
+	if len(f.selection.Ports) > 0 {
+		listening = f.listeners.find(pids)
+	}
+	var found []*Process
+	known := make(map[int]*sighting, len(f.known))
+	unreadable := 0
+	for _, pid := range pids {
+		seen, err := f.look(pid, listening[pid])
+		if errors.Is(err, fs.ErrPermission) {
+			unreadable++
+		}
+		if seen == nil {
+			continue
+		}
+		known[pid] = seen
+		if seen.process != nil {
+			found = append(found, seen.process)
+		}
+	}
+	f.known = known
+	f.forget()
+	if unreadable > 0 && !f.unread {
+		f.unread = true
+		f.log.Warn("some executables may not be read, so it is not known whether they are Go: needs the same user, or CAP_SYS_PTRACE", "processes", unreadable)
+	}
+	return found, nil
+}
+
+// candidates lists the pids to look at, ascending, each once. When only pids
+// are selected, nobody else is looked at.
+func (f *Finder) candidates() ([]int, error) {
+	pids := slices.Clone(f.selection.PIDs)
+	if f.selection.All || len(f.selection.Globs) > 0 || len(f.selection.Ports) > 0 {
+		dir, err := os.Open(procDir)
+		if err != nil {
+			return nil, fmt.Errorf("listing processes: %w", err)
+		}
+		defer dir.Close()
+		names, err := dir.Readdirnames(-1)
+		if err != nil {
+			return nil, fmt.Errorf("listing processes: %w", err)
+		}
+		for _, name := range names {
+			if pid, err := strconv.Atoi(name); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	slices.Sort(pids)
+	return slices.Compact(pids), nil
+}
+
+// look says what is known of a pid now: nil when there is no such process, or
+// nothing can be said of it for now. An error only tells why.
+func (f *Finder) look(pid int, listening bool) (*sighting, error) {
+	named := slices.Contains(f.selection.PIDs, pid)
+	before := f.known[pid]
+	if pid == os.Getpid() && !named {
+		return nil, nil
+	}
+	var st unix.Stat_t
+	exe := procPath(pid, "exe")
+	err := unix.Stat(exe, &st)
+	if err == nil && named && before == nil {
+		err = notThread(pid)
+	}
+	if err != nil {
+		if !named && !listening {
+			return nil, err
+		}
+		return f.refusePID(pid, before, err), nil
+	}
+	file := fileOf(&st)
+	if before != nil && before.file == file {
+		if before.process == nil && !listening {
+			return before, nil
+		}
+		if before.process != nil {
+			if now, state, err := readLife(pid); err == nil && state != 'Z' && now == before.life {
+				before.byPort = before.byPort || listening
+				return before, nil
+			}
+		}
+	}
+	// By exec it keeps what it listens on; and it may be a successor that has
+	// taken the pid.
+	seen, err := f.meet(pid, file, named, listening)
+	switch {
+	case err == nil:
+		return seen, nil
+	case named || listening:
+		return f.refusePID(pid, before, err), nil
+	default:
+		return nil, err
+	}
+}
+
+// notThread fails for the id of a thread, which /proc shows as well, but does
+// not list.
+func notThread(pid int) error {
+	status, err := readSmall(procPath(pid, "status"), 4096)
+	if err != nil {
+		return err
+	}
+	_, rest, _ := strings.Cut(string(status), "\nTgid:")
+	group, _, _ := strings.Cut(rest, "\n")
+	if group = strings.TrimSpace(group); group != strconv.Itoa(pid) {
+		return fmt.Errorf("a thread of process %s, not a process", group)
+	}
+	return nil
+}
+
+func fileOf(st *unix.Stat_t) fileID {
+	return fileID{st.Dev, st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+// meet reads a process that was not known, or is not what it was.
+func (f *Finder) meet(pid int, file fileID, named, byPort bool) (*sighting, error) {
+	seen := &sighting{file: file, byPort: byPort}
+	asked := named || byPort
+	exe := procPath(pid, "exe")
+	path, err := os.Readlink(exe)
+	if err != nil {
+		return nil, err
+	}
+	if !asked && !f.selection.All && !f.selection.matches(path) {
+		return seen, nil
+	}
+	life, state, err := readLife(pid)
+	if err != nil {
+		return nil, err
+	}
+	if state == 'Z' {
+		return nil, errGone
+	}
+	read, err := f.read(exe, path, file)
+	if err != nil {
+		return nil, err
+	}
+	if read.refusal != nil && read.refusal.notGo && !asked {
+		return seen, nil
+	}
+	p := &Process{
+		ID: fmt.Sprintf("%d-%d", pid, life.started), PID: pid, Started: startTime(life.started),
+		Executable: clean(path), life: life,
+	}
+	environment, err := readSmall(procPath(pid, "environ"), maxEnvironment)
+	if err != nil {
+		return nil, err
+	}
+	var build *buildinfo.BuildInfo
+	if read.refusal != nil {
+		refusal := *read.refusal
+		refusal.Path = p.Executable
+		p.Refused, build = &refusal, refusal.build
+	} else if bias, err := loadBias(pid, read.binary); err != nil {
+		if errors.Is(err, errGone) || errors.Is(err, fs.ErrNotExist) {
+			return nil, errGone
+		}
+		p.Refused, build = refuse(p.Executable, "%s", reasonOf(err)), read.binary.Build
+	} else {
+		p.Binary, p.LoadBias, build = read.binary, bias, read.binary.Build
+	}
+	p.Identity = identify(environment, build, path)
+	// All of that must have been of one life: between two reads it may have
+	// ended, or called exec.
+	if after, _, err := readLife(pid); err != nil || after != life {
+		return nil, errGone
+	}
+	seen.life, seen.process = life, p
+	return seen, nil
+}
+
+// read reads the executable of a process, or remembers it.
+func (f *Finder) read(exe, path string, file fileID) (*reading, error) {
+	if r := f.binaries[file]; r != nil {
+		return r, nil
+	}
+	open, err := openExecutable(exe)
+	if err != nil {
+		return nil, err
+	}
+	defer open.Close()
+	var st unix.Stat_t
+	if err := unix.Fstat(int(open.Fd()), &st); err != nil {
+		return nil, err
+	}
+	if fileOf(&st) != file {
+		return nil, errGone // exec since
+	}
+	b, refusal := readFile(open, clean(path))
+	r := &reading{b, refusal}
+	f.binaries[file] = r
+	return r, nil
+}
+
+// refusePID says why a pid that was asked for can't be looked at.
+func (f *Finder) refusePID(pid int, before *sighting, err error) *sighting {
+	now, state, lifeErr := readLife(pid)
+	reason := reasonOf(err)
+	switch {
+	case lifeErr != nil:
+		now, reason = life{}, "no such process"
+	case state == 'Z':
+		reason = "it has ended, and waits to be reaped"
+	case errors.Is(err, errGone):
+		return before // it was caught changing: the next scan will tell
+	case errors.Is(err, fs.ErrNotExist):
+		reason = "a kernel thread: it runs no executable"
+	case errors.Is(err, fs.ErrPermission):
+		reason = "its /proc entry " + reason
+	}
+	if before != nil && before.process != nil && before.file == (fileID{}) && before.life == now {
+		if r, ok := before.process.Refused.(*Refusal); ok && r.Reason == reason {
+			return before
+		}
+	}
+	p := &Process{ID: fmt.Sprintf("%d-%d", pid, now.started), PID: pid, life: now, Refused: refuse("pid "+strconv.Itoa(pid), "%s", reason)}
+	if lifeErr == nil {
+		p.Started = startTime(now.started)
+	}
+	return &sighting{life: now, process: p}
+}
+
+// forget drops binaries that nobody runs any more.
+func (f *Finder) forget() {
+	used := make(map[fileID]bool, len(f.binaries))
+	for _, seen := range f.known {
+		used[seen.file] = true
+	}
+	for file := range f.binaries {
+		if !used[file] {
+			delete(f.binaries, file)
+		}
+	}
+}

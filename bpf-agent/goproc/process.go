@@ -1,6 +1,18 @@
 package goproc
 
-import "time"
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
 
 // Process is a process that runs a Go binary, or seems to.
 type Process struct {
@@ -15,12 +27,141 @@ type Process struct {
 	LoadBias uint64
 	// Refused says why the process can't be watched; nil when it can.
 	Refused error
+
+	life life
 }
 
-// Identity is who a process is, to its owner.
-type Identity struct {
-	Service  string
-	Version  string
-	Revision string
-	Modified bool
+// life tells one run of a program from the next under the same pid.
+type life struct {
+	started uint64 // clock ticks since boot
+	// Where the kernel put the program's start, stack and environment. Each is
+	// drawn anew by exec, also of the same file; so an exec is seen without a
+	// look at more than /proc/PID/stat.
+	code, stack, environment uint64
+}
+
+// procDir is where the kernel shows processes.
+const procDir = "/proc/"
+
+func procPath(pid int, file string) string {
+	return procDir + strconv.Itoa(pid) + "/" + file
+}
+
+// errGone says that a process ended, or began to run something else, while it
+// was looked at.
+var errGone = errors.New("the process is gone")
+
+// readLife reads /proc/PID/stat: the fields from the third on follow the last
+// parenthesis, as the name before it may have some. (man 5 proc_pid_stat)
+func readLife(pid int) (l life, state byte, err error) {
+	b, err := readSmall(procPath(pid, "stat"), 4096)
+	if err != nil {
+		return life{}, 0, err
+	}
+	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
+	if len(fields) < 48 {
+		return life{}, 0, fmt.Errorf("/proc/%d/stat has %d fields, wanted 50 or more", pid, len(fields)+2)
+	}
+	for _, f := range []struct {
+		field int
+		into  *uint64
+	}{{22, &l.started}, {26, &l.code}, {28, &l.stack}, {50, &l.environment}} {
+		if *f.into, err = strconv.ParseUint(fields[f.field-3], 10, 64); err != nil {
+			return life{}, 0, fmt.Errorf("field %d of /proc/%d/stat: %w", f.field, pid, err)
+		}
+	}
+	return l, fields[0][0], nil
+}
+
+// readSmall reads a file of /proc, whose size is not known before: at most
+// limit bytes of it.
+func readSmall(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, limit))
+}
+
+// ticksPerSecond is USER_HZ, which is part of the kernel's interface.
+const ticksPerSecond = 100
+
+// startTime is when a process started, from its clock ticks since boot.
+func startTime(ticks uint64) time.Time {
+	var boot unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_BOOTTIME, &boot); err != nil {
+		return time.Time{}
+	}
+	up := time.Duration(boot.Nano())
+	return time.Now().Add(time.Duration(ticks)*(time.Second/ticksPerSecond) - up).Round(0)
+}
+
+// loadBias is how far from its linked addresses a binary runs: the kernel tells
+// a program in AT_ENTRY where its entry came to lie.
+func loadBias(pid int, b *Binary) (uint64, error) {
+	const atEntry = 9
+	auxv, err := readSmall(procPath(pid, "auxv"), 4096)
+	if err != nil {
+		return 0, err
+	}
+	for ; len(auxv) >= 16; auxv = auxv[16:] {
+		if binary.LittleEndian.Uint64(auxv) != atEntry {
+			continue
+		}
+		at := binary.LittleEndian.Uint64(auxv[8:])
+		bias := at - b.entry
+		if bias%4096 != 0 || bias != 0 && !b.PIE {
+			return 0, fmt.Errorf("it runs from %#x, linked is %#x: the executable in memory is another one", at, b.entry)
+		}
+		return bias, nil
+	}
+	return 0, errGone
+}
+
+// CheckCode compares the memory of the process at a site with the file. Attach
+// only where they are equal: a stale path or a reused inode would put a
+// breakpoint into the middle of an instruction.
+//
+// A breakpoint that is there already is no difference: where the first byte in
+// memory is INT3 (0xCC), the bytes after it must be equal, and the first is
+// taken for what a debugger or another observer, or an earlier probe of ours,
+// put over the same instruction. The kernel itself reads the file and not the
+// breakpoint.
+func (p *Process) CheckCode(s Site) error {
+	if err := p.checkCode(s); err != nil {
+		return fmt.Errorf("comparing %s of pid %d with its file: %w", s.Function, p.PID, err)
+	}
+	return nil
+}
+
+func (p *Process) checkCode(s Site) error {
+	if len(s.Code) == 0 {
+		return errors.New("the site has no code")
+	}
+	now, _, err := readLife(p.PID)
+	if err != nil {
+		return errors.New(reasonOf(err))
+	}
+	if now.started != p.life.started {
+		return errGone
+	}
+	memory := make([]byte, len(s.Code))
+	local := unix.Iovec{Base: &memory[0]}
+	local.SetLen(len(memory))
+	address := s.Address + p.LoadBias
+	n, err := unix.ProcessVMReadv(p.PID, []unix.Iovec{local}, []unix.RemoteIovec{{Base: uintptr(address), Len: len(memory)}}, 0)
+	if err != nil {
+		return fmt.Errorf("reading %d bytes of memory at %#x: %w", len(memory), address, err)
+	}
+	if n != len(memory) {
+		return fmt.Errorf("memory at %#x has %d of %d bytes", address, n, len(memory))
+	}
+	if bytes.Equal(memory, s.Code) {
+		return nil
+	}
+	if len(memory) > 1 && memory[0] == 0xcc && bytes.Equal(memory[1:], s.Code[1:]) {
+		return nil
+	}
+	return fmt.Errorf("memory at %#x has % x, the file % x", address, memory, s.Code)
 }
