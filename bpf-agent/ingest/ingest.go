@@ -1,0 +1,404 @@
+// Package ingest moves hits from the kernel into heat: events that the ring
+// carries, one by one, and what was counted, by differences.
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/bpf-agent/probe"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// The street: bpf-agent/bpf/sched.bpf.c fills the ring and the maps that are
+// emptied here; pkg/heat/matrix.go keeps what comes out.
+
+const (
+	// sweepPeriod is how often counters are read, on multiples of it in wall
+	// time, so that what is counted falls into the second in which it was hit.
+	sweepPeriod = 250 * time.Millisecond
+	// longSweepPeriod is taken instead when a sweep takes more than a 50th of
+	// its period: still one per column.
+	longSweepPeriod = time.Second
+	// quarantine is how long a retired slot is read on, for programs that were
+	// running on another CPU when it was retired.
+	quarantine = time.Second
+	// forgetPeriod is how often series without a process are looked for.
+	forgetPeriod = time.Minute
+)
+
+// Ingest is the one reader of the kernel's ring and counters.
+//
+// Who owns the memory: a record belongs to the ring and is borrowed for the
+// length of one call; what is added goes into a heat.Matrix, whose cells are
+// atomic; all else here belongs to whoever holds mu, which is the loop of Run,
+// or Flush. Readers of Accounting and Cells do not wait for them.
+type Ingest struct {
+	kernel  *probe.Kernel // nil when nothing can be attached
+	watcher *probe.Watcher
+	head    *heat.Head
+	log     *slog.Logger
+
+	mu     sync.Mutex
+	ring   *ring
+	counts *sweeper
+	series map[bpf.KernelKey]*series
+	// lastEvents is, for slots to be freed, up to where the ring must be read first.
+	lastEvents map[uint8]uint64
+
+	swept, advanced, forgot time.Time
+	// monotonicToWall is added to a time of bpf_ktime_get_ns.
+	monotonicToWall int64
+
+	freeing sync.Mutex // held while the hits of a slot become freed hits
+	tallies [maxPoints]tally
+	grids   grids
+}
+
+const maxPoints = len(bpf.KernelSlotTallies{}.Of)
+
+// tally is what was taken out of the kernel, by point.
+type tally struct {
+	carried, counted, coarse atomic.Uint64
+	// hits of slots that were freed.
+	freed atomic.Uint64
+}
+
+// series is where the hits of one key go.
+type series struct {
+	matrix   *heat.Matrix
+	grid     *heat.Grid // nil when the point has none
+	function string
+}
+
+// New returns an ingest that has read nothing yet. Without a kernel it only
+// lets time pass over the head.
+func New(k *probe.Kernel, w *probe.Watcher, head *heat.Head, log *slog.Logger) *Ingest {
+	return &Ingest{
+		kernel: k, watcher: w, head: head, log: log,
+		series:     map[bpf.KernelKey]*series{},
+		lastEvents: map[uint8]uint64{},
+	}
+}
+
+// Run reads until ctx is done, and then once more.
+func (i *Ingest) Run(ctx context.Context) error {
+	pace := newPace()
+	nextSweep := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return i.Flush()
+		case <-timer.C:
+		}
+		now := time.Now()
+		fill, err := i.poll()
+		if err != nil {
+			return err
+		}
+		if !now.Before(nextSweep) {
+			period, err := i.sweep(now)
+			if err != nil {
+				return err
+			}
+			nextSweep = time.Now().Truncate(period).Add(period)
+		}
+		timer.Reset(min(pace.next(fill), time.Until(nextSweep)))
+	}
+}
+
+// Flush takes everything out of the kernel, once: what hits have happened
+// before it are in the head after it.
+func (i *Ingest) Flush() error {
+	if _, err := i.poll(); err != nil {
+		return err
+	}
+	_, err := i.sweep(time.Now())
+	return err
+}
+
+// poll reads the ring, and says how full it was, from 0 to 1.
+func (i *Ingest) poll() (fill float64, err error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.kernel == nil {
+		return 0, nil
+	}
+	if err := i.open(); err != nil {
+		return 0, err
+	}
+	end := i.ring.end()
+	fill = float64(end-i.ring.position()) / float64(i.ring.size())
+	if err := i.ring.read(end, i.take); err != nil {
+		return 0, err
+	}
+	return fill, nil
+}
+
+// open maps the ring on first use.
+func (i *Ingest) open() error {
+	if i.ring != nil {
+		return nil
+	}
+	r, err := openRing(i.kernel.Events)
+	if err != nil {
+		return err
+	}
+	i.ring, i.counts = r, newSweeper(i.kernel)
+	return i.setClock()
+}
+
+// Close gives the ring's memory back; call it when Run has returned.
+func (i *Ingest) Close() error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.ring == nil {
+		return nil
+	}
+	return i.ring.close()
+}
+
+// setClock follows the wall clock, which may be set meanwhile.
+func (i *Ingest) setClock() error {
+	var wall, monotonic unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &monotonic); err != nil {
+		return fmt.Errorf("read the monotonic clock: %w", err)
+	}
+	if err := unix.ClockGettime(unix.CLOCK_REALTIME, &wall); err != nil {
+		return fmt.Errorf("read the wall clock: %w", err)
+	}
+	i.monotonicToWall = wall.Nano() - monotonic.Nano()
+	return nil
+}
+
+// take moves one event into heat.
+func (i *Ingest) take(record []byte) {
+	e, err := decode(record)
+	if err != nil {
+		i.log.Error("event dropped", "error", err)
+		return
+	}
+	key := e.Key
+	key.Bucket = 0
+	s := i.find(key)
+	if s == nil {
+		i.log.Error("event dropped", "error", "nobody has its slot", "slot", key.Slot)
+		return
+	}
+	at := time.Unix(0, int64(e.Time)+i.monotonicToWall)
+	s.matrix.Add(at, heat.Bucket(e.Value), 1, e.Value, e.Value)
+	if s.grid != nil && e.Goid != 0 {
+		s.grid.Add(at, heat.Goroutine{ID: e.Goid, StartFunction: s.function}, e.Value)
+	}
+	i.tallies[key.Point].carried.Add(1)
+}
+
+// find returns where the hits of a key, less its bucket, go.
+func (i *Ingest) find(key bpf.KernelKey) *series {
+	if s := i.series[key]; s != nil {
+		return s
+	}
+	slot := i.kernel.Slot(key.Slot)
+	if slot == nil {
+		return nil
+	}
+	p, point := slot.Process, probe.Catalogue[key.Point]
+	s := &series{}
+	if key.Function != 0 {
+		s.function = p.Binary.Functions.Name(key.Function - p.LoadBias)
+	}
+	k := seriesKey(p, point.Name)
+	k.Node, k.CPU, k.Function = key.Node, key.Cpu, s.function
+	// A reason's number 0 is one, and is 0 where there is none.
+	if slices.Contains(point.Dimensions, "reason") {
+		k.Reason = probe.Reason(key.Reason)
+	}
+	s.matrix = i.head.Matrix(k)
+	if point.Goroutines {
+		s.grid = i.grids.of(point.Name, p)
+	}
+	i.series[key] = s
+	return s
+}
+
+// seriesKey is the key of a point of a process without finer dimensions.
+func seriesKey(p *goproc.Process, pom string) heat.Key {
+	return heat.Key{POM: pom, Process: p.ID, Service: p.Identity.Service, Version: p.Identity.Version}
+}
+
+// sweep reads the counters, lets time pass over the head, and gives back what
+// is not used any more. It says after how long to come again.
+func (i *Ingest) sweep(now time.Time) (time.Duration, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	period := sweepPeriod
+	if i.kernel != nil {
+		if err := i.open(); err != nil {
+			return 0, err
+		}
+		slots := i.kernel.Slots()
+		if err := i.count(now, slots); err != nil {
+			return 0, err
+		}
+		if time.Since(now) > sweepPeriod/50 {
+			period = longSweepPeriod
+		}
+		if err := i.freeRetired(now, slots); err != nil {
+			return 0, err
+		}
+		if err := i.setClock(); err != nil {
+			return 0, err
+		}
+	}
+	if now.Sub(i.advanced) >= time.Second {
+		i.advanced = now
+		i.head.Advance(now)
+		i.grids.advance(now)
+	}
+	if now.Sub(i.forgot) >= forgetPeriod {
+		i.forgot = now
+		i.forget(now)
+	}
+	return period, nil
+}
+
+// count moves into heat what was counted since the last sweep. It counts for
+// the middle of that time.
+func (i *Ingest) count(now time.Time, slots []*probe.Slot) error {
+	if i.swept.IsZero() || now.Sub(i.swept) > longSweepPeriod {
+		i.swept = now.Add(-sweepPeriod)
+	}
+	at := i.swept.Add(now.Sub(i.swept) / 2)
+	i.swept = now
+	counted := func(key bpf.KernelKey, g growth) {
+		s := i.find(key)
+		if s == nil {
+			i.log.Error("counts dropped", "error", "nobody has their slot", "slot", key.Slot, "counts", g.n)
+			return
+		}
+		s.matrix.Add(at, g.bucket, g.n, g.sum, g.greatest)
+		i.tallies[key.Point].counted.Add(g.n)
+	}
+	coarse := func(slot *probe.Slot, point int, g growth) {
+		m := i.head.Matrix(seriesKey(slot.Process, probe.Catalogue[point].Name))
+		m.Add(at, g.bucket, g.n, g.sum, g.greatest)
+		i.tallies[point].counted.Add(g.n)
+		i.tallies[point].coarse.Add(g.n)
+	}
+	return i.counts.sweep(slots, counted, coarse)
+}
+
+// freeRetired frees the slots of processes that are gone, once all that they
+// have counted and carried was read.
+func (i *Ingest) freeRetired(now time.Time, slots []*probe.Slot) error {
+	for _, s := range slots {
+		if r := s.Retired(); r.IsZero() || now.Sub(r) < quarantine {
+			continue
+		}
+		// What the process has carried lies before the end of the ring as it is
+		// now, or was when this was first asked.
+		end, asked := i.lastEvents[s.Number]
+		if !asked {
+			end = i.ring.end()
+			i.lastEvents[s.Number] = end
+		}
+		if i.ring.position() < end {
+			continue
+		}
+		if err := i.free(s); err != nil {
+			return err
+		}
+		delete(i.lastEvents, s.Number)
+	}
+	return nil
+}
+
+// free ends the life of a slot whose process is gone and which has been read to its end.
+func (i *Ingest) free(s *probe.Slot) error {
+	// For readers of Accounting its hits move from the slot to freed in one step.
+	i.freeing.Lock()
+	defer i.freeing.Unlock()
+	total, err := i.kernel.Tally(s)
+	if err != nil {
+		return err
+	}
+	if err := i.counts.forget(s); err != nil {
+		return err
+	}
+	if err := i.kernel.Free(s); err != nil {
+		return err
+	}
+	for point := range i.tallies {
+		i.tallies[point].freed.Add(total.Of[point].Hits)
+	}
+	for key := range i.series {
+		if key.Slot == s.Number {
+			delete(i.series, key)
+		}
+	}
+	return nil
+}
+
+// forget lets the head drop series of processes that are gone. Those that are
+// kept here are of slots in use, which are alive.
+func (i *Ingest) forget(now time.Time) {
+	alive, ids := map[*goproc.Process]bool{}, map[string]bool{}
+	if i.kernel != nil {
+		for _, s := range i.kernel.Slots() {
+			alive[s.Process], ids[s.Process.ID] = true, true
+		}
+	}
+	i.head.Forget(func(k heat.Key) bool { return ids[k.Process] })
+	i.grids.forget(now, alive)
+}
+
+// Accounting says where the hits of a point have gone. When all has been
+// taken out of the kernel, carried + counted = hits.
+type Accounting struct {
+	POM                            string
+	Hits, Carried, Counted, Coarse uint64
+}
+
+// Accounting returns the figures of every point.
+func (i *Ingest) Accounting() ([]Accounting, error) {
+	i.freeing.Lock()
+	defer i.freeing.Unlock()
+	list := make([]Accounting, len(probe.Catalogue))
+	for point := range list {
+		t := &i.tallies[point]
+		list[point] = Accounting{
+			POM:     probe.Catalogue[point].Name,
+			Carried: t.carried.Load(),
+			Counted: t.counted.Load(),
+			Coarse:  t.coarse.Load(),
+			Hits:    t.freed.Load(),
+		}
+	}
+	if i.kernel == nil {
+		return list, nil
+	}
+	var errs []error
+	for _, s := range i.kernel.Slots() {
+		total, err := i.kernel.Tally(s)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for point := range list {
+			list[point].Hits += total.Of[point].Hits
+		}
+	}
+	return list, errors.Join(errs...)
+}

@@ -1,0 +1,275 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf/link"
+
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/bpf-agent/internal/target"
+	"github.com/gotherm/gotherm/bpf-agent/probe"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// How watching begins and ends, and that the target does not suffer from it.
+
+func TestTargetSurvivesAttachingAHundredTimes(t *testing.T) {
+	program := target.Start(t, target.Build(t, ""))
+	a := watch(t, probe.Options{}, program.PID())
+	times := 100
+	if testing.Short() {
+		times = 10
+	}
+	program.Tell("load %d", times*250)
+	for range times {
+		a.attach(program.PID(), "goroutine.create", 50*time.Millisecond)
+		a.attach(program.PID(), "goroutine.exit", 50*time.Millisecond)
+		a.waitFor("detaching", func() bool {
+			return a.point(program.PID(), "goroutine.create").State == probe.Available &&
+				a.point(program.PID(), "goroutine.exit").State == probe.Available
+		})
+	}
+	if served := program.Answer().Served; served == 0 {
+		t.Error("no request was served")
+	}
+	a.flush()
+	for _, pom := range []string{"goroutine.create", "goroutine.exit", "sched.latency"} {
+		if one := a.checkConserved(pom); one.Hits == 0 {
+			t.Errorf("%s was not hit", pom)
+		}
+	}
+}
+
+func TestCostlyPointsEndByThemselves(t *testing.T) {
+	program := target.Start(t, target.Build(t, ""))
+	a := watch(t, probe.Options{}, program.PID())
+	pid := program.PID()
+	everyone := func(*goproc.Process) bool { return true }
+
+	if _, err := a.watcher.RequestAttach("goroutine.create", everyone, 6*time.Minute); err == nil || !strings.Contains(err.Error(), "5m0s") {
+		t.Errorf("asking for 6 minutes: error %v, must say the limit of 5m0s", err)
+	}
+	if _, err := a.watcher.RequestAttach("goroutine.crate", everyone, time.Minute); err == nil || !strings.Contains(err.Error(), "goroutine.crate") {
+		t.Errorf("asking for what is not in the catalogue: error %v, must name it", err)
+	}
+	program.Ask("spawn 100")
+	a.flush()
+	if n := a.total("goroutine.create").Count(); n != 0 {
+		t.Errorf("%d goroutines were seen before anyone asked", n)
+	}
+
+	a.attach(pid, "goroutine.create", 300*time.Millisecond)
+	first := a.point(pid, "goroutine.create").Until
+	a.attach(pid, "goroutine.create", 2*time.Second)
+	if until := a.point(pid, "goroutine.create").Until; !until.After(first) {
+		t.Errorf("asked again: ends at %v, must be after %v", until, first)
+	}
+	a.attach(pid, "goroutine.create", time.Millisecond)
+	program.Ask("spawn 1000")
+	a.flush()
+	leaves := heat.Matcher{Dimension: "function", Values: []string{"main.leaf"}}
+	// The go statement in spawn starts a function that calls leaf.
+	created := a.total("goroutine.create").Count()
+	if created < 1000 {
+		t.Errorf("%d goroutines were seen to be created, there were 1000 (%d of main.leaf)", created, a.total("goroutine.create", leaves).Count())
+	}
+	a.waitFor("the end", func() bool { return a.point(pid, "goroutine.create").State == probe.Available })
+	program.Ask("spawn 1000")
+	a.flush()
+	if n := a.total("goroutine.create").Count(); n != created {
+		t.Errorf("%d goroutines were seen after the end", n-created)
+	}
+}
+
+// Two processes run one file: a breakpoint for one is hit by the other as well.
+func TestPointsAreOfTheProcessThatAsked(t *testing.T) {
+	path := target.Build(t, "")
+	one, other := target.Start(t, path), target.Start(t, path)
+	a := watch(t, probe.Options{}, one.PID(), other.PID())
+	a.attach(one.PID(), "goroutine.create", time.Minute)
+	other.Ask("spawn 1000")
+	a.flush()
+	if n := a.total("goroutine.create").Count(); n != 0 {
+		t.Errorf("%d goroutines of a process that was not asked for", n)
+	}
+	one.Ask("spawn 1000")
+	other.Ask("collect 2")
+	a.flush()
+	ofOne := heat.Matcher{Dimension: "process", Values: []string{a.status(one.PID()).Process.ID}}
+	if n := a.total("goroutine.create", ofOne).Count(); n < 1000 {
+		t.Errorf("%d goroutines were seen to be created, there were 1000", n)
+	}
+	ofOther := heat.Matcher{Dimension: "process", Values: []string{a.status(other.PID()).Process.ID}}
+	if n := a.total("gc.stw", ofOther).Count(); n < 4 {
+		t.Errorf("%d pauses of a process that shares its file, there were 4 or more", n)
+	}
+	// The first to go must not take the probes with it.
+	one.Stop()
+	a.waitFor("the exit", func() bool { return a.status(one.PID()) == nil })
+	before := a.total("gc.stw", ofOther).Count()
+	other.Ask("collect 2")
+	a.flush()
+	if n := a.total("gc.stw", ofOther).Count(); n < before+4 {
+		t.Errorf("%d pauses after the other process has gone, there were 4 or more", n-before)
+	}
+}
+
+func TestExitIsFollowedAndItsHeatKept(t *testing.T) {
+	program := target.Start(t, target.Build(t, ""))
+	a := watch(t, probe.Options{}, program.PID())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- a.ingest.Run(ctx) }()
+	program.Ask("collect 10")
+	program.Stop()
+	a.waitFor("the exit", func() bool { return a.status(program.PID()) == nil })
+	a.waitFor("the slot to be free", func() bool { return len(a.kernel.Slots()) == 0 })
+	if one := a.checkConserved("gc.stw"); one.Hits < 20 {
+		t.Errorf("%d pauses of a process that has gone, there were 20 or more", one.Hits)
+	}
+	a.checkConserved("sched.latency")
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+func TestReexecIsFollowed(t *testing.T) {
+	path := target.Build(t, "")
+	for name, next := range map[string]string{
+		"to another file":  target.Build(t, "", "-ldflags=-s -w"),
+		"to the same file": path,
+	} {
+		t.Run(name, func(t *testing.T) {
+			program := target.Start(t, path)
+			a := watch(t, probe.Options{}, program.PID())
+			first := a.status(program.PID()).Process
+			program.Ask("collect 5")
+			program.Tell("exec 0 %s", next)
+			a.waitFor("the new program", func() bool {
+				s := a.status(program.PID())
+				return s != nil && s.Process != first
+			})
+			a.flush()
+			before := a.total("gc.stw", gcReasons).Count()
+			program.Ask("collect 10")
+			a.flush()
+			if n := a.total("gc.stw", gcReasons).Count() - before; n < 20 {
+				t.Errorf("%d pauses after exec, there were 20 or more", n)
+			}
+		})
+	}
+}
+
+func TestPerfLinksCountAsUprobeMultiDoes(t *testing.T) {
+	for _, options := range []probe.Options{{}, {PerfLinks: true}} {
+		t.Run(fmt.Sprintf("perf links %v", options.PerfLinks), func(t *testing.T) {
+			program := target.Start(t, target.Build(t, ""))
+			a := watch(t, options, program.PID())
+			a.attach(program.PID(), "goroutine.exit", time.Minute)
+			before := program.Ask("stats")
+			after := program.Ask("collect 20")
+			program.Ask("spawn 20000")
+			a.flush()
+			if n, want := a.total("gc.stw", gcReasons).Count(), 2*(after.NumGC-before.NumGC); n != uint64(want) {
+				t.Errorf("%d pauses, there were %d", n, want)
+			}
+			leaves := heat.Matcher{Dimension: "function", Values: []string{"main.spawn.gowrap1"}}
+			if n := a.total("goroutine.exit", leaves).Count(); n != 20000 {
+				t.Errorf("%d goroutines ended, there were 20000", n)
+			}
+		})
+	}
+}
+
+// agentForTest tells the test binary to be an agent that watches a pid.
+const agentForTest = "GOTHERM_TEST_AGENT_PID"
+
+func beAgent(text string) {
+	pid, err := strconv.Atoi(text)
+	if err != nil {
+		panic(err)
+	}
+	kernel, err := probe.Load(probe.Options{})
+	if err != nil {
+		panic(err)
+	}
+	finder := goproc.NewFinder(goproc.Selection{PIDs: []int{pid}}, slog.Default())
+	if err := probe.NewWatcher(kernel, finder, goproc.NewLedger(), slog.Default()).Run(context.Background()); err != nil {
+		panic(err)
+	}
+}
+
+func TestKilledAgentLeavesNoProbe(t *testing.T) {
+	needsRoot(t)
+	// A copy of its own, so that no other test's probe is on the file.
+	path := filepath.Join(t.TempDir(), "target")
+	program, err := os.ReadFile(target.Build(t, ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, program, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	victim := target.Start(t, path)
+	agent := exec.Command(os.Args[0])
+	agent.Env = append(os.Environ(), fmt.Sprintf("%s=%d", agentForTest, victim.PID()))
+	agent.Stderr = os.Stderr
+	if err := agent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer agent.Process.Kill()
+	waitForLinks := func(want int) {
+		t.Helper()
+		n := 0
+		for range 500 {
+			if n = linksOn(t, path); n == want {
+				return
+			}
+			time.Sleep(20 * time.Millisecond)
+		}
+		t.Fatalf("%d links on the target, must be %d", n, want)
+	}
+	waitForLinks(4)
+	victim.Tell("load 2000")
+	if err := agent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	agent.Wait()
+	waitForLinks(0)
+	if victim.Answer().Served == 0 {
+		t.Error("no request was served while the agent was killed")
+	}
+	if victim.Ask("load 100").Served == 0 {
+		t.Error("no request was served after the agent was killed")
+	}
+}
+
+// linksOn counts the uprobe links on a file, of whatever process.
+func linksOn(t *testing.T, path string) (n int) {
+	t.Helper()
+	links := &link.Iterator{}
+	defer links.Close()
+	for links.Next() {
+		info, err := links.Link.Info()
+		if err != nil {
+			continue // of a kind that says nothing, or gone meanwhile
+		}
+		if multi := info.UprobeMulti(); multi != nil && multi.File == path {
+			n++
+		}
+	}
+	if err := links.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
