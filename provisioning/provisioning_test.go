@@ -104,8 +104,12 @@ type dashboard struct {
 	Templating struct {
 		List []struct {
 			Name       string        `json:"name"`
-			Type       string        `json:"type"`
 			Datasource dataSourceRef `json:"datasource"`
+			Query      struct {
+				RefID     string          `json:"refId"`
+				Dimension string          `json:"dimension"`
+				Matchers  []query.Matcher `json:"matchers"`
+			} `json:"query"`
 		} `json:"list"`
 	} `json:"templating"`
 }
@@ -221,10 +225,18 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 
 		var variables []string
 		for _, v := range d.Templating.List {
-			variables = append(variables, v.Name)
-			if v.Type == "query" && v.Datasource != (dataSourceRef{sourceType, sourceUID}) {
-				t.Errorf("%s: variable %s asks %+v", path, v.Name, v.Datasource)
+			// Of these the agents list the values without a measurement point.
+			if !slices.Contains([]string{"service", "version", "process"}, v.Query.Dimension) || v.Datasource != (dataSourceRef{sourceType, sourceUID}) {
+				t.Errorf("%s: variable %s asks %+v for %s", path, v.Name, v.Datasource, v.Query.Dimension)
 			}
+			for _, m := range v.Query.Matchers {
+				for _, value := range m.Values {
+					if !slices.Contains(variables, strings.TrimPrefix(value, "$")) {
+						t.Errorf("%s: variable %s depends on %s, which does not come before it", path, v.Name, value)
+					}
+				}
+			}
+			variables = append(variables, v.Name)
 		}
 		releases := false
 		for _, a := range d.Annotations.List {
