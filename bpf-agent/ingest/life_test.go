@@ -177,8 +177,8 @@ func TestPerfLinksCountAsUprobeMultiDoes(t *testing.T) {
 			a := watch(t, options, program.PID())
 			a.attach(program.PID(), "goroutine.exit", time.Minute)
 			before := program.Ask("stats")
-			after := program.Ask("collect 20")
 			program.Ask("spawn 20000")
+			after := program.Ask("collect 20")
 			a.flush()
 			if n, want := a.total("gc.stw", gcReasons).Count(), 2*(after.NumGC-before.NumGC); n != uint64(want) {
 				t.Errorf("%d pauses, there were %d", n, want)
