@@ -18,7 +18,11 @@ export function pitch() {
   // The text is taken before the parent writes its files, so the child minifies its own.
   child.hooks.compilation.tap('worker-loader', (compilation) => {
     compilation.hooks.afterProcessAssets.tap('worker-loader', (assets) => {
-      child.text = assets[name]?.source().toString();
+      // A blob has no place from which a source map could be found.
+      child.text = assets[name]
+        ?.source()
+        .toString()
+        .replace(/\n\/\/# sourceMappingURL=.*/, '');
     });
   });
   child.runAsChild((error, _entries, compilation) => {

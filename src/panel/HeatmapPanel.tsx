@@ -121,7 +121,10 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const isNamed = heats.length > 1 || Boolean(heats[0]?.name);
   const shownLegend = options.legend.show ? legendHeight : 0;
   const marks = height - shownLegend - timeAxisHeight - topMargin;
-  const plotHeight = Math.max(leastPlotHeight, Math.floor(marks / Math.max(1, heats.length)) - (isNamed ? nameHeight : 0));
+  const plotHeight = Math.max(
+    leastPlotHeight,
+    Math.floor(marks / Math.max(1, heats.length)) - (isNamed ? nameHeight : 0)
+  );
   const scale = useMemo(
     () => ({ ...valueScale(heats, options.yAxis), length: plotHeight }),
     [heats, options.yAxis, plotHeight]
@@ -138,7 +141,8 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const plotWidth = Math.max(1, width - axis.width - rightMargin);
   const cursor = pointed?.cell && pointed.plot < heats.length ? pointed : undefined;
   const words = cursor?.cell && wordsOf(heats[cursor.plot], cursor.cell, options, timeZone);
-  const count = cursor?.cell && heats[cursor.plot].counts[cellAt(heats[cursor.plot], cursor.cell.column, cursor.cell.row)];
+  const count =
+    cursor?.cell && heats[cursor.plot].counts[cellAt(heats[cursor.plot], cursor.cell.column, cursor.cell.row)];
   const time = isTime ? (pointed?.time ?? within(theirs, range)) : undefined;
 
   return (
@@ -179,9 +183,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
       </div>
       <div className={styles.timeAxis} style={{ marginLeft: axis.width, height: timeAxisHeight }}>
         <TimeAxis range={range} isTime={isTime} width={plotWidth} height={timeAxisHeight} timeZone={timeZone} />
-        {isTime && (
-          <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />
-        )}
+        {isTime && <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />}
       </div>
       {options.legend.show && (
         <div style={{ marginLeft: axis.width, height: legendHeight }}>

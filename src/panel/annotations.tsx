@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { memo } from 'react';
-import { type AbsoluteTimeRange, type DataFrame, dateTimeFormat, type GrafanaTheme2, type TimeZone } from '@grafana/data';
+import { type AbsoluteTimeRange, type DataFrame, dateTimeFormat, type GrafanaTheme2 } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import { measureText, Tooltip, useStyles2, useTheme2 } from '@grafana/ui';
 import { fontSize } from './axes';
 
@@ -24,12 +25,17 @@ export function readAnnotations(frames: DataFrame[]): Annotation[] {
         time: value('time', i),
         timeEnd: value('timeEnd', i) ?? undefined,
         text: [value('title', i), value('text', i)].filter(Boolean).join(': '),
-        tags: value('tags', i) ?? [],
+        tags: tagsOf(value('tags', i)),
         colour: value('color', i) ?? undefined,
       }));
     })
     .filter((annotation) => Number.isFinite(annotation.time))
     .sort((a, b) => a.time - b.time);
+}
+
+/** Grafana makes a list of tags; a query that returns annotations has text with commas. */
+function tagsOf(tags: unknown): string[] {
+  return Array.isArray(tags) ? tags : typeof tags === 'string' ? tags.split(',').filter(Boolean) : [];
 }
 
 interface Props {

@@ -1,5 +1,6 @@
 import { memo } from 'react';
-import type { AbsoluteTimeRange, TimeZone } from '@grafana/data';
+import type { AbsoluteTimeRange } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import { measureText, useTheme2 } from '@grafana/ui';
 import { type Scale, toPixel } from './scale';
 import { timeTicks, valueTicks } from './ticks';

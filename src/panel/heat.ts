@@ -59,13 +59,19 @@ const yNames = ['y', 'yMin', 'yMax'];
  *  - dense: one of `x`, `xMin`, `xMax`, one of `y`, `yMin`, `yMax`, and the
  *    first other number. Cells may be left out.
  *
+ * A frame of type goroutine-grid is one, too: see [readGrid].
+ *
  * `columnWidth`, in milliseconds, is used for a frame that has only one column
  * and does not say how wide it is. It throws [MalformedFrame].
  */
 export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
-  const heats = frames.filter(isHeat).map((frame) => readHeat(frame, columnWidth));
+  const heats = frames
+    .filter((frame) => isHeat(frame) || isGrid(frame))
+    .map((frame) => (isGrid(frame) ? readGrid(frame) : readHeat(frame, columnWidth)));
   if (heats.length === 0 && frames.some((frame) => frame.fields.length > 0)) {
-    const found = frames.map((f) => `${nameOf(f)} has ${f.fields.map((field) => field.name).join(', ') || 'no fields'}`);
+    const found = frames.map(
+      (f) => `${nameOf(f)} has ${f.fields.map((field) => field.name).join(', ') || 'no fields'}`
+    );
     throw new MalformedFrame(`no heatmap: ${found.join('; ')}; needed are ${sparse.join(', ')}`);
   }
   return heats;
@@ -74,6 +80,8 @@ export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
 function isHeat(frame: DataFrame): boolean {
   return frame.meta?.type === DataFrameType.HeatmapCells || sparse.every((name) => find(frame, [name]));
 }
+
+const isGrid = (frame: DataFrame) => (frame.meta?.type as string | undefined) === 'goroutine-grid';
 
 const nameOf = (frame: DataFrame) => `frame ${JSON.stringify(frame.name || frame.refId || '')}`;
 
@@ -185,6 +193,72 @@ function readHeat(frame: DataFrame, columnWidth: number): Heat {
   };
 }
 
+/** What the back end says of a goroutine grid in meta.custom. */
+interface GridMeta {
+  side?: number;
+  carried?: number;
+  hits?: number;
+}
+
+/** One of the goroutines of a cell. The id is text, since numbers here do not hold all of them. */
+interface GridGoroutine {
+  goid: string;
+  function: string;
+  count: number;
+}
+
+/**
+ * Reads the goroutine grid: `x` and `y` are cells of a square that goroutines
+ * fall in by the hash of their id, `count` the hits there, and `goroutines` a
+ * few of the goroutines in each cell. It is made of carried hits only: where
+ * there were more, its name says how many it shows.
+ */
+function readGrid(frame: DataFrame): Heat {
+  const x = need(frame, ['x'], [FieldType.number]);
+  const y = need(frame, ['y'], [FieldType.number]);
+  const countField = need(frame, ['count'], [FieldType.number]);
+  const { side, carried, hits }: GridMeta = frame.meta?.custom ?? {};
+  if (side !== 256 && side !== 512 && side !== 1024) {
+    throw new MalformedFrame(`${nameOf(frame)}: meta.custom.side is ${side}, must be 256, 512 or 1024`);
+  }
+  const from = Float64Array.from({ length: side }, (_, i) => i);
+  const bounds = { from, to: from.map((value) => value + 1) };
+  const counts = new Float64Array(side * side).fill(NaN);
+  const hottest = new Map<number, string>();
+  const goroutines = frame.fields.find((field) => field.name === 'goroutines');
+  for (let i = 0; i < frame.length; i++) {
+    for (const field of [x, y]) {
+      const at = field.values[i];
+      if (!(Number.isInteger(at) && at >= 0 && at < side)) {
+        throw new MalformedFrame(
+          `${nameOf(frame)}: field ${field.name}, row ${i}: ${at} is not a cell of 0 to ${side - 1}`
+        );
+      }
+    }
+    const count = countField.values[i];
+    if (!Number.isFinite(count) || count < 0) {
+      throw new MalformedFrame(`${nameOf(frame)}: field count, row ${i}: ${count} is not a count`);
+    }
+    const cell = x.values[i] * side + y.values[i];
+    counts[cell] = count;
+    const named = (goroutines?.values[i] ?? []) as GridGoroutine[];
+    hottest.set(cell, named.map((g) => `goroutine ${g.goid} ${g.function}: ${g.count}`).join('\n'));
+  }
+  const part = hits !== undefined && carried !== undefined && carried < hits ? `, ${carried} of ${hits} hits` : '';
+  return {
+    name: `${frame.name ?? 'goroutines'}${part}`,
+    x: bounds,
+    y: bounds,
+    xIsTime: false,
+    counts,
+    totals: totalsOf(counts, side, side),
+    xField: x,
+    yField: y,
+    countField,
+    details: [{ name: 'Hottest', texts: hottest }],
+  };
+}
+
 function firstNumber(frame: DataFrame, others: Field[]): Field {
   const field = frame.fields.find((f) => f.type === FieldType.number && !others.includes(f));
   if (!field) {
@@ -244,7 +318,9 @@ function intervals(from: Float64Array, to: Float64Array): Indexed {
     }
     found[i] = cell;
   }
-  const order = distinct.map((_, i) => i).sort((a, b) => distinct[a].from - distinct[b].from || distinct[a].to - distinct[b].to);
+  const order = distinct
+    .map((_, i) => i)
+    .sort((a, b) => distinct[a].from - distinct[b].from || distinct[a].to - distinct[b].to);
   const rank = new Int32Array(order.length);
   order.forEach((cell, i) => (rank[cell] = i));
   return {

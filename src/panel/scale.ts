@@ -73,7 +73,7 @@ export function extentOf(all: Bounds[]): [min: number, max: number] | undefined 
 
 /** The number of the cell that holds a value, [from, to); -1 when none does. */
 export function cellOf({ from, to }: Bounds, value: number): number {
-  for (let low = 0, high = from.length - 1; low <= high; ) {
+  for (let low = 0, high = from.length - 1; low <= high;) {
     const middle = (low + high) >> 1;
     if (value < from[middle]) {
       high = middle - 1;

@@ -3,9 +3,9 @@ import {
   dateTimeFormat,
   formattedValueToString,
   getValueFormat,
-  type TimeZone,
   type ValueFormatter,
 } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import { cellAt, Enclosure, type Heat } from './heat';
 import type { Options } from './options';
 
@@ -16,7 +16,8 @@ export type Writer = (value: number) => string;
 export function valueWriter(heat: Heat, options: Options['yAxis']): Writer {
   const format: ValueFormatter = getValueFormat(options.unit || heat.yField.config.unit || 'short');
   const decimals = options.decimals ?? heat.yField.config.decimals;
-  return (value) => (Number.isFinite(value) ? formattedValueToString(format(value, decimals)) : value < 0 ? '-∞' : '+∞');
+  return (value) =>
+    Number.isFinite(value) ? formattedValueToString(format(value, decimals)) : value < 0 ? '-∞' : '+∞';
 }
 
 /** Writes counts in full: they are the data. */

@@ -1,0 +1,104 @@
+import {
+  type AnnotationSupport,
+  type CoreApp,
+  type DataQueryRequest,
+  type DataSourceInstanceSettings,
+  type DataSourceJsonData,
+  type ScopedVars,
+  StreamingFrameAction,
+  type TimeRange,
+} from '@grafana/data';
+import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import type { DataQuery } from '@grafana/schema';
+import type { Matcher, Point, PointsAnswer, Query, Settings, ValuesAnswer } from './query.gen';
+import { HeatVariables } from './variables';
+
+/** A query as dashboards keep it. */
+export type HeatQuery = DataQuery & Query;
+
+/** The configuration as Grafana keeps it. The bearer token of an agent is the secret `token.<name>`. */
+export type HeatSettings = DataSourceJsonData & Settings;
+
+/** Rows that a live frame may grow to: more than the back end puts in one answer. */
+const liveRows = 1 << 20;
+
+/** Asks the back end, which asks the agents. */
+export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
+  annotations: AnnotationSupport<HeatQuery> = {
+    getDefaultQuery: () => ({ kind: 'releases' }),
+  };
+
+  constructor(settings: DataSourceInstanceSettings<HeatSettings>) {
+    super(settings);
+    this.variables = new HeatVariables(this);
+    // A column has a row for each bucket, so a live frame is longer than the panel has points.
+    this.streamOptionsProvider = ({ range, rangeRaw }: DataQueryRequest<HeatQuery>) => ({
+      maxLength: liveRows,
+      action: StreamingFrameAction.Append,
+      maxDelta: rangeRaw?.to === 'now' ? range.to.valueOf() - range.from.valueOf() : undefined,
+    });
+  }
+
+  getDefaultQuery(_: CoreApp): Partial<HeatQuery> {
+    return { kind: 'heatmap', pom: 'sched.latency', live: true };
+  }
+
+  /** A query that does not say what to measure is not asked. */
+  filterQuery(query: HeatQuery): boolean {
+    return !query.hide && (query.kind === 'releases' || Boolean(query.pom));
+  }
+
+  applyTemplateVariables(query: HeatQuery, variables: ScopedVars): HeatQuery {
+    return interpolate(query, (text) => expand(text, variables));
+  }
+
+  /** The measurement points that the agents know. */
+  async points(): Promise<Point[]> {
+    const answer = await this.getResource<PointsAnswer>('points');
+    return answer.points;
+  }
+
+  /** What a dimension of a measurement point has been in a time range, the last hour without one. */
+  async values(
+    dimension: string,
+    { pom, matchers, range }: { pom?: string; matchers?: Matcher[]; range?: TimeRange }
+  ): Promise<string[]> {
+    const asked = interpolate({ kind: 'heatmap', pom, matchers }, (text) => expand(text, {}));
+    const answer = await this.getResource<ValuesAnswer>('values', {
+      dimension,
+      ...(asked.pom && { pom: asked.pom }),
+      ...(asked.matchers && { matchers: JSON.stringify(asked.matchers) }),
+      ...(range && { from: range.from.valueOf(), to: range.to.valueOf() }),
+    });
+    return answer.values;
+  }
+}
+
+const separator = '\u0000';
+
+/** The values that a text with template variables stands for. */
+function expand(text: string, variables: ScopedVars): string[] {
+  const join = (value: string | string[]) => (Array.isArray(value) ? value.join(separator) : value);
+  return getTemplateSrv().replace(text, variables, join).split(separator);
+}
+
+/**
+ * Replaces the variables of a query. In lists, a text that is one variable
+ * stands for all of its values. A matcher that has no values left to keep
+ * keeps everything, as the back end has it.
+ */
+export function interpolate<Q extends Query>(query: Q, values: (text: string) => string[]): Q {
+  const first = (text: string | undefined) => text && values(text)[0];
+  const all = (texts: string[] | undefined) => texts && texts.flatMap(values).filter(Boolean);
+  return {
+    ...query,
+    pom: first(query.pom),
+    legend: first(query.legend),
+    groupBy: all(query.groupBy),
+    statistics: all(query.statistics),
+    matchers: query.matchers
+      ?.map(({ dimension, values: kept }) => ({ dimension: first(dimension) ?? '', values: all(kept) ?? [] }))
+      // One that is still being written.
+      .filter(({ dimension, values: kept }) => dimension && kept.length > 0),
+  };
+}
