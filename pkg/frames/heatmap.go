@@ -2,6 +2,7 @@ package frames
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/heat"
@@ -53,19 +54,12 @@ const lowerOpen int8 = 0
 // Streamed frames have the same fields. Each holds whole columns: where a cell
 // is seen again, the later row replaces the earlier.
 func Heatmap(about Subject, series heat.Series) *data.Frame {
-	cells := 0
-	for _, c := range series.Columns {
-		cells += len(c.Buckets)
-	}
-	f := newHeatmap(about, series.Labels, cells+1)
-	for i, c := range series.Columns {
-		end := c.Start.Add(about.Step)
-		for j, b := range c.Buckets {
-			f.add(end, int(b), c.Counts[j])
-		}
-		alone := len(series.Columns) == 1 || !series.Columns[1].Start.Equal(end)
-		if i == 0 && alone && len(c.Buckets) > 0 {
-			f.add(end.Add(about.Step), int(c.Buckets[0]), 0)
+	f := newHeatmap(about, series.Labels)
+	columns := slices.DeleteFunc(slices.Clone(series.Columns), func(c heat.Column) bool { return len(c.Buckets) == 0 })
+	for i, c := range columns {
+		f.add(c)
+		if i == 0 && (len(columns) == 1 || !columns[1].Start.Equal(c.Start.Add(about.Step))) {
+			f.add(heat.Column{Start: c.Start.Add(about.Step), Buckets: c.Buckets[:1], Counts: []uint64{0}})
 		}
 	}
 	return f.frame()
@@ -74,11 +68,9 @@ func Heatmap(about Subject, series heat.Series) *data.Frame {
 // HeatmapColumns makes the frame of columns for a stream: without the cell that
 // [Heatmap] may add, and therefore without rows when there was no hit.
 func HeatmapColumns(about Subject, series heat.Series) *data.Frame {
-	f := newHeatmap(about, series.Labels, 0)
+	f := newHeatmap(about, series.Labels)
 	for _, c := range series.Columns {
-		for j, b := range c.Buckets {
-			f.add(c.Start.Add(about.Step), int(b), c.Counts[j])
-		}
+		f.add(c)
 	}
 	return f.frame()
 }
@@ -92,28 +84,23 @@ type heatmap struct {
 	layout     []int8
 }
 
-func newHeatmap(about Subject, labels data.Labels, capacity int) *heatmap {
-	return &heatmap{
-		about:  about,
-		labels: labels,
-		xMax:   make([]time.Time, 0, capacity),
-		yMin:   make([]float64, 0, capacity),
-		yMax:   make([]float64, 0, capacity),
-		count:  make([]float64, 0, capacity),
-		layout: make([]int8, 0, capacity),
-	}
+func newHeatmap(about Subject, labels data.Labels) *heatmap {
+	// Not nil: a frame without rows still has the types of its fields.
+	return &heatmap{about, labels, []time.Time{}, []float64{}, []float64{}, []float64{}, []int8{}}
 }
 
-func (h *heatmap) add(end time.Time, bucket int, n uint64) {
-	lower, upper := 0.5, 1.0
-	if h.about.isDuration() {
-		lower, upper = CellBounds(bucket)
+func (h *heatmap) add(c heat.Column) {
+	for i, bucket := range c.Buckets {
+		lower, upper := 0.5, 1.0
+		if h.about.isDuration() {
+			lower, upper = CellBounds(int(bucket))
+		}
+		h.xMax = append(h.xMax, c.Start.Add(h.about.Step).UTC())
+		h.yMin = append(h.yMin, lower)
+		h.yMax = append(h.yMax, upper)
+		h.count = append(h.count, float64(c.Counts[i]))
+		h.layout = append(h.layout, lowerOpen)
 	}
-	h.xMax = append(h.xMax, end.UTC())
-	h.yMin = append(h.yMin, lower)
-	h.yMax = append(h.yMax, upper)
-	h.count = append(h.count, float64(n))
-	h.layout = append(h.layout, lowerOpen)
 }
 
 func (h *heatmap) frame() *data.Frame {

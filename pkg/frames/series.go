@@ -18,53 +18,21 @@ const statisticLabel = "statistic"
 //	0 time   time     start of the column; columns are config.interval ms wide
 //	1 POM    float64  the statistic, labelled with dimensions and statistic
 //
-// A column without a hit has no point, but for count, rate and sum: these are
-// 0 there, from the first hit up to until. It returns nil when there is no point.
+// Columns that end after until are left out. A column without buckets says that
+// it was watched and nothing was hit: count, rate, sum and share are 0 there,
+// and the others have no point, as all have none where there is no column. So
+// a frame may have no row.
 func Series(about Subject, statistic Statistic, series heat.Series, until time.Time) *data.Frame {
-	var times []time.Time
-	var values []float64
-	point := func(at time.Time, h *heat.Histogram) {
-		times = append(times, at.UTC())
-		values = append(values, statistic.of(h, about))
-	}
-	var next time.Time
-	for _, c := range series.Columns {
-		if c.Start.Add(about.Step).After(until) {
-			break
-		}
-		for statistic.zero && !next.IsZero() && next.Before(c.Start) {
-			point(next, &heat.Histogram{})
-			next = next.Add(about.Step)
-		}
-		point(c.Start, c.Histogram())
-		next = c.Start.Add(about.Step)
-	}
-	for statistic.zero && !next.IsZero() && !next.Add(about.Step).After(until) {
-		point(next, &heat.Histogram{})
-		next = next.Add(about.Step)
-	}
-	if times == nil {
-		return nil
-	}
-	return seriesFrame(about, statistic, series.Labels, times, values)
-}
-
-// SeriesColumns makes the frame of columns for a stream. A column without a hit
-// has a row only where the statistic is 0 there.
-func SeriesColumns(about Subject, statistic Statistic, series heat.Series) *data.Frame {
 	times, values := []time.Time{}, []float64{}
 	for _, c := range series.Columns {
-		if len(c.Buckets) > 0 || statistic.zero {
+		hit := len(c.Buckets) > 0
+		if (hit || statistic.zero) && !c.Start.Add(about.Step).After(until) {
 			times = append(times, c.Start.UTC())
 			values = append(values, statistic.of(c.Histogram(), about))
 		}
 	}
-	return seriesFrame(about, statistic, series.Labels, times, values)
-}
-
-func seriesFrame(about Subject, statistic Statistic, dimensions map[string]string, times []time.Time, values []float64) *data.Frame {
 	labels := data.Labels{statisticLabel: statistic.name}
-	maps.Copy(labels, dimensions)
+	maps.Copy(labels, series.Labels)
 	name := about.name(statistic.name, labels)
 	unit := statistic.unit
 	if unit == "" {

@@ -64,6 +64,10 @@ func ParseStatistic(s string) (Statistic, error) {
 // String returns the statistic as it was parsed.
 func (s Statistic) String() string { return s.name }
 
+// ZeroWithoutHits says whether the statistic is 0, rather than unknown, where
+// it was watched and nothing was hit.
+func (s Statistic) ZeroWithoutHits() bool { return s.zero }
+
 // Suits says, as an error, when a statistic means nothing for a unit.
 func (s Statistic) Suits(about Subject) error {
 	if s.ofValues && !about.isDuration() {

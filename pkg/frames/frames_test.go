@@ -1,0 +1,127 @@
+package frames_test
+
+import (
+	"flag"
+	"testing"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/frames"
+	pb "github.com/gotherm/gotherm/pkg/gothermpb"
+	"github.com/gotherm/gotherm/pkg/heat"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"github.com/grafana/grafana-plugin-sdk-go/experimental"
+	"google.golang.org/protobuf/types/known/timestamppb"
+)
+
+// Golden files are made by: go test ./pkg/frames -run Golden -update
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+
+func golden(t *testing.T, name string, made ...*data.Frame) {
+	t.Helper()
+	experimental.CheckGoldenJSONResponse(t, "testdata", name, &backend.DataResponse{Frames: made}, *update)
+}
+
+// noon is where all stories of these tests begin.
+var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
+
+func columnOf(start time.Time, durations ...time.Duration) heat.Column {
+	var h heat.Histogram
+	for _, d := range durations {
+		h.Observe(uint64(d))
+	}
+	return heat.NewColumn(start, &h)
+}
+
+// pauses are the world's stops on node 0: two in the first ten seconds, none in
+// the second, and one short and one endless in the third.
+func pauses() heat.Series {
+	return heat.Series{
+		Labels: map[string]string{"node": "0", "reason": "mark termination"},
+		Columns: []heat.Column{
+			columnOf(noon, 40*time.Microsecond, 1200*time.Microsecond),
+			columnOf(noon.Add(20*time.Second), 50*time.Nanosecond, 200*time.Second),
+		},
+	}
+}
+
+var stopTheWorld = frames.Subject{POM: "gc.stw", Unit: "ns", Step: 10 * time.Second}
+
+func TestGoldenHeatmap(t *testing.T) {
+	golden(t, "heatmap", frames.Heatmap(stopTheWorld, pauses()))
+}
+
+func TestGoldenHeatmapOfOneColumn(t *testing.T) {
+	s := pauses()
+	s.Columns = s.Columns[:1]
+	about := stopTheWorld
+	about.Legend = "{{reason}} on node {{ node }}{{nothing}}"
+	golden(t, "heatmap_one_column", frames.Heatmap(about, s))
+}
+
+func TestGoldenHeatmapOfCounts(t *testing.T) {
+	about := frames.Subject{POM: "goroutine.create", Unit: "1", Step: time.Second}
+	series := heat.Series{Labels: map[string]string{"function": "main.work"}, Columns: []heat.Column{
+		{Start: noon, Buckets: []uint32{0}, Counts: []uint64{7}, Sum: 7, Max: 1},
+		{Start: noon.Add(time.Second), Buckets: []uint32{0}, Counts: []uint64{9}, Sum: 9, Max: 1},
+	}}
+	golden(t, "heatmap_counts", frames.Heatmap(about, series))
+}
+
+func TestGoldenStreamedColumn(t *testing.T) {
+	s := pauses()
+	s.Columns = s.Columns[1:]
+	quiet := heat.Series{Labels: s.Labels, Columns: []heat.Column{{Start: noon}}}
+	golden(t, "heatmap_streamed", frames.HeatmapColumns(stopTheWorld, s), frames.HeatmapColumns(stopTheWorld, quiet))
+}
+
+func TestGoldenSeries(t *testing.T) {
+	s := pauses()
+	// The agent says that it watched the second ten seconds.
+	s.Columns = []heat.Column{s.Columns[0], {Start: noon.Add(10 * time.Second)}, s.Columns[1]}
+	var made []*data.Frame
+	for _, name := range []string{"count", "rate", "sum", "share", "mean", "max", "p50", "p99.9"} {
+		statistic, err := frames.ParseStatistic(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, frames.Series(stopTheWorld, statistic, s, noon.Add(30*time.Second)))
+	}
+	golden(t, "series", made...)
+}
+
+func TestGoldenNoSeries(t *testing.T) { golden(t, "no_series", frames.NoSeries()) }
+
+func TestGoldenGrid(t *testing.T) {
+	cell := func(x, y uint32, count uint64, who ...*pb.GridGoroutine) *pb.GridCell {
+		return &pb.GridCell{X: x, Y: y, Count: count, Sum: count * 1000, Goroutines: who}
+	}
+	fine := &pb.QueryGridResponse{Side: 512, Unit: "ns", Carried: 12, Hits: 40, Cells: []*pb.GridCell{
+		cell(10, 20, 5, &pb.GridGoroutine{Goid: 7, StartFunction: "main.work", Process: "42-1", Count: 5}),
+		cell(11, 21, 7, &pb.GridGoroutine{Goid: 1<<63 + 1, StartFunction: "net/http.(*conn).serve", Process: "42-1", Count: 7}),
+	}}
+	coarse := &pb.QueryGridResponse{Side: 256, Unit: "ns", Carried: 3, Hits: 3, Cells: []*pb.GridCell{
+		cell(5, 10, 2, &pb.GridGoroutine{Goid: 9, StartFunction: "main.idle", Process: "77-1", Count: 2}),
+		cell(0, 0, 1),
+	}}
+	merged, err := frames.MergeGrids([]*pb.QueryGridResponse{fine, coarse})
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "grid", frames.Grid(frames.Subject{POM: "sched.latency", Unit: "ns"}, merged))
+}
+
+func TestGoldenReleases(t *testing.T) {
+	seen := func(version string, first time.Time, last *timestamppb.Timestamp, previous string) *pb.Release {
+		return &pb.Release{
+			Service: "shop, large", Version: version, Revision: "0123456789abcdef", Modified: previous == "", GoVersion: "go1.26.5",
+			FirstSeen: timestamppb.New(first), LastSeen: last, Previous: previous,
+		}
+	}
+	golden(t, "releases", frames.Releases(frames.MergeReleases([]*pb.Release{
+		seen("v2", noon.Add(time.Minute), nil, "v1"),
+		seen("v1", noon, timestamppb.New(noon.Add(time.Minute)), ""),
+		// Another agent saw v2 before.
+		seen("v2", noon.Add(50*time.Second), timestamppb.New(noon.Add(2*time.Minute)), "v1"),
+	})))
+}
