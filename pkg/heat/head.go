@@ -130,7 +130,8 @@ func (h *Head) Advance(now time.Time) {
 	for _, m := range series {
 		m.Advance(now)
 	}
-	h.sealed.Store(now.Unix() - sealAfter)
+	// A clock that is set back opens nothing again.
+	h.sealed.Store(max(h.sealed.Load(), now.Unix()-sealAfter))
 }
 
 // Sealed returns the time before which all columns are closed: whatever is
