@@ -1,0 +1,190 @@
+package server
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/gotherm/gotherm/bpf-agent/probe"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// metrics serves /metrics: all heat since the agent's start, its accounting,
+// what is watched, and the agent's own cost.
+func (s *Server) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		newCollector(s),
+		collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
+		ErrorLog: promLog{s},
+		// What can be told is told: one bad series is no reason for a blind spot.
+		ErrorHandling: promhttp.ContinueOnError,
+	})
+}
+
+type promLog struct{ *Server }
+
+func (l promLog) Println(v ...any) { l.Log.Error("serve /metrics", "err", v) }
+
+// collector turns the head into metrics.
+//
+// A measurement point of durations is a native histogram in seconds, one of
+// counts a counter, by process, reason and NUMA node; functions and CPUs are
+// summed up, since each would be a series for ever. The buckets are those of
+// package heat, which are Prometheus's own for schema 3, so nothing is moved:
+// bucket 0 is the zero bucket (its threshold is 2^-23 s), bucket i has index
+// [heat.FirstExponent] + i. Only the last, of all values over 128 s, has no
+// upper bound there: it is given the next index, up to 140 s.
+//
+// A process that has ended stays for a farewell, so that its last hits are
+// scraped, and then its series end, as those of any target that is gone. No
+// series that stays ever goes down.
+type collector struct {
+	server *Server
+	points []pointDesc
+
+	hits, carried, counted, coarse, info, state *prometheus.Desc
+}
+
+type pointDesc struct {
+	probe.Point
+	desc   *prometheus.Desc
+	labels []string
+}
+
+// metricName is the name of a point in /metrics: gc.stw is gotherm_gc_stw_seconds.
+func metricName(p probe.Point) string {
+	name := "gotherm_" + strings.ReplaceAll(p.Name, ".", "_")
+	if p.Unit == "ns" {
+		return name + "_seconds"
+	}
+	return name + "_total"
+}
+
+func newCollector(s *Server) *collector {
+	c := &collector{
+		server:  s,
+		hits:    prometheus.NewDesc("gotherm_hits_total", "Probe executions that were hits of a measurement point.", []string{"pom"}, nil),
+		carried: prometheus.NewDesc("gotherm_hits_carried_total", "Hits that travelled to the agent as events.", []string{"pom"}, nil),
+		counted: prometheus.NewDesc("gotherm_hits_counted_total", "Hits that were counted in the kernel. Carried and counted make all hits.", []string{"pom"}, nil),
+		coarse:  prometheus.NewDesc("gotherm_hits_coarse_total", "Counted hits whose finer dimensions were given up because a map was full.", []string{"pom"}, nil),
+		info: prometheus.NewDesc("gotherm_process_info", "A Go process that the agent sees; always 1.",
+			[]string{"process", "service", "version", "revision", "modified", "go_version", "refused"}, nil),
+		state: prometheus.NewDesc("gotherm_probe_state", "Whether a measurement point of a process is in a state: 1 or 0.",
+			[]string{"process", "service", "version", "pom", "state"}, nil),
+	}
+	for _, p := range probe.Catalogue {
+		d := pointDesc{Point: p}
+		for _, dim := range p.Dimensions {
+			if dim != "function" && dim != "cpu" {
+				d.labels = append(d.labels, dim)
+			}
+		}
+		d.desc = prometheus.NewDesc(metricName(p), p.Help, d.labels, nil)
+		c.points = append(c.points, d)
+	}
+	return c
+}
+
+func (c *collector) Describe(ch chan<- *prometheus.Desc) {
+	for _, p := range c.points {
+		ch <- p.desc
+	}
+	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state} {
+		ch <- d
+	}
+}
+
+func (c *collector) Collect(ch chan<- prometheus.Metric) {
+	for _, p := range c.points {
+		c.heat(ch, p)
+	}
+	count := func(d *prometheus.Desc, n uint64, pom string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(n), pom)
+	}
+	accounting, err := c.server.Ingest.Accounting()
+	if err != nil {
+		ch <- prometheus.NewInvalidMetric(c.hits, err)
+		accounting = nil // half a figure is a wrong one
+	}
+	for _, a := range accounting {
+		count(c.hits, a.Hits, a.POM)
+		count(c.carried, a.Carried, a.POM)
+		count(c.counted, a.Counted, a.POM)
+		count(c.coarse, a.Coarse, a.POM)
+	}
+	for _, st := range c.server.Watcher.Processes() {
+		p := Process(st.Process)
+		modified := "false"
+		if p.Modified {
+			modified = "true"
+		}
+		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1,
+			utf8(p.Id, p.Service, p.Version, p.Revision, modified, p.GoVersion, p.Refused)...)
+		for _, pt := range st.Points {
+			for _, state := range []probe.State{probe.Attached, probe.Firing, probe.Available, probe.Refused} {
+				is := 0.0
+				if pt.State == state {
+					is = 1
+				}
+				ch <- prometheus.MustNewConstMetric(c.state, prometheus.GaugeValue, is,
+					utf8(p.Id, p.Service, p.Version, pt.Name, state.String())...)
+			}
+		}
+	}
+}
+
+// heat sends the series of one point.
+func (c *collector) heat(ch chan<- prometheus.Metric, p pointDesc) {
+	now := time.Now()
+	sums := map[heat.Key]*heat.Histogram{}
+	c.server.Head.Cumulative(p.Name, func(k heat.Key, h *heat.Histogram) {
+		if !c.server.attendance.present(k.Process, now) {
+			return
+		}
+		k.Function, k.CPU = "", 0
+		if sum := sums[k]; sum != nil {
+			sum.Add(h)
+		} else {
+			sums[k] = h
+		}
+	})
+	for k, h := range sums {
+		values := make([]string, len(p.labels))
+		for i, l := range p.labels {
+			values[i] = k.Value(l)
+		}
+		values = utf8(values...)
+		if p.Unit != "ns" {
+			ch <- prometheus.MustNewConstMetric(p.desc, prometheus.CounterValue, float64(h.Count()), values...)
+			continue
+		}
+		buckets := map[int]int64{}
+		for i, n := range h.Counts[1:] {
+			if n != 0 {
+				buckets[heat.FirstExponent+i+1] = int64(n)
+			}
+		}
+		m, err := prometheus.NewConstNativeHistogram(p.desc, h.Count(), float64(h.Sum)/1e9, buckets, nil,
+			h.Counts[0], heat.Schema, heat.UpperSeconds(0), c.server.started, values...)
+		if err != nil {
+			m = prometheus.NewInvalidMetric(p.desc, err)
+		}
+		ch <- m
+	}
+}
+
+// utf8 makes values fit for labels: a process may call itself anything.
+func utf8(values ...string) []string {
+	for i, v := range values {
+		values[i] = strings.ToValidUTF8(v, "�")
+	}
+	return values
+}
