@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -122,7 +123,8 @@ func badRequest(err error) backend.DataResponse {
 // heat answers the kinds heatmap and series. There is at least one frame.
 func (d *Datasource) heat(ctx context.Context, from backend.PluginContext, r request) (data.Frames, []failure, error) {
 	start, end := aligned(r.from, r.to, r.step)
-	merged, failures, err := d.askHeat(ctx, heatQuery{r.POM, r.Matchers, r.GroupBy, r.step}, start, end)
+	zeros := slices.ContainsFunc(r.statistics, frames.Statistic.ZeroWithoutHits)
+	merged, failures, err := d.askHeat(ctx, r.heatQuery(), start, end, zeros)
 	if err != nil || len(failures) == len(d.agents) {
 		return nil, failures, err
 	}
@@ -180,7 +182,7 @@ func (d *Datasource) seriesFrames(from backend.PluginContext, r request, about f
 				return nil, fmt.Errorf("statistics[%d]: %w", i, err)
 			}
 			f := frames.Series(about, statistic, s, until)
-			if f == nil {
+			if f.Rows() == 0 {
 				continue
 			}
 			points += f.Rows()
@@ -216,10 +218,17 @@ type heatQuery struct {
 }
 
 // askHeat asks all agents for the columns in [start, end), which must be
-// multiples of the step, and merges what they say.
-func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.Time) (heatOf, []failure, error) {
+// multiples of the step, and merges what they say. With zeros, there are
+// columns without buckets where agents watched and nothing was hit.
+func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.Time, zeros bool) (heatOf, []failure, error) {
 	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (heatOf, error) {
-		return a.queryHeat(ctx, q, start, end)
+		heat, err := a.queryHeat(ctx, q, start, end)
+		if err != nil || !zeros {
+			return heat, err
+		}
+		empty, err := a.queryZeros(ctx, q, start, end)
+		heat.series = append(heat.series, empty...)
+		return heat, err
 	})
 	parts := make([]heatOf, len(answers))
 	for i, a := range answers {
@@ -239,6 +248,20 @@ func (a *agent) queryHeat(ctx context.Context, q heatQuery, start, end time.Time
 	}
 	series, err := readHeat(answer.Msg, start, end, q.step)
 	return heatOf{answer.Msg.Unit, series}, err
+}
+
+// queryZeros asks in which columns of which series the agent watched and
+// nothing was hit. Heat alone does not tell that from not watching.
+func (a *agent) queryZeros(ctx context.Context, q heatQuery, start, end time.Time) ([]heat.Series, error) {
+	answer, err := a.api.QuerySeries(ctx, connect.NewRequest(&pb.QuerySeriesRequest{
+		Pom: q.pom, Matchers: onTheWire(q.matchers), GroupBy: q.groupBy, Step: durationpb.New(q.step),
+		Start: timestamppb.New(start), End: timestamppb.New(end),
+		Statistics: []*pb.Statistic{{Kind: pb.Statistic_KIND_COUNT}},
+	}))
+	if err != nil {
+		return nil, err
+	}
+	return readZeros(answer.Msg, start, end, q.step)
 }
 
 // grid answers the kind grid.

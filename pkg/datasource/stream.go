@@ -73,7 +73,7 @@ func (d *Datasource) SubscribeStream(ctx context.Context, req *backend.Subscribe
 	if c.isHeatmap() {
 		end := floor(time.Now(), c.step)
 		start := floor(end.Add(-max(recent, 2*c.step)), c.step)
-		merged, _, err := d.askHeat(ctx, c.heatQuery, start, end)
+		merged, _, err := d.askHeat(ctx, c.heatQuery, start, end, false)
 		if err != nil {
 			return nil, backend.DownstreamError(fmt.Errorf("subscribe to %s: %w", req.Path, err))
 		}
@@ -152,5 +152,5 @@ func (c channel) frame(series heat.Series) *data.Frame {
 	if c.isHeatmap() {
 		return frames.HeatmapColumns(c.about, series)
 	}
-	return frames.SeriesColumns(c.about, c.statistic, series)
+	return frames.Series(c.about, c.statistic, series, time.Now())
 }

@@ -34,12 +34,39 @@ func readSeries(wire []*pb.HeatSeries, unit string, from, to time.Time, step tim
 			if err != nil {
 				return nil, err
 			}
-			at := column.Start
-			if c.Start == nil || !floor(at, step).Equal(at) || at.Before(from) || !at.Before(to) || !at.After(last) {
-				return nil, garbagef("a column starts at %s, must ascend in steps of %s from %s up to %s", clock(at), step, clock(from), clock(to))
+			if err := checkStart(column.Start, last, from, to, step); err != nil {
+				return nil, err
+			}
+			last = column.Start
+			result[i].Columns = append(result[i].Columns, column)
+		}
+	}
+	return result, nil
+}
+
+func checkStart(at, last, from, to time.Time, step time.Duration) error {
+	if !floor(at, step).Equal(at) || at.Before(from) || !at.Before(to) || !at.After(last) {
+		return garbagef("a column starts at %s, must ascend in steps of %s from %s up to %s", clock(at), step, clock(from), clock(to))
+	}
+	return nil
+}
+
+// readZeros reads an answer to QuerySeries for counts: a column without
+// buckets for each that is zero.
+func readZeros(answer *pb.QuerySeriesResponse, from, to time.Time, step time.Duration) ([]heat.Series, error) {
+	result := make([]heat.Series, len(answer.Series))
+	for i, s := range answer.Series {
+		result[i].Labels = s.Labels
+		var last time.Time
+		for _, p := range s.Points {
+			at := p.Time.AsTime()
+			if err := checkStart(at, last, from, to, step); err != nil {
+				return nil, err
 			}
 			last = at
-			result[i].Columns = append(result[i].Columns, column)
+			if p.Value == 0 {
+				result[i].Columns = append(result[i].Columns, heat.Column{Start: at})
+			}
 		}
 	}
 	return result, nil
