@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/bpf-agent/ingest"
+	"github.com/gotherm/gotherm/bpf-agent/probe"
+	"github.com/gotherm/gotherm/bpf-agent/server"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+// maxSeries is how many series the head holds. One takes up to 47 KB and what
+// its hits need, so this is some 200 MB at the worst; a process has a series for
+// each start function and NUMA node.
+const maxSeries = 4096
+
+// selection says which processes to watch.
+type selection struct {
+	PIDs  []int    `name:"pid" env:"GOTHERM_PID" placeholder:"N" help:"Watch this process."`
+	Globs []string `name:"exe" env:"GOTHERM_EXE" placeholder:"GLOB" help:"Watch processes whose executable matches, by its path or, without a slash, by its name."`
+	Ports []int    `name:"port" env:"GOTHERM_PORT" placeholder:"N" help:"Watch the processes that listen on this TCP port."`
+	All   bool     `help:"Watch every Go process. So it is when nothing else is said."`
+}
+
+// finder finds what is selected.
+func (s selection) finder(log *slog.Logger) (*goproc.Finder, error) {
+	sel := goproc.Selection{PIDs: s.PIDs, Globs: s.Globs, Ports: s.Ports}
+	sel.All = s.All || len(s.PIDs)+len(s.Globs)+len(s.Ports) == 0
+	if err := sel.Validate(); err != nil {
+		return nil, err
+	}
+	return goproc.NewFinder(sel, log), nil
+}
+
+// agent is all rooms of the street up to the server, in one process.
+type agent struct {
+	kernel  *probe.Kernel // nil without privileges
+	watcher *probe.Watcher
+	ingest  *ingest.Ingest
+	server  *server.Server
+}
+
+// newAgent makes an agent with what can be had: where nothing may be loaded
+// into the kernel, it says why and how to change that, and still sees processes.
+func newAgent(sel selection, log *slog.Logger) (*agent, error) {
+	finder, err := sel.finder(log)
+	if err != nil {
+		return nil, err
+	}
+	kernel, err := probe.Load(probe.Options{})
+	if err != nil {
+		log.Warn("nothing can be measured, only processes are listed", "err", err)
+		for _, f := range probe.Doctor() {
+			if f.Required && !f.OK {
+				log.Warn("missing: "+f.Name, "found", f.Found, "for", f.For, "remedy", f.Remedy)
+			}
+		}
+	}
+	head := heat.NewHead(time.Now(), maxSeries)
+	ledger := goproc.NewLedger()
+	a := &agent{kernel: kernel}
+	a.watcher = probe.NewWatcher(kernel, finder, ledger, log)
+	a.ingest = ingest.New(kernel, a.watcher, head, log)
+	a.server = server.New(server.Sources{
+		Head: head, Watcher: a.watcher, Ingest: a.ingest, Ledger: ledger, Version: version(), Log: log,
+	})
+	return a, nil
+}
+
+// run watches until ctx is done, and leaves nothing behind in the kernel.
+// Serve, when there is one, serves meanwhile.
+func (a *agent) run(ctx context.Context, serve func(context.Context) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	// What was hit before the last probe is detached is still taken in.
+	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))
+	g.Go(func() error {
+		defer stopReading()
+		return a.watcher.Run(ctx)
+	})
+	g.Go(func() error { return a.ingest.Run(reading) })
+	g.Go(func() error { return a.server.Run(ctx) })
+	if serve != nil {
+		g.Go(func() error { return serve(ctx) })
+	}
+	err := g.Wait()
+	if e := a.ingest.Close(); e != nil && err == nil {
+		err = fmt.Errorf("close the ring: %w", e)
+	}
+	if a.kernel != nil {
+		if e := a.kernel.Close(); e != nil && err == nil {
+			err = fmt.Errorf("unload programs: %w", e)
+		}
+	}
+	return err
+}

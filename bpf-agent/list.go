@@ -1,0 +1,83 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"text/tabwriter"
+
+	"github.com/gotherm/gotherm/bpf-agent/server"
+)
+
+// listCommand is gotherm-agent list.
+type listCommand struct {
+	selection
+	JSON bool `help:"Print JSON."`
+}
+
+// listed is a process, as JSON.
+type listed struct {
+	PID        int    `json:"pid"`
+	ID         string `json:"id"`
+	Service    string `json:"service"`
+	Version    string `json:"version,omitempty"`
+	Revision   string `json:"revision,omitempty"`
+	Modified   bool   `json:"modified,omitempty"`
+	GoVersion  string `json:"goVersion,omitempty"`
+	Executable string `json:"executable"`
+	Watchable  bool   `json:"watchable"`
+	// Refused says why it can't be watched.
+	Refused string `json:"refused,omitempty"`
+}
+
+func (l *listCommand) Run(log *slog.Logger) error {
+	finder, err := l.finder(log)
+	if err != nil {
+		return err
+	}
+	processes, err := finder.Scan()
+	if err != nil {
+		return fmt.Errorf("look for Go processes: %w", err)
+	}
+	list := make([]listed, 0, len(processes)) // an empty list is [], not null
+	for _, p := range processes {
+		q := server.Process(p)
+		list = append(list, listed{
+			PID: p.PID, ID: q.Id, Service: q.Service, Version: q.Version, Revision: q.Revision, Modified: q.Modified,
+			GoVersion: q.GoVersion, Executable: q.Executable, Watchable: p.Refused == nil, Refused: q.Refused,
+		})
+	}
+	if l.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	return printList(os.Stdout, list)
+}
+
+func printList(to io.Writer, list []listed) error {
+	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "PID\tSERVICE\tVERSION\tREVISION\tGO\tWATCHABLE")
+	for _, p := range list {
+		revision := p.Revision[:min(len(p.Revision), 12)]
+		if p.Modified {
+			revision += "+modified"
+		}
+		watchable := "yes"
+		if !p.Watchable {
+			watchable = "no: " + p.Refused
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", p.PID, dash(p.Service), dash(p.Version), dash(revision), dash(p.GoVersion), watchable)
+	}
+	return t.Flush()
+}
+
+// dash stands for what is not known, so that columns can be told apart.
+func dash(s string) string {
+	if s == "" {
+		return "-"
+	}
+	return s
+}

@@ -1,0 +1,38 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/gotherm/gotherm/bpf-agent/server"
+)
+
+// runCommand is gotherm-agent run.
+type runCommand struct {
+	selection
+	Listen    string `default:"127.0.0.1:7117" help:"Where to answer, as host:port. Other than loopback needs TLS, and a token or client certificates."`
+	TLSCert   string `name:"tls-cert" env:"GOTHERM_TLS_CERT" type:"path" help:"Certificate chain, as PEM."`
+	TLSKey    string `name:"tls-key" env:"GOTHERM_TLS_KEY" type:"path" help:"Key of the certificate, as PEM."`
+	TokenFile string `type:"path" help:"File with the bearer token that every request must have; 16 bytes or more."`
+	ClientCA  string `name:"client-ca" env:"GOTHERM_CLIENT_CA" type:"path" help:"PEM file with the authorities whose client certificates are accepted; without one of them nobody is."`
+}
+
+func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
+	listener, err := server.Access{
+		Listen: r.Listen, TLSCert: r.TLSCert, TLSKey: r.TLSKey, TokenFile: r.TokenFile, ClientCA: r.ClientCA,
+	}.Open(ctx)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	a, err := newAgent(r.selection, log)
+	if err != nil {
+		return err
+	}
+	log.Info("gotherm-agent answers", "url", listener.URL, "version", version())
+	err = a.run(ctx, func(ctx context.Context) error { return a.server.Serve(ctx, listener) })
+	if err == nil {
+		log.Info("detached from all processes")
+	}
+	return err
+}
