@@ -56,7 +56,7 @@ type Ingest struct {
 	// lastEvents is, for slots to be freed, up to where the ring must be read first.
 	lastEvents map[uint8]uint64
 
-	swept, advanced, forgot time.Time
+	swept, forgot time.Time
 	// monotonicToWall is added to a time of bpf_ktime_get_ns.
 	monotonicToWall int64
 
@@ -113,7 +113,8 @@ func (i *Ingest) Run(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			nextSweep = time.Now().Truncate(period).Add(period)
+			now = time.Now()
+			nextSweep = now.Add(period - now.Sub(now.Truncate(period)))
 		}
 		timer.Reset(min(pace.next(fill), time.Until(nextSweep)))
 	}
@@ -262,11 +263,8 @@ func (i *Ingest) sweep(now time.Time) (time.Duration, error) {
 			return 0, err
 		}
 	}
-	if now.Sub(i.advanced) >= time.Second {
-		i.advanced = now
-		i.head.Advance(now)
-		i.grids.advance(now)
-	}
+	i.head.Advance(now)
+	i.grids.advance(now)
 	if now.Sub(i.forgot) >= forgetPeriod {
 		i.forgot = now
 		i.forget(now)

@@ -1,19 +1,171 @@
 package probe
 
-import "testing"
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
 
-func TestDoctorPrint(t *testing.T) {
+	"golang.org/x/sys/unix"
+
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/bpf-agent/internal/target"
+)
+
+func goroot(t *testing.T) string {
+	t.Helper()
+	out, err := exec.Command("go", "env", "GOROOT").Output()
+	if err != nil {
+		t.Skipf("no go command: %v", err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// doctorForTest tells the test binary to say, as whoever it runs as, what it
+// finds, and how it goes about watching a pid.
+const doctorForTest = "GOTHERM_TEST_DOCTOR_PID"
+
+type diagnosis struct {
+	Findings []Finding
+	LoadErr  string
+	Points   []PointStatus
+}
+
+func beDoctor() {
+	d := diagnosis{Findings: Doctor()}
+	kernel, err := Load(Options{})
+	if err != nil {
+		d.LoadErr = err.Error()
+	}
+	var pid int
+	fmt.Sscan(os.Getenv(doctorForTest), &pid)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	w := NewWatcher(kernel, goproc.NewFinder(goproc.Selection{PIDs: []int{pid}}, log), goproc.NewLedger(), log)
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- w.Run(ctx) }()
+	for range 200 {
+		if seen := w.Processes(); len(seen) > 0 {
+			d.Points = seen[0].Points
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		panic(err)
+	}
+	if err := json.NewEncoder(os.Stdout).Encode(d); err != nil {
+		panic(err)
+	}
+}
+
+// diagnoseAs runs the doctor as nobody, with some capabilities, on a target of nobody's.
+func diagnoseAs(t *testing.T, capabilities ...uintptr) diagnosis {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("taking on another user needs root")
+	}
+	// Where nobody may read and execute it.
+	dir, err := os.MkdirTemp("", "gotherm-doctor-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	program := filepath.Join(dir, "doctor")
+	if err := exec.Command("cp", os.Args[0], program).Run(); err != nil {
+		t.Fatal(err)
+	}
+	watched := target.Start(t, target.Build(t, ""))
+	command := exec.Command(program)
+	command.Dir = dir
+	command.Env = append(os.Environ(), fmt.Sprintf("%s=%d", doctorForTest, watched.PID()))
+	command.Stderr = os.Stderr
+	command.SysProcAttr = &syscall.SysProcAttr{
+		Credential:  &syscall.Credential{Uid: 65534, Gid: 65534},
+		AmbientCaps: capabilities,
+	}
+	out, err := command.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d diagnosis
+	if err := json.Unmarshal(out, &d); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return d
+}
+
+func (d diagnosis) finding(t *testing.T, name string) Finding {
+	t.Helper()
+	for _, f := range d.Findings {
+		if f.Name == name {
+			return f
+		}
+	}
+	t.Fatalf("no finding %q", name)
+	return Finding{}
+}
+
+func TestRootMayDoAll(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
 	for _, f := range Doctor() {
-		t.Logf("%-22s ok=%v required=%v %s | %s", f.Name, f.OK, f.Required, f.Found, f.Remedy)
+		if f.Required && !f.OK {
+			t.Errorf("%s: %s; remedy: %s", f.Name, f.Found, f.Remedy)
+		}
+		if f.Found == "" || f.For == "" {
+			t.Errorf("%s: says not what was found or what for: %+v", f.Name, f)
+		}
 	}
-	k, err := Load(Options{})
-	if err != nil {
-		t.Fatalf("%+v", err)
+}
+
+func TestWithoutPrivilegesEachPointIsRefusedWithTheReason(t *testing.T) {
+	d := diagnoseAs(t)
+	if d.LoadErr == "" {
+		t.Error("nobody may load programs")
 	}
-	k.Close()
-	k, err = Load(Options{PerfLinks: true})
-	if err != nil {
-		t.Fatalf("%+v", err)
+	for _, name := range []string{"CAP_BPF", "CAP_PERFMON"} {
+		f := d.finding(t, name)
+		if f.OK || !strings.Contains(f.Remedy, "setcap") {
+			t.Errorf("%s: %+v, must be missing and have a remedy", name, f)
+		}
 	}
-	k.Close()
+	if len(d.Points) != len(Catalogue) {
+		t.Fatalf("%d points of the target, must be %d", len(d.Points), len(Catalogue))
+	}
+	for _, p := range d.Points {
+		if p.State != Refused || p.Reason == "" {
+			t.Errorf("%s is %s: %q, must be refused with a reason", p.Name, p.State, p.Reason)
+		}
+	}
+}
+
+func TestFourCapabilitiesAreEnough(t *testing.T) {
+	d := diagnoseAs(t, unix.CAP_BPF, unix.CAP_PERFMON, unix.CAP_SYS_PTRACE, unix.CAP_DAC_READ_SEARCH)
+	if f := d.finding(t, "uprobe_multi"); !f.OK {
+		t.Skipf("without uprobe_multi it takes CAP_SYS_ADMIN: %s", f.Found)
+	}
+	if d.LoadErr != "" {
+		t.Errorf("load: %s", d.LoadErr)
+	}
+	for _, p := range d.Points {
+		if p.State == Refused {
+			t.Errorf("%s is refused: %s", p.Name, p.Reason)
+		}
+	}
+	if len(d.Points) == 0 {
+		t.Error("the target was not seen")
+	}
 }

@@ -168,6 +168,9 @@ func (w *Watcher) follow(e goproc.Event) {
 func (w *Watcher) add(p *goproc.Process) {
 	w.changing.Lock()
 	defer w.changing.Unlock()
+	if old := w.processes[p.PID]; old != nil {
+		w.end(old)
+	}
 	n := &watched{process: p, points: make([]attached, len(Catalogue))}
 	if p.Binary != nil {
 		w.ledger.Observe(p, time.Now())
