@@ -35,7 +35,7 @@ type source struct {
 
 // newSource returns a data source of one agent.
 func newSource(agent string) (*source, error) {
-	settings, err := json.Marshal(query.Settings{Agents: []query.Agent{{Name: "agent", URL: agent}}})
+	settings, err := json.Marshal(query.Settings{Agents: []query.Agent{{Name: "local", URL: agent}}})
 	if err != nil {
 		return nil, err
 	}

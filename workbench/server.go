@@ -9,8 +9,9 @@ import (
 
 // contentPolicy lets the page load nothing from elsewhere. Workers may come
 // from blobs: that is how the panel starts its renderer, in Grafana too.
-// Emotion writes style elements, hence 'unsafe-inline' for styles alone.
-const contentPolicy = "default-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
+// Emotion writes style elements, hence 'unsafe-inline' for styles; libraries of Grafana's
+// compile functions, hence 'unsafe-eval', as in the policy that Grafana comes with.
+const contentPolicy = "default-src 'self'; script-src 'self' 'unsafe-eval'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
 // pluginPath is where the front end looks for its own files: the public path

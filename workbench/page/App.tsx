@@ -89,7 +89,7 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
   const variables = useMemo(() => dashboard.templating?.list ?? [], [dashboard]);
   const values = useMemo(() => chosen(variables, address.variables), [variables, address.variables]);
   const choices = useChoices(dataSource, variables, range, `${refreshes} ${JSON.stringify(raw)}`);
-  const templateValues = useMemo(() => expanded(variables, values, choices), [variables, values, choices]);
+  const templateValues = useMemo(() => expanded(variables, values, choices ?? {}), [variables, values, choices]);
   // Before any panel asks: children's effects run after this render.
   templates.set(variables, templateValues);
   templates.updateTimeRange(range);
@@ -138,18 +138,18 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
           tooltip="Refresh dashboard"
         />
         <ToolbarButton
-          icon={address.theme === 'dark' ? 'sun' : 'moon'}
+          icon="adjust-circle"
           tooltip={address.theme === 'dark' ? 'Light theme' : 'Dark theme'}
           onClick={() => change({ theme: address.theme === 'dark' ? 'light' : 'dark' })}
         />
       </header>
       <div className={styles.variables}>
         <Variables
-          {...{ variables, values, choices }}
+          {...{ variables, values, choices: choices ?? {} }}
           onChange={(name, value) => change({ variables: { ...address.variables, [name]: value } })}
         />
         <span className={styles.space} />
-        <Status live={address.live} />
+        <Status />
       </div>
       {files.map(
         ({ file, error }) =>
@@ -160,19 +160,23 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
           )
       )}
       <main>
-        <Grid
-          {...{
-            dashboard,
-            dataSource,
-            visuals,
-            range,
-            annotations,
-            events,
-            revision,
-            live: address.live,
-            onRange: setRange,
-          }}
-        />
+        {choices ? (
+          <Grid
+            {...{
+              dashboard,
+              dataSource,
+              visuals,
+              range,
+              annotations,
+              events,
+              revision,
+              live: address.live,
+              onRange: setRange,
+            }}
+          />
+        ) : (
+          <Centred>Asking what there is to choose from…</Centred>
+        )}
       </main>
     </div>
   );

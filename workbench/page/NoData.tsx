@@ -9,6 +9,9 @@ export function PanelDataErrorView({ message, data }: PanelDataErrorViewProps) {
   if (message) {
     return <Centred>{message}</Centred>;
   }
+  if (data.state === LoadingState.Error) {
+    return <Centred>{data.error?.message ?? 'The query failed'}</Centred>;
+  }
   if (data.state === LoadingState.NotStarted || data.state === LoadingState.Loading) {
     return <Centred>Waiting for data…</Centred>;
   }

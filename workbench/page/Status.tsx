@@ -1,10 +1,10 @@
 // One line that says how the agent does and what it sees, or what the page waits for.
-import { css, cx } from '@emotion/css';
+import { css } from '@emotion/css';
 import { GrafanaTheme2 } from '@grafana/data';
 import { Icon, useStyles2 } from '@grafana/ui';
 import { Health, useHealth } from './health';
 
-export function Status({ live }: { live: boolean }) {
+export function Status() {
   const styles = useStyles2(look);
   const health = useHealth();
   const { message, status, plugin } = health;
@@ -17,7 +17,6 @@ export function Status({ live }: { live: boolean }) {
           plugin.deaths > 0 &&
           ` The back end was started again ${plugin.deaths} ${plugin.deaths === 1 ? 'time' : 'times'}.`}
       </span>
-      {status === 'OK' && live && <span className={cx(styles.live)}>live</span>}
     </p>
   );
 }
@@ -40,5 +39,4 @@ const look = (theme: GrafanaTheme2) => ({
   OK: css({ color: theme.colors.success.text }),
   ERROR: css({ color: theme.colors.warning.text }),
   UNKNOWN: css({ color: theme.colors.text.disabled }),
-  live: css({ color: theme.colors.success.text, fontWeight: theme.typography.fontWeightMedium }),
 });

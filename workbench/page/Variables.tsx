@@ -7,6 +7,7 @@ import {
   DataQueryRequest,
   DataSourceApi,
   GrafanaTheme2,
+  MetricFindValue,
   TimeRange,
   toDataFrame,
 } from '@grafana/data';
@@ -48,13 +49,14 @@ export function expanded(variables: VariableModel[], values: Values, choices: Re
   );
 }
 
+/** The choices of each variable; nothing until they are known for the first time. */
 export function useChoices(
   dataSource: DataSourceApi,
   variables: VariableModel[],
   range: TimeRange,
   revision: string
-): Record<string, Choice> {
-  const [choices, setChoices] = useState<Record<string, Choice>>({});
+): Record<string, Choice> | undefined {
+  const [choices, setChoices] = useState<Record<string, Choice>>();
   useEffect(() => {
     let over = false;
     void Promise.all(
@@ -113,16 +115,19 @@ async function askOptions(dataSource: DataSourceApi, { query }: VariableModel, r
       startTime: Date.now(),
       targets: [typeof query === 'object' ? { refId: 'variable', ...query } : { refId: 'variable', query }],
     } as unknown as DataQueryRequest;
-    const { data } = await lastValueFrom(from(support.query(request) as Observable<{ data: DataFrame[] }>));
-    return data.flatMap((item) => {
-      const { fields } = toDataFrame(item);
-      const field =
-        fields.find(({ name }) => name === 'value') ?? fields.find(({ name }) => name === 'text') ?? fields[0];
-      return field?.values.map(String) ?? [];
-    });
+    const { data } = await lastValueFrom(from(support.query(request) as Observable<{ data: Found[] }>));
+    return data.flatMap((item) => ('fields' in item ? valuesOf(toDataFrame(item)) : String(item.value ?? item.text)));
   }
   const values = (await dataSource.metricFindQuery?.(query, { range })) ?? [];
   return values.map(({ value, text }) => String(value ?? text));
+}
+
+/** A variable's query answers with frames, or with plain values. */
+type Found = DataFrame | MetricFindValue;
+
+function valuesOf({ fields }: DataFrame): string[] {
+  const named = (wanted: string) => fields.find(({ name }) => name === wanted);
+  return (named('value') ?? named('text') ?? fields[0])?.values.map(String) ?? [];
 }
 
 export interface Props {

@@ -54,6 +54,9 @@ async function send<T>(options: BackendSrvRequest, abort: AbortSignal): Promise<
 }
 
 class Backend implements BackendSrv {
+  /** What Grafana's /api/frontend/settings would say. */
+  frontendSettings: unknown;
+
   fetch<T>(options: BackendSrvRequest): Observable<FetchResponse<T>> {
     return new Observable((subscriber) => {
       const abort = new AbortController();
@@ -92,7 +95,10 @@ class Backend implements BackendSrv {
     return (await lastValueFrom(this.fetch<T>(options))).data;
   }
 
-  get<T>(url: string, params?: BackendSrvRequest['params']) {
+  get<T>(url: string, params?: BackendSrvRequest['params']): Promise<T> {
+    if (url === '/api/frontend/settings') {
+      return Promise.resolve(this.frontendSettings as T);
+    }
     return this.request<T>({ url, params });
   }
   delete<T>(url: string, data?: unknown) {

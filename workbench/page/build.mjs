@@ -4,7 +4,7 @@
 //
 //   node workbench/page/build.mjs       workbench/dist19: Grafana 13.2, React 19, from the root's packages
 //   node workbench/page/build.mjs 18    workbench/dist18: Grafana 12.4, React 18, from workbench/react18
-import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,7 +46,10 @@ const chosenPackages = {
   },
 };
 
-rmSync(out, { recursive: true, force: true });
+// The folder itself stays: a workbench that runs has it open.
+for (const part of ['page', 'public']) {
+  rmSync(path.join(out, part), { recursive: true, force: true });
+}
 const { metafile } = await build({
   entryPoints: [path.join(here, 'main.tsx')],
   bundle: true,
@@ -60,6 +63,8 @@ const { metafile } = await build({
   sourcemap: true,
   metafile: true,
   logLevel: 'warning',
+  // Grafana 12.4 and 13.2 do not have all the same names; what is missing is asked for first.
+  logOverride: { 'import-is-undefined': 'silent' },
   absWorkingDir: root,
   loader: { '.svg': 'dataurl', '.ttf': 'file', '.woff2': 'file' },
   define: { 'process.env.NODE_ENV': '"production"' },
@@ -72,8 +77,26 @@ if (reacts.length !== 1) {
 }
 
 cpSync(path.join(here, 'index.html'), path.join(out, 'index.html'));
-// Where @grafana/ui looks for its icons.
-mkdirSync(path.join(out, 'public/build'), { recursive: true });
+// Where @grafana/ui looks for its icons, of which its package lacks two that it uses.
+const icons = path.join(out, 'public/build/img/icons');
 cpSync(path.join(from, 'node_modules/@grafana/ui/dist/public/img'), path.join(out, 'public/build/img'), {
   recursive: true,
 });
+const right = readFileSync(path.join(icons, 'unicons/angle-double-right.svg'), 'utf8');
+const left = right.replace('<svg ', '<svg transform="scale(-1 1)" ');
+writeFileSync(path.join(icons, 'unicons/angle-double-left.svg'), left);
+const disc = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><circle cx="12" cy="12" r="10"/></svg>';
+writeFileSync(path.join(icons, 'mono/circle-mono.svg'), disc);
+
+// Where it looks for its fonts, which its package lacks.
+const fonts = {
+  'inter/Inter-Regular': 'inter/files/inter-latin-400-normal',
+  'inter/Inter-Italic': 'inter/files/inter-latin-400-italic',
+  'inter/Inter-Medium': 'inter/files/inter-latin-500-normal',
+  'inter/Inter-MediumItalic': 'inter/files/inter-latin-500-italic',
+  'roboto/L0xTDF4xlVMF-BfR8bXMIhJHg45mwgGEFl0_3vrtSM1J-gEPT5Ese6hmHSh0mQ':
+    'roboto-mono/files/roboto-mono-latin-400-normal',
+};
+for (const [wanted, file] of Object.entries(fonts)) {
+  cpSync(path.join(root, `node_modules/@fontsource/${file}.woff2`), path.join(out, `public/fonts/${wanted}.woff2`));
+}

@@ -18,6 +18,7 @@ import {
   setGrafanaLiveSrv,
   setTemplateSrv,
 } from '@grafana/runtime';
+import * as unstableRuntime from '@grafana/runtime/unstable';
 import { backend } from './backend';
 import { live } from './live';
 import { loadPluginMeta, loadPluginModule } from './shared';
@@ -72,6 +73,9 @@ export async function loadDataSource(): Promise<DataSourceApi> {
     readOnly: true,
     jsonData: {},
   };
+  // Grafana 13 keeps settings apart from the service that 12 has, and reads them once.
+  backend.frontendSettings = { datasources: { [settings.name]: settings }, defaultDatasource: settings.name };
+  await unstableRuntime.reloadDataSourceInstanceSettings?.();
   const instance = new module.plugin.DataSourceClass(settings);
   instance.meta = settings.meta;
   setDataSourceSrv(new OneDataSource(settings, instance));

@@ -14,7 +14,16 @@ import { BehaviorSubject, NEVER, Observable } from 'rxjs';
 interface Channel {
   data: unknown;
   listeners: Set<Listener>;
+  /** The newest packets, for who joins between a query and the packets that follow it. */
+  recent: DataFrameJSON[];
+  leaving?: ReturnType<typeof setTimeout>;
 }
+
+/** How many packets a channel remembers. */
+const remembered = 20;
+
+/** How long a channel stays open that nobody wants, in ms: as long as asking a query anew may take. */
+const lingering = 5000;
 
 interface Listener {
   frame(frame: DataFrameJSON): void;
@@ -63,29 +72,37 @@ class Live implements GrafanaLiveSrv {
       if (initial) {
         emit();
       }
-      return this.join(addr, {
-        frame: (packet) => {
-          frame.push(packet);
-          emit();
-        },
-        gap: emit,
-      });
+      const push = (packet: DataFrameJSON) => {
+        frame.push(packet);
+        emit();
+      };
+      const [leave, recent] = this.join(addr, { frame: push, gap: emit });
+      const newest: number = frame.fields[0]?.values.at(-1) ?? -Infinity;
+      recent.filter(({ data }) => Number(data?.values[0]?.[0] ?? -Infinity) > newest).forEach(push);
+      return leave;
     });
   }
 
-  private join(addr: LiveChannelAddress, listener: Listener): () => void {
+  private join(addr: LiveChannelAddress, listener: Listener): [leave: () => void, recent: DataFrameJSON[]] {
     const id = toLiveChannelId(addr);
-    const channel = this.channels.get(id) ?? { data: addr.data, listeners: new Set() };
+    const channel = this.channels.get(id) ?? { data: addr.data, listeners: new Set(), recent: [] };
+    clearTimeout(channel.leaving);
     channel.listeners.add(listener);
-    this.channels.set(id, channel);
-    this.tell();
-    return () => {
+    if (!this.channels.has(id)) {
+      this.channels.set(id, channel);
+      this.tell();
+    }
+    const leave = () => {
       channel.listeners.delete(listener);
-      if (channel.listeners.size === 0 && this.channels.get(id) === channel) {
+      if (channel.listeners.size > 0) {
+        return;
+      }
+      channel.leaving = setTimeout(() => {
         this.channels.delete(id);
         this.tell();
-      }
+      }, lingering);
     };
+    return [leave, channel.recent];
   }
 
   /** Tells the server the channels that are wanted, once for all that change together. */
@@ -126,7 +143,12 @@ class Live implements GrafanaLiveSrv {
     });
     events.addEventListener('frame', ({ data }) => {
       const { channel, frame } = JSON.parse(data);
-      this.channels.get(channel)?.listeners.forEach((listener) => listener.frame(frame));
+      const joined = this.channels.get(channel);
+      if (joined) {
+        joined.recent.push(frame);
+        joined.recent.splice(0, joined.recent.length - remembered);
+        joined.listeners.forEach((listener) => listener.frame(frame));
+      }
     });
     events.addEventListener('gap', ({ data }) => {
       const { channel, error } = JSON.parse(data);

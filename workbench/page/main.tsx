@@ -3,6 +3,7 @@
 // provisioned dashboards.
 import './boot';
 import { initPluginTranslations } from '@grafana/i18n';
+import * as unstableRuntime from '@grafana/runtime/unstable';
 import { createRoot } from 'react-dom/client';
 import { App } from './App';
 import { DashboardFile } from './dashboard';
@@ -12,6 +13,8 @@ import { loadVisuals } from './visuals';
 
 async function start() {
   await initPluginTranslations('gotherm-workbench');
+  // Grafana 13 has loggers that want to be set; 12 has none.
+  unstableRuntime.initializeLoggersRegistry?.();
   setRegistries();
   const dataSource = await loadDataSource();
   const [visuals, files] = await Promise.all([loadVisuals(), listDashboards()]);

@@ -12,6 +12,7 @@ import {
   dateTime,
   FieldConfigSource,
   FieldConfigOptionsRegistry,
+  FieldType,
   GrafanaTheme2,
   LoadingState,
   PanelData,
@@ -63,6 +64,7 @@ export function ask(dataSource: DataSourceApi, { dashboard, panel, range, width,
     panelPluginId: panel.type,
     timezone: dashboard.timezone ?? 'browser',
     range,
+    rangeRaw: range.raw,
     interval,
     intervalMs,
     maxDataPoints,
@@ -148,7 +150,7 @@ export function shape(
   );
 }
 
-/** The annotations of a dashboard, as frames with the colour and the name of what they are of. */
+/** The annotations of a dashboard, as frames in the form that Grafana gives them. */
 export function askAnnotations(
   dataSource: DataSourceApi,
   dashboard: Dashboard,
@@ -173,6 +175,7 @@ export function askAnnotations(
     dashboardUID: dashboard.uid,
     timezone: dashboard.timezone ?? 'browser',
     range,
+    rangeRaw: range.raw,
     interval,
     intervalMs,
     maxDataPoints: 100,
@@ -185,7 +188,7 @@ export function askAnnotations(
       data.map((item) => {
         const frame = toDataFrame(item);
         const annotation = wanted[Number(frame.refId?.split('-')[1] ?? 0)];
-        return named(frame, annotation);
+        return dressed(frame, annotation);
       })
     ),
     // A dashboard is worth seeing without its annotations; the panels say what is wrong with the source.
@@ -193,21 +196,18 @@ export function askAnnotations(
   );
 }
 
-function named(frame: DataFrame, { name, iconColor = 'orange' }: AnnotationModel): DataFrame {
-  const constant = (field: string, value: string) => ({
-    name: field,
-    type: 'string' as DataFrame['fields'][number]['type'],
-    config: {},
-    values: new Array<string>(frame.length).fill(value),
-  });
-  const has = (field: string) => frame.fields.some((f) => f.name === field);
+/** Grafana gives each annotation its query's colour, and makes a list of its tags. */
+function dressed(frame: DataFrame, { iconColor = 'orange' }: AnnotationModel): DataFrame {
   return {
     ...frame,
     meta: { ...frame.meta, dataTopic: DataTopic.Annotations },
     fields: [
-      ...frame.fields,
-      ...(has('color') ? [] : [constant('color', iconColor)]),
-      ...(has('title') ? [] : [constant('title', name)]),
+      ...frame.fields.map((field) =>
+        field.name === 'tags'
+          ? { ...field, type: FieldType.other, values: field.values.map((tags) => String(tags ?? '').split(',')) }
+          : field
+      ),
+      { name: 'color', type: FieldType.string, config: {}, values: new Array<string>(frame.length).fill(iconColor) },
     ],
   };
 }

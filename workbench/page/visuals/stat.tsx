@@ -2,6 +2,8 @@
 import { useCallback } from 'react';
 import {
   DisplayValueAlignmentFactors,
+  FieldColorModeId,
+  FieldConfigProperty,
   FieldDisplay,
   getDisplayValueAlignmentFactors,
   getFieldDisplayValues,
@@ -12,6 +14,7 @@ import {
 } from '@grafana/data';
 import { BigValueColorMode, BigValueGraphMode, BigValueJustifyMode, BigValueTextMode } from '@grafana/schema';
 import { BigValue, useTheme2, VizRepeater, VizRepeaterRenderValueProps } from '@grafana/ui';
+import { PanelDataErrorView } from '../NoData';
 
 interface Options {
   reduceOptions: ReduceDataOptions;
@@ -34,6 +37,7 @@ const defaults: Options = {
 };
 
 function StatPanel({
+  id,
   data,
   fieldConfig,
   options,
@@ -59,6 +63,9 @@ function StatPanel({
       }),
     [data, fieldConfig, options, replaceVariables, theme, timeZone]
   );
+  if (data.series.length === 0) {
+    return <PanelDataErrorView panelId={id} data={data} />;
+  }
   return (
     <VizRepeater<FieldDisplay, DisplayValueAlignmentFactors>
       getValues={getValues}
@@ -96,4 +103,6 @@ function StatPanel({
   );
 }
 
-export const stat = new PanelPlugin<Options>(StatPanel).useFieldConfig();
+export const stat = new PanelPlugin<Options>(StatPanel).useFieldConfig({
+  standardOptions: { [FieldConfigProperty.Color]: { defaultValue: { mode: FieldColorModeId.Thresholds } } },
+});

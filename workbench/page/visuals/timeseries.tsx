@@ -4,6 +4,8 @@ import { useLayoutEffect, useMemo } from 'react';
 import {
   DashboardCursorSync,
   DataFrame,
+  FieldColorModeId,
+  FieldConfigProperty,
   FieldType,
   identityOverrideProcessor,
   PanelPlugin,
@@ -146,6 +148,7 @@ const custom: GraphFieldConfig = {
 };
 
 export const timeseries = new PanelPlugin<Options, GraphFieldConfig>(TimeSeriesPanel).useFieldConfig({
+  standardOptions: { [FieldConfigProperty.Color]: { defaultValue: { mode: FieldColorModeId.PaletteClassic } } },
   useCustomConfig: (builder) => {
     for (const [path, defaultValue] of Object.entries(custom)) {
       builder.addCustomEditor({
