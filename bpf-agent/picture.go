@@ -40,6 +40,10 @@ type row struct {
 // columns is how wide the plot can be in a terminal of a width, when labels take some of it.
 func columns(width, label int) int { return max(width-label-3, 1) }
 
+// linesFor is how many lines are left for the plot in a terminal of a height:
+// two are above it, and the axis, the time and the keys below.
+func linesFor(height int) int { return max(height-5, 1) }
+
 // draw returns the lines of the picture for a terminal of a width, without
 // line ends. With colours, two rows share a line: an upper half block has a
 // colour for each half.
@@ -94,8 +98,8 @@ func timeAxis(n int, step time.Duration) string {
 	}
 	put(n, "now")
 	for back := every; back <= n; back += every {
-		// The text ends where the column begins.
-		put(n-back+len("-")+1, "-"+(time.Duration(back)*step).String())
+		// The text ends under the column.
+		put(n-back+1, "-"+(time.Duration(back)*step).String())
 	}
 	return strings.TrimRight(string(axis), " ")
 }
@@ -145,13 +149,15 @@ func terminalColours() colours {
 
 var shades = []string{" ", "░", "▒", "▓", "█"}
 
-// ramp runs from cold to hot, dark to bright, so that it reads in grey too.
+// ramp runs from cold to hot, dark to bright, so that it reads in grey too. It
+// begins well above black, which is where nothing was hit: the plot is dark on
+// any terminal, so that one hit and a thousand can both be seen.
 var ramp = makeRamp(24)
 
 type rgb [3]float64
 
 func makeRamp(steps int) []rgb {
-	stops := []rgb{{40, 11, 84}, {101, 21, 110}, {159, 42, 99}, {212, 72, 66}, {245, 125, 21}, {250, 193, 39}, {252, 255, 164}}
+	stops := []rgb{{90, 18, 115}, {120, 28, 109}, {159, 42, 99}, {212, 72, 66}, {245, 125, 21}, {250, 193, 39}, {252, 255, 164}}
 	colours := make([]rgb, steps)
 	for i := range colours {
 		at := float64(i) / float64(steps-1) * float64(len(stops)-1)
@@ -179,7 +185,10 @@ func (c colours) rowsPerLine() int {
 
 // sgr is the parameter of the escape sequence that selects a colour, after 38 or 48.
 func (c colours) sgr(step int) string {
-	color := ramp[step-1]
+	var color rgb
+	if step > 0 {
+		color = ramp[step-1]
+	}
 	if c == direct {
 		return fmt.Sprintf("2;%d;%d;%d", int(color[0]), int(color[1]), int(color[2]))
 	}
@@ -200,7 +209,7 @@ type pen struct {
 	upper, lower int
 }
 
-func (c colours) pen(to *strings.Builder) *pen { return &pen{to: to, colours: c} }
+func (c colours) pen(to *strings.Builder) *pen { return &pen{to: to, colours: c, upper: -1, lower: -1} }
 
 func (p *pen) cell(upper, lower int) {
 	if p.colours == plain {
@@ -208,31 +217,15 @@ func (p *pen) cell(upper, lower int) {
 		return
 	}
 	if upper != p.upper || lower != p.lower {
-		p.to.WriteString("\x1b[0")
-		if upper > 0 {
-			p.to.WriteString(";38;" + p.colours.sgr(upper))
-		} else if lower > 0 {
-			p.to.WriteString(";38;" + p.colours.sgr(lower))
-		}
-		if upper > 0 && lower > 0 {
-			p.to.WriteString(";48;" + p.colours.sgr(lower))
-		}
-		p.to.WriteString("m")
+		fmt.Fprintf(p.to, "\x1b[38;%s;48;%sm", p.colours.sgr(upper), p.colours.sgr(lower))
 		p.upper, p.lower = upper, lower
 	}
-	switch {
-	case upper > 0:
-		p.to.WriteString("▀")
-	case lower > 0:
-		p.to.WriteString("▄")
-	default:
-		p.to.WriteString(" ")
-	}
+	p.to.WriteString("▀")
 }
 
 // lift ends the colours, at the end of a line.
 func (p *pen) lift() {
-	if p.upper != 0 || p.lower != 0 {
+	if p.colours != plain {
 		p.to.WriteString("\x1b[0m")
 	}
 }

@@ -283,7 +283,7 @@ func (t *top) look(ctx context.Context, now time.Time, width, height int, c colo
 	point := t.points[t.point]
 	v := view{
 		point: point, process: t.choose(point.Name), now: now.Truncate(time.Second), scale: &t.scale,
-		lines: max(height-5, 1), width: width,
+		lines: linesFor(height), width: width,
 	}
 	if v.process == nil {
 		return t.nobody(width), nil
