@@ -4,24 +4,22 @@ import {
   type AbsoluteTimeRange,
   DashboardCursorSync,
   type DataFrame,
-  dateMath,
   type GrafanaTheme2,
   LoadingState,
   type PanelProps,
-  type TimeRange,
 } from '@grafana/data';
 import { PanelDataErrorView } from '@grafana/runtime';
 import { usePanelContext, useStyles2, useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
-import { AnnotationLines, AnnotationMarks, readAnnotations } from './annotations';
+import { AnnotationLines, AnnotationMarks } from './AnnotationLayer';
+import { readAnnotations } from './annotations';
 import { TimeAxis, ValueAxis, valueLabels } from './axes';
 import { CellTooltip } from './CellTooltip';
 import { cellAt, type Heat, MalformedFrame, readHeats, sumHeats } from './heat';
 import { Legend } from './Legend';
 import type { Options } from './options';
-import { misfit, rampOf, valueScale } from './picture';
+import { misfit, rampOf, shownRange, valueScale } from './picture';
 import { Plot, type Pointed } from './Plot';
-import { extentOf } from './scale';
 import { useSyncedTime } from './useSyncedTime';
 import { describe, describeTimes, sayCell, valueWriter } from './words';
 
@@ -54,23 +52,6 @@ function read(frames: DataFrame[], options: Options, columnWidth: number): Readi
     }
     throw error;
   }
-}
-
-/**
- * The range to show. Live columns come in after the range was asked for: while
- * they stream, a range that ends now goes along with the newest.
- */
-export function shownRange(range: TimeRange, heats: Heat[], isStreaming: boolean): AbsoluteTimeRange {
-  if (heats.length > 0 && !heats[0].xIsTime) {
-    const [from, to] = extentOf(heats.map((heat) => heat.x))!;
-    return { from, to };
-  }
-  const from = range.from.valueOf();
-  const to = range.to.valueOf();
-  const endsNow = typeof range.raw.to === 'string' && dateMath.isMathString(range.raw.to) && range.raw.to === 'now';
-  const newest = Math.max(...heats.map((heat) => heat.x.to[heat.x.to.length - 1]));
-  const shift = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
-  return { from: from + shift, to: to + shift };
 }
 
 /** Heat over time, one plot for each series. */

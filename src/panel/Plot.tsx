@@ -5,6 +5,7 @@ import { useStyles2, useTheme2 } from '@grafana/ui';
 import type { Ramp } from '../renderer';
 import { HeatCanvas } from './HeatCanvas';
 import { cellAt, type Heat } from './heat';
+import { move } from './keys';
 import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
 
 /** Where a user points in a plot. */
@@ -198,65 +199,6 @@ export function Plot(props: Props) {
       </svg>
     </div>
   );
-}
-
-/**
- * The cell that a key leads to: arrows go to the nearest cell with a hit in
- * their direction, Home and End to the first and the last column that is seen.
- * Without a cell to start from it is the hottest. Undefined for other keys.
- */
-export function move(
-  heat: Heat,
-  range: AbsoluteTimeRange,
-  from: { column: number; row: number } | undefined,
-  key: string
-): { column: number; row: number } | undefined {
-  if (!['ArrowLeft', 'ArrowRight', 'ArrowUp', 'ArrowDown', 'Home', 'End'].includes(key)) {
-    return undefined;
-  }
-  const columns = heat.x.from.length;
-  const rows = heat.y.from.length;
-  const isHit = (column: number, row: number) => heat.counts[cellAt(heat, column, row)] > 0;
-  const isSeen = (column: number) => heat.x.to[column] > range.from && heat.x.from[column] < range.to;
-  const seen = Array.from({ length: columns }, (_, i) => i).filter((i) => isSeen(i) && heat.totals[i] > 0);
-  if (!from) {
-    let hottest: { column: number; row: number } | undefined;
-    for (const column of seen) {
-      for (let row = 0; row < rows; row++) {
-        const count = heat.counts[cellAt(heat, column, row)];
-        if (count > 0 && !(hottest && heat.counts[cellAt(heat, hottest.column, hottest.row)] >= count)) {
-          hottest = { column, row };
-        }
-      }
-    }
-    return hottest;
-  }
-  if (key === 'ArrowUp' || key === 'ArrowDown') {
-    const step = key === 'ArrowUp' ? 1 : -1;
-    for (let row = from.row + step; row >= 0 && row < rows; row += step) {
-      if (isHit(from.column, row)) {
-        return { column: from.column, row };
-      }
-    }
-    return from;
-  }
-  const column = {
-    ArrowLeft: seen.findLast((i) => i < from.column),
-    ArrowRight: seen.find((i) => i > from.column),
-    Home: seen[0],
-    End: seen[seen.length - 1],
-  }[key];
-  if (column === undefined) {
-    return from;
-  }
-  for (let away = 0; away < rows; away++) {
-    for (const row of [from.row - away, from.row + away]) {
-      if (row >= 0 && row < rows && isHit(column, row)) {
-        return { column, row };
-      }
-    }
-  }
-  return from;
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

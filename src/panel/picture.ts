@@ -1,4 +1,4 @@
-import type { AbsoluteTimeRange } from '@grafana/data';
+import type { AbsoluteTimeRange, TimeRange } from '@grafana/data';
 import type { Edges, Grid, Ramp } from '../renderer';
 import type { Bounds, Heat } from './heat';
 import type { Options } from './options';
@@ -64,4 +64,21 @@ export function rowEdges(y: Bounds, scale: Scale): Edges {
   const { from, to } = drawable(y, scale.log);
   const place = (value: number) => scale.length - toPixel(scale, value);
   return { from: Float32Array.from(to, place), to: Float32Array.from(from, place) };
+}
+
+/**
+ * The range to show. Live columns come in after the range was asked for: while
+ * they stream, a range that ends now goes along with the newest.
+ */
+export function shownRange(range: TimeRange, heats: Heat[], isStreaming: boolean): AbsoluteTimeRange {
+  if (heats.length > 0 && !heats[0].xIsTime) {
+    const [from, to] = extentOf(heats.map((heat) => heat.x))!;
+    return { from, to };
+  }
+  const from = range.from.valueOf();
+  const to = range.to.valueOf();
+  const endsNow = range.raw.to === 'now';
+  const newest = Math.max(...heats.map((heat) => heat.x.to[heat.x.to.length - 1]));
+  const shift = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
+  return { from: from + shift, to: to + shift };
 }

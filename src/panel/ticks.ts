@@ -13,7 +13,10 @@ export function valueTicks(scale: Scale): number[] {
 function linearTicks({ min, max }: Scale, most: number): number[] {
   const rough = (max - min) / most;
   const power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999) ?? 10 * power;
+  const steps = [0.5, 1, 2, 5, 10].map((m) => m * power);
+  const wide = steps.findIndex((s, i) => i > 0 && s >= rough * 0.999);
+  const count = (s: number) => Math.floor(max / s + 1e-9) - Math.ceil(min / s - 1e-9) + 1;
+  const step = count(steps[wide]) > 1 ? steps[wide] : steps[wide - 1];
   const ticks = [];
   // Counted, not added up: adding would gather rounding errors.
   for (let i = Math.ceil(min / step - 1e-9); i * step <= max + step * 1e-9; i++) {
@@ -39,9 +42,13 @@ function logTicks(scale: Scale, most: number): number[] {
       return fine;
     }
   }
-  const every = Math.ceil(decades.length / most);
-  const coarse = within(decades.filter((exponent) => exponent % every === 0).map((exponent) => power(1, exponent)));
-  return coarse.length > 1 ? coarse : linearTicks(scale, most);
+  for (let every = 1; every < decades.length; every++) {
+    const coarse = within(decades.filter((exponent) => exponent % every === 0).map((exponent) => power(1, exponent)));
+    if (coarse.length > 1 && coarse.length <= most) {
+      return coarse;
+    }
+  }
+  return linearTicks(scale, most);
 }
 
 const second = 1000;

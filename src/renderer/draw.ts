@@ -86,12 +86,15 @@ export function spansOf(edges: Edges, pixels: number, gap = 0): Spans {
     if (!(edges.from[cell] < pixels && edges.to[cell] > 0)) {
       continue;
     }
-    const start = Math.min(pixels - 1, Math.max(0, Math.round(edges.from[cell])));
-    let end = Math.round(edges.to[cell]);
+    let start = Math.max(0, Math.round(edges.from[cell]));
+    let end = Math.min(pixels, Math.round(edges.to[cell]));
     if (end - start > 2 * gap) {
       end -= gap;
+    } else if (end <= start) {
+      // Less than a pixel: it is in the pixel of its middle.
+      start = Math.min(pixels - 1, Math.max(0, Math.floor((edges.from[cell] + edges.to[cell]) / 2)));
+      end = start + 1;
     }
-    end = Math.min(pixels, Math.max(end, start + 1));
     for (let pixel = start; pixel < end; pixel++) {
       first[pixel] = first[pixel] < 0 ? cell : Math.min(first[pixel], cell);
       last[pixel] = Math.max(last[pixel], cell);

@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { interpolate } from './interpolate';
+import type { Query } from './query.gen';
+
+const variables: Record<string, string[]> = { $service: ['shop', 'cart'], $point: ['gc.stw'], $none: [''] };
+const values = (text: string) => variables[text] ?? [text.replace('$point', 'gc.stw')];
+
+const query: Query = { kind: 'heatmap', pom: '$point', matchers: [] };
+
+describe('template variables in a query', () => {
+  it('stand for all of their values in a matcher', () => {
+    const matchers = [{ dimension: 'service', values: ['$service', 'pay'] }];
+    expect(interpolate({ ...query, matchers }, values).matchers).toEqual([
+      { dimension: 'service', values: ['shop', 'cart', 'pay'] },
+    ]);
+  });
+
+  it('stand for the measurement point and in the legend', () => {
+    expect(interpolate({ ...query, legend: '$point {{node}}' }, values)).toMatchObject({
+      pom: 'gc.stw',
+      legend: 'gc.stw {{node}}',
+    });
+  });
+
+  it('that are empty leave no matcher, so everything is kept', () => {
+    const matchers = [{ dimension: 'node', values: ['$none'] }];
+    expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
+  });
+
+  it('change neither the query that is kept nor what has no variable', () => {
+    const kept: Query = { ...query, groupBy: ['node'], statistics: ['p99'], live: true, side: 256 };
+    const before = structuredClone(kept);
+    expect(interpolate(kept, values)).toEqual({ ...kept, pom: 'gc.stw' });
+    expect(kept).toEqual(before);
+  });
+
+  it('leave out a matcher that is still being written', () => {
+    const matchers = [
+      { dimension: '', values: [] },
+      { dimension: 'node', values: [] },
+    ];
+    expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
+  });
+});

@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { timeTicks, valueTicks } from './ticks';
+
+describe('the value axis', () => {
+  it('is labelled at round numbers', () => {
+    expect(valueTicks({ log: false, min: 0, max: 0.3, length: 200 })).toEqual([0, 0.1, 0.2, 0.3]);
+    expect(valueTicks({ log: false, min: -7, max: 42, length: 200 })).toEqual([0, 10, 20, 30, 40]);
+  });
+
+  it('is labelled at powers of ten on a log scale', () => {
+    expect(valueTicks({ log: true, min: 1.2e-7, max: 0.5, length: 260 })).toEqual([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]);
+  });
+
+  it('is labelled more finely where there is room, more coarsely where there is not', () => {
+    expect(valueTicks({ log: true, min: 1e-3, max: 1e-1, length: 300 })).toEqual([
+      0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
+    ]);
+    expect(valueTicks({ log: true, min: 1e-9, max: 1e3, length: 120 })).toEqual([1e-8, 1e-4, 1]);
+  });
+
+  it('has at least two labels however little it covers', () => {
+    for (const log of [true, false]) {
+      expect(valueTicks({ log, min: 3.1, max: 3.9, length: 80 }).length).toBeGreaterThanOrEqual(2);
+    }
+  });
+});
+
+describe('the time axis', () => {
+  const at = (text: string) => Date.parse(text);
+  const texts = (from: string, to: string, most: number, zone: string) =>
+    timeTicks(at(from), at(to), most, zone).map(({ text }) => text);
+
+  it('is labelled at round times', () => {
+    expect(texts('2026-11-22T10:00:03Z', '2026-11-22T10:05:03Z', 6, 'utc')).toEqual(
+      ['10:01:00', '10:02:00', '10:03:00', '10:04:00', '10:05:00'].map((t) => t.slice(0, 5))
+    );
+  });
+
+  it('is labelled at seconds when it is short', () => {
+    expect(texts('2026-11-22T10:00:00Z', '2026-11-22T10:00:30Z', 4, 'utc')).toEqual([
+      '10:00:00',
+      '10:00:10',
+      '10:00:20',
+      '10:00:30',
+    ]);
+  });
+
+  it('is round on the clock of its zone', () => {
+    expect(texts('2026-11-22T10:00:00Z', '2026-11-22T13:00:00Z', 3, 'Asia/Kolkata')).toEqual([
+      '16:00',
+      '17:00',
+      '18:00',
+    ]);
+  });
+
+  it('stays round when the clocks change', () => {
+    // Berlin, 25 October 2026: at 3:00 the clocks go back to 2:00.
+    const ticks = timeTicks(at('2026-10-24T10:00:00Z'), at('2026-10-25T22:00:00Z'), 6, 'Europe/Berlin');
+    expect(ticks.map(({ text }) => text.slice(-5))).toEqual(['12:00', '18:00', '00:00', '06:00', '12:00', '18:00']);
+  });
+});

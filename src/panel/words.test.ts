@@ -1,0 +1,74 @@
+import { FieldType, toDataFrame } from '@grafana/data';
+import { describe as story, expect, it } from 'vitest';
+import { readHeats } from './heat';
+import { describe, sayCell, valueWriter, writeCount } from './words';
+
+const [heat] = readHeats(
+  [
+    toDataFrame({
+      meta: { type: 'heatmap-cells' },
+      name: 'gc.stw{node="0"}',
+      fields: [
+        {
+          name: 'xMax',
+          type: FieldType.time,
+          config: { interval: 1000 },
+          values: [1_700_000_001_000, 1_700_000_001_000],
+        },
+        { name: 'yMin', type: FieldType.number, config: { unit: 's' }, values: [0.000065536, 0.001] },
+        { name: 'yMax', type: FieldType.number, config: { unit: 's' }, values: [0.000131072, 0.002] },
+        { name: 'count', type: FieldType.number, values: [1234567, 4] },
+        { name: 'yLayout', type: FieldType.number, values: [0, 1] },
+      ],
+    }),
+  ],
+  1000
+);
+const write = valueWriter(heat, { scale: 'auto' });
+
+story('what is said of a cell', () => {
+  it('is its bounds in their unit, its exact count and its share of the column', () => {
+    expect(describe(heat, 0, 0, write, 'utc')).toEqual({
+      series: 'gc.stw{node="0"}',
+      when: '2023-11-14 22:13:20 – 22:13:21',
+      bucket: '(65.5 µs, 131 µs]',
+      count: '1234567',
+      share: '100.00%',
+      details: [],
+    });
+  });
+
+  it('has the brackets of the bounds that it includes', () => {
+    expect(describe(heat, 0, 1, write, 'utc').bucket).toBe('[1 ms, 2 ms)');
+  });
+
+  it('has a share of the hits in its own column', () => {
+    expect(describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, write, 'utc').share).toBe('25.00%');
+  });
+
+  it('is one sentence when it is read aloud', () => {
+    expect(sayCell(describe(heat, 0, 1, write, 'utc'))).toBe(
+      'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, bucket [1 ms, 2 ms), count 4, 0.00% of the column'
+    );
+  });
+});
+
+story('a count', () => {
+  it.each([
+    [1, '1'],
+    [1234567, '1234567'],
+    [9007199254740991, '9007199254740991'],
+  ])('of %i is written in full', (count, text) => {
+    expect(writeCount(count)).toBe(text);
+  });
+});
+
+story('a bound', () => {
+  it('is written in the unit and decimals of the options', () => {
+    expect(valueWriter(heat, { scale: 'auto', unit: 'ms', decimals: 2 })(1.5)).toBe('1.50 ms');
+  });
+
+  it('may be infinite', () => {
+    expect([write(Infinity), write(-Infinity)]).toEqual(['+∞', '-∞']);
+  });
+});

@@ -1,0 +1,35 @@
+import { rgb } from 'd3-color';
+import { describe, expect, it } from 'vitest';
+import { coloursOf, schemes } from './colours';
+
+/** How light a colour looks, 0 to 1: relative luminance as WCAG defines it. */
+function luminance(colour: string): number {
+  const { r, g, b } = rgb(colour);
+  const linear = (c: number) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
+  return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
+}
+
+describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (name, scheme) => {
+  it.each([2, 64, 128])('has %i colours', (steps) => {
+    const colours = coloursOf(name, steps, true);
+    expect(colours).toHaveLength(steps);
+    expect(colours.every((colour) => /^#[0-9a-f]{6}$/.test(colour))).toBe(true);
+  });
+
+  if (scheme.sequential) {
+    it('is brightest when hot on a dark background, and darkest when hot on a light one', () => {
+      const dark = coloursOf(name, 16, true).map(luminance);
+      const light = coloursOf(name, 16, false).map(luminance);
+      expect(dark[15]).toBe(Math.max(...dark));
+      expect(light[15]).toBe(Math.min(...light));
+    });
+  }
+
+  it('runs the other way when reversed', () => {
+    expect(coloursOf(name, 9, true, true)).toEqual(coloursOf(name, 9, true).reverse());
+  });
+});
+
+it('a scheme that is not known is the default', () => {
+  expect(coloursOf('no such scheme', 8, true)).toEqual(coloursOf(schemes[0].name, 8, true));
+});
