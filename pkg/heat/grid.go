@@ -20,6 +20,8 @@ const (
 	GridSide = 1 << gridBits
 	// sliceSeconds is how much time one slice of a grid covers.
 	sliceSeconds = 5
+	// GridSlice is that time as a duration; slices begin at its multiples.
+	GridSlice = sliceSeconds * time.Second
 	// gridSlices is how many slices are remembered: half an hour.
 	gridSlices = 360
 	// hottest is how many goroutines of a cell an answer names.
