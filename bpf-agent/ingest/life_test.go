@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -211,16 +212,7 @@ func beAgent(text string) {
 
 func TestKilledAgentLeavesNoProbe(t *testing.T) {
 	needsRoot(t)
-	// A copy of its own, so that no other test's probe is on the file.
-	path := filepath.Join(t.TempDir(), "target")
-	program, err := os.ReadFile(target.Build(t, ""))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(path, program, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	victim := target.Start(t, path)
+	victim := target.Start(t, target.Build(t, ""))
 	agent := exec.Command(os.Args[0])
 	agent.Env = append(os.Environ(), fmt.Sprintf("%s=%d", agentForTest, victim.PID()))
 	agent.Stderr = os.Stderr
@@ -228,24 +220,36 @@ func TestKilledAgentLeavesNoProbe(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer agent.Process.Kill()
-	waitForLinks := func(want int) {
+	eventually := func(what string, happened func() bool) {
 		t.Helper()
-		n := 0
 		for range 500 {
-			if n = linksOn(t, path); n == want {
+			if happened() {
 				return
 			}
 			time.Sleep(20 * time.Millisecond)
 		}
-		t.Fatalf("%d links on the target, must be %d", n, want)
+		t.Fatalf("waited 10 s in vain for %s", what)
 	}
-	waitForLinks(4)
+	var links []link.ID
+	// Three programs for pauses and one for latencies.
+	eventually("the agent to attach", func() bool {
+		links = linksOf(t, agent.Process.Pid)
+		return len(links) == 4
+	})
 	victim.Tell("load 2000")
 	if err := agent.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	agent.Wait()
-	waitForLinks(0)
+	for _, id := range links {
+		eventually(fmt.Sprintf("link %d to go", id), func() bool {
+			l, err := link.NewFromID(id)
+			if err == nil {
+				l.Close()
+			}
+			return errors.Is(err, os.ErrNotExist)
+		})
+	}
 	if victim.Answer().Served == 0 {
 		t.Error("no request was served while the agent was killed")
 	}
@@ -254,22 +258,28 @@ func TestKilledAgentLeavesNoProbe(t *testing.T) {
 	}
 }
 
-// linksOn counts the uprobe links on a file, of whatever process.
-func linksOn(t *testing.T, path string) (n int) {
+// linksOf returns the links that a process holds. (Asking for those on the
+// target's file would find those of other agents on this machine.)
+func linksOf(t *testing.T, pid int) (ids []link.ID) {
 	t.Helper()
-	links := &link.Iterator{}
-	defer links.Close()
-	for links.Next() {
-		info, err := links.Link.Info()
-		if err != nil {
-			continue // of a kind that says nothing, or gone meanwhile
-		}
-		if multi := info.UprobeMulti(); multi != nil && multi.File == path {
-			n++
-		}
-	}
-	if err := links.Err(); err != nil {
+	infos, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
+	if err != nil {
 		t.Fatal(err)
 	}
-	return n
+	for _, info := range infos {
+		text, err := os.ReadFile(info)
+		if err != nil {
+			continue // closed meanwhile
+		}
+		for line := range strings.Lines(string(text)) {
+			if number, found := strings.CutPrefix(line, "link_id:"); found {
+				id, err := strconv.ParseUint(strings.TrimSpace(number), 10, 32)
+				if err != nil {
+					t.Fatal(err)
+				}
+				ids = append(ids, link.ID(id))
+			}
+		}
+	}
+	return ids
 }
