@@ -199,7 +199,7 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 	}
 	f, err := elf.NewFile(r)
 	if err != nil {
-		return notGo("not an ELF executable: %v", err)
+		return notGo("not an ELF executable, or not a whole one: %v", err)
 	}
 	info, err = buildinfo.Read(r)
 	if err != nil {

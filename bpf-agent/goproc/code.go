@@ -54,21 +54,15 @@ const maxCode = 16 << 20
 func readCode(m *image, t *FuncTable) (*code, error) {
 	c := &code{}
 	total := uint64(0)
-	for i := 0; i < t.Len(); {
-		first := t.At(i)
-		if !strings.HasPrefix(first.Name, "runtime.") {
-			i++
+	for i := 0; i < t.Len(); i++ {
+		if !t.within(i, "runtime.") {
 			continue
 		}
-		// Functions of a package lie side by side.
-		end := first.End
-		for i++; i < t.Len(); i++ {
-			f := t.At(i)
-			if !strings.HasPrefix(f.Name, "runtime.") {
-				break
-			}
-			end = f.End
+		first := t.At(i)
+		for i+1 < t.Len() && t.within(i+1, "runtime.") { // a package's lie side by side
+			i++
 		}
+		end := t.At(i).End
 		if total += end - first.Address; total > maxCode {
 			return nil, fmt.Errorf("package runtime has over %d bytes of code, limit %d", total, maxCode)
 		}
@@ -110,7 +104,7 @@ func decode(f Func, b []byte) ([]instruction, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s+%d: unknown instruction % x: %w", f.Name, at, b[at:min(len(b), at+8)], err)
 		}
-		if i.Len <= 0 || i.Op == 0 {
+		if i.Len <= 0 || i.Op == 0 || vector(b[at:at+i.Len]) {
 			return nil, fmt.Errorf("%s+%d: unknown instruction % x", f.Name, at, b[at:min(len(b), at+8)])
 		}
 		ins = append(ins, instruction{i, f.Address + uint64(at), b[at : at+i.Len]})
@@ -129,6 +123,21 @@ func decode(f Func, b []byte) ([]instruction, error) {
 		}
 	}
 	return ins, nil
+}
+
+// vector says whether an instruction is encoded with VEX or EVEX. x86asm takes
+// some of those for others, of another length, and says nothing.
+func vector(b []byte) bool {
+	for _, c := range b {
+		switch c {
+		case 0xc4, 0xc5, 0x62:
+			return true
+		case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3: // legacy prefixes
+		default:
+			return false
+		}
+	}
+	return false
 }
 
 func indexOf(ins []instruction, address uint64) (int, bool) {

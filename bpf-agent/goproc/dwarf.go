@@ -6,10 +6,13 @@ import (
 	"encoding/binary"
 )
 
-// maxDWARF is how much of a section of DWARF is read for a check, decompressed.
+// maxDWARF and maxUnits bound how much DWARF is read for a check, decompressed.
 // It takes as much memory for a moment; the type descriptors and the table do
 // without it.
-const maxDWARF = 64 << 20
+const (
+	maxDWARF = 64 << 20
+	maxUnits = 1 << 16
+)
 
 // dwarfStructs reads the offsets of the fields of structs of package runtime,
 // by struct and field, as far as DWARF has them: it is one more witness, and
@@ -17,14 +20,16 @@ const maxDWARF = 64 << 20
 // contradicts nothing.
 func dwarfStructs(f *elf.File, names ...string) map[string]map[string]uint64 {
 	sections := map[string][]byte{}
+	size := uint64(0)
 	for _, name := range []string{"abbrev", "info", "str", "line_str", "addr", "str_offsets"} {
 		s := f.Section(".debug_" + name)
 		if s == nil || s.Type == elf.SHT_NOBITS {
 			continue
 		}
-		if s.Size > maxDWARF {
+		if s.Size > maxDWARF || size+s.Size > maxDWARF {
 			return nil
 		}
+		size += s.Size
 		b, err := s.Data()
 		if err != nil {
 			return nil
@@ -35,7 +40,30 @@ func dwarfStructs(f *elf.File, names ...string) map[string]map[string]uint64 {
 	if len(info) == 0 || len(sections["abbrev"]) == 0 {
 		return nil
 	}
-	d, err := dwarf.New(sections["abbrev"], nil, nil, info, nil, nil, nil, sections["str"])
+	found := map[string]map[string]uint64{}
+	// Package runtime has two units, Go's and the assembler's. Each is parsed on
+	// its own, as if there were no others: a large program has thousands, and
+	// debug/dwarf would make something of every one.
+	for range maxUnits {
+		if len(info) < 12 || len(found) == len(names) {
+			break
+		}
+		length := uint64(binary.LittleEndian.Uint32(info)) + 4
+		if length > uint64(len(info)) { // 64-bit DWARF too: Go has none
+			break
+		}
+		if r := unitReader(sections, info[:length]); r != nil {
+			unitStructs(r, names, found)
+		}
+		info = info[length:]
+	}
+	return found
+}
+
+// unitReader reads a unit from after its first entry, if that is package
+// runtime's.
+func unitReader(sections map[string][]byte, unit []byte) *dwarf.Reader {
+	d, err := dwarf.New(sections["abbrev"], nil, nil, unit, nil, nil, nil, sections["str"])
 	if err != nil {
 		return nil
 	}
@@ -46,28 +74,15 @@ func dwarfStructs(f *elf.File, names ...string) map[string]map[string]uint64 {
 			}
 		}
 	}
-	found := map[string]map[string]uint64{}
 	r := d.Reader()
-	// Units are stepped over by their length: a large program has thousands.
-	// Package runtime has two, Go's and the assembler's.
-	for at := uint64(0); at+12 <= uint64(len(info)) && len(found) < len(names); {
-		length := uint64(binary.LittleEndian.Uint32(info[at:]))
-		if length == 0 || length >= 0xfffffff0 { // 64-bit DWARF: Go has none
-			break
-		}
-		header := uint64(11) // length, version 2-4, offset of abbreviations, size of an address
-		if binary.LittleEndian.Uint16(info[at+4:]) >= 5 {
-			header = 12 // and a type of unit
-		}
-		r.Seek(dwarf.Offset(at + header))
-		if unit, err := r.Next(); err == nil && unit != nil && unit.Tag == dwarf.TagCompileUnit {
-			if name, _ := unit.Val(dwarf.AttrName).(string); name == "runtime" && unit.Children {
-				unitStructs(r, names, found)
-			}
-		}
-		at += 4 + length
+	e, err := r.Next()
+	if err != nil || e == nil || e.Tag != dwarf.TagCompileUnit || !e.Children {
+		return nil
 	}
-	return found
+	if name, _ := e.Val(dwarf.AttrName).(string); name != "runtime" {
+		return nil
+	}
+	return r
 }
 
 // unitStructs reads the structs among the children of the unit just read.

@@ -121,7 +121,6 @@ type sighting struct {
 	file    fileID
 	life    life
 	process *Process // nil when it is none of our business
-	byPort  bool
 }
 
 // fileID tells one state of a file from the next, before anything is read of
@@ -276,7 +275,7 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 	var st unix.Stat_t
 	exe := procPath(pid, "exe")
 	err := unix.Stat(exe, &st)
-	if err == nil && named && before == nil {
+	if err == nil && named && (before == nil || before.file == (fileID{})) {
 		err = notThread(pid)
 	}
 	if err != nil {
@@ -292,14 +291,11 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 		}
 		if before.process != nil {
 			if now, state, err := readLife(pid); err == nil && state != 'Z' && now == before.life {
-				before.byPort = before.byPort || listening
 				return before, nil
 			}
 		}
 	}
-	// By exec it keeps what it listens on; and it may be a successor that has
-	// taken the pid.
-	seen, err := f.meet(pid, file, named, listening)
+	seen, err := f.meet(pid, file, named || listening)
 	switch {
 	case err == nil:
 		return seen, nil
@@ -330,9 +326,8 @@ func fileOf(st *unix.Stat_t) fileID {
 }
 
 // meet reads a process that was not known, or is not what it was.
-func (f *Finder) meet(pid int, file fileID, named, byPort bool) (*sighting, error) {
-	seen := &sighting{file: file, byPort: byPort}
-	asked := named || byPort
+func (f *Finder) meet(pid int, file fileID, asked bool) (*sighting, error) {
+	seen := &sighting{file: file}
 	exe := procPath(pid, "exe")
 	path, err := os.Readlink(exe)
 	if err != nil {

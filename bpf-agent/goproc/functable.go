@@ -89,16 +89,25 @@ func printable(names []byte) string {
 	return string(names)
 }
 
+// maxName bounds a name: past it, it is cut.
+const maxName = 64 << 10
+
 // Len is how many functions there are.
 func (t *FuncTable) Len() int { return len(t.names) }
 
 // At is the i-th function by address.
 func (t *FuncTable) At(i int) Func {
 	name := t.table[t.names[i]:]
+	name = name[:min(len(name), maxName)]
 	if end := strings.IndexByte(name, 0); end >= 0 {
 		name = name[:end]
 	}
 	return Func{Name: name, Address: t.text + uint64(t.starts[i]), End: t.text + uint64(t.starts[i+1])}
+}
+
+// within says whether the i-th function is of a package, "runtime.".
+func (t *FuncTable) within(i int, prefix string) bool {
+	return strings.HasPrefix(t.table[t.names[i]:], prefix)
 }
 
 // Lookup finds a function by its full name, "runtime.execute". A name that two

@@ -10,20 +10,24 @@ import (
 	"slices"
 )
 
-// maxTable bounds what is read of a file at once. The largest Go programs
-// known have tables of some 60 MB; a sparse file can claim any size.
-const maxTable = 256 << 20
+// What is read of a file is bounded: a sparse file can claim any size. All
+// tables of Go's own compiler, which is a large program, are 6 MB.
+const (
+	maxRead   = 256 << 20 // of all that is kept in memory for a moment
+	maxLoaded = 2 << 30   // of segments: as far as amd64 code reaches
+)
 
 // image is an executable file seen by linked address, as it will lie in memory
 // before a load bias is added. Its bytes are whatever somebody's process runs:
-// each address and length is checked against the segments, so that what a read
-// can allocate is bounded by the file, and by maxTable.
+// each address and length is checked against the segments, so that what reading
+// can allocate is bounded by the file, and by maxRead.
 type image struct {
 	elf      *elf.File
 	segments []segment
 	// relocations of a position-independent executable, by address: the file
 	// holds zeros where its pointers will be.
 	relocations []relocation
+	read        uint64 // bytes so far
 }
 
 // segment is what the file has of a part of memory.
@@ -37,12 +41,16 @@ type relocation struct{ address, value uint64 }
 
 func newImage(f *elf.File, size uint64) (*image, error) {
 	m := &image{elf: f}
+	loaded := uint64(0)
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
 			continue
 		}
 		if p.Off > size || p.Filesz > size-p.Off || p.Vaddr+p.Filesz < p.Vaddr {
 			return nil, fmt.Errorf("segment at file offset %d of %d bytes is outside the file of %d", p.Off, p.Filesz, size)
+		}
+		if loaded += p.Filesz; loaded > maxLoaded {
+			return nil, fmt.Errorf("segments of over %d bytes, limit %d", loaded, maxLoaded)
 		}
 		m.segments = append(m.segments, segment{p.Vaddr, p.Off, p.Filesz, p.Flags, p.ReaderAt})
 	}
@@ -66,12 +74,12 @@ func (m *image) segment(address, n uint64) (segment, error) {
 
 // bytes reads n bytes at a linked address, as the file has them.
 func (m *image) bytes(address, n uint64) ([]byte, error) {
-	if n > maxTable {
-		return nil, fmt.Errorf("table at %#x has %d bytes, limit %d", address, n, maxTable)
-	}
 	s, err := m.segment(address, n)
 	if err != nil {
 		return nil, err
+	}
+	if m.read += n; m.read > maxRead {
+		return nil, fmt.Errorf("tables of %d bytes and more, limit %d", m.read, maxRead)
 	}
 	b := make([]byte, n)
 	if _, err := s.file.ReadAt(b, int64(address-s.address)); err != nil {

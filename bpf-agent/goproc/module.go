@@ -36,7 +36,7 @@ type span struct{ address, size uint64 }
 var pclntabStart = []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
 
 // maxCandidates bounds how many places that look right are looked into.
-const maxCandidates = 64
+const maxCandidates = 8
 
 func findModule(m *image, minor int) (*module, error) {
 	var tables []uint64
@@ -136,8 +136,8 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 	}
 	minpc, maxpc := w[20], w[21]
 	switch {
-	case functions == 0 || functions > maxTable/8:
-		return nil, fmt.Errorf("%d functions, limit %d", functions, maxTable/8)
+	case functions == 0 || functions > maxRead/8:
+		return nil, fmt.Errorf("%d functions, limit %d", functions, maxRead/8)
 	case textStart != 0 && textStart != mod.text:
 		return nil, fmt.Errorf("code starts at %#x by .gopclntab, at %#x by moduledata", textStart, mod.text)
 	case mod.text >= mod.etext || minpc < mod.text || maxpc <= minpc || maxpc-mod.text > 1<<32:
@@ -148,8 +148,8 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 		return nil, fmt.Errorf("types at %#x-%#x, data at %#x-%#x", mod.types, mod.etypes, mod.data, mod.end)
 	case w[sections+1] > 1:
 		return nil, fmt.Errorf("code in %d sections, limit 1", w[sections+1])
-	case mod.typelinksCount != w[sections+5] || mod.typelinksCount > maxTable/4:
-		return nil, fmt.Errorf("%d typelinks with room for %d, limit %d", mod.typelinksCount, w[sections+5], maxTable/4)
+	case mod.typelinksCount != w[sections+5] || mod.typelinksCount > maxRead/4:
+		return nil, fmt.Errorf("%d typelinks with room for %d, limit %d", mod.typelinksCount, w[sections+5], maxRead/4)
 	}
 	return mod, nil
 }

@@ -39,15 +39,26 @@ func checkSymbols(b *Binary, m *image, mod *module) error {
 	return nil
 }
 
+// maxSymbols and maxStrings bound a symbol table that is read for a check, in
+// bytes: debug/elf needs four times as much for a moment. A larger one is not
+// heard.
+const (
+	maxSymbols = 32 << 20
+	maxStrings = 128 << 20
+)
+
 // readSymbols reads the addresses of some symbols: none when there is no table.
 func readSymbols(f *elf.File, names ...string) (map[string]uint64, error) {
 	table := f.SectionByType(elf.SHT_SYMTAB)
 	if table == nil {
 		return nil, nil
 	}
-	for _, s := range []*elf.Section{table, f.Section(".strtab")} {
-		if s != nil && s.Size > maxTable {
-			return nil, fmt.Errorf("%s has %d bytes, limit %d", s.Name, s.Size, maxTable)
+	if table.Size > maxSymbols || table.Flags&elf.SHF_COMPRESSED != 0 {
+		return nil, nil
+	}
+	for _, s := range f.Sections {
+		if s.Type == elf.SHT_STRTAB && (s.Size > maxStrings || s.Flags&elf.SHF_COMPRESSED != 0) {
+			return nil, nil
 		}
 	}
 	all, err := f.Symbols()

@@ -18,9 +18,12 @@ func clean(s string) string {
 		}
 		return r
 	}, s)
-	for len(s) > maxText {
-		_, n := utf8.DecodeLastRuneInString(s[:maxText+1])
-		s = s[:maxText+1-n]
+	if len(s) <= maxText {
+		return s
 	}
-	return s
+	end := maxText
+	for !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end]
 }

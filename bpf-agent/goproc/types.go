@@ -2,7 +2,6 @@ package goproc
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 )
 
@@ -51,33 +50,32 @@ func (t *types) pointer(address uint64) (uint64, error) {
 }
 
 // name reads an abi.Name: flags, length as a varint, bytes.
-func (t *types) name(address uint64) (string, error) {
+func (t *types) name(address uint64) ([]byte, error) {
 	length, shift := uint64(0), 0
 	for at := address + 1; ; at++ {
 		b, err := t.at(at, 1)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		length |= uint64(b[0]&0x7f) << shift
 		if shift += 7; b[0]&0x80 != 0 && shift <= 21 {
 			continue
 		}
-		n, err := t.at(at+1, length)
-		return string(n), err
+		return t.at(at+1, length)
 	}
 }
 
 // named is the name of a type, and its kind.
-func (t *types) named(address uint64) (string, int, error) {
+func (t *types) named(address uint64) ([]byte, int, error) {
 	b, err := t.at(address, typeSize)
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
 	name, err := t.name(t.base + uint64(binary.LittleEndian.Uint32(b[40:])))
 	if err != nil {
-		return "", 0, err
+		return nil, 0, err
 	}
-	if b[20]&flagStar != 0 && name != "" {
+	if b[20]&flagStar != 0 && len(name) > 0 {
 		name = name[1:]
 	}
 	return name, int(b[23]) & kindMask, nil
@@ -98,7 +96,7 @@ func (t *types) structs(typelinks []byte, names ...string) (map[string]map[strin
 			continue
 		}
 		for _, name := range names {
-			if pointer != "*runtime."+name {
+			if string(pointer) != "*runtime."+name {
 				continue
 			}
 			pkg, fields, err := t.fields(link, "runtime."+name)
@@ -133,8 +131,8 @@ func (t *types) fields(pointer uint64, want string) (pkg string, offsets map[str
 	if err != nil {
 		return "", nil, err
 	}
-	if name != want || kind != kindStruct {
-		return "", nil, fmt.Errorf("it points to %q of kind %d", name, kind)
+	if string(name) != want || kind != kindStruct {
+		return "", nil, fmt.Errorf("it points to %.100q of kind %d", name, kind)
 	}
 	size, err := t.at(elem, 8)
 	if err != nil {
@@ -146,7 +144,8 @@ func (t *types) fields(pointer uint64, want string) (pkg string, offsets map[str
 			return "", nil, err
 		}
 	}
-	if pkg, err = t.name(w[0]); err != nil {
+	from, err := t.name(w[0])
+	if err != nil {
 		return "", nil, err
 	}
 	if w[2] > maxFields {
@@ -163,15 +162,18 @@ func (t *types) fields(pointer uint64, want string) (pkg string, offsets map[str
 		if err != nil {
 			return "", nil, err
 		}
+		if len(name) > maxText {
+			return "", nil, fmt.Errorf("a field has a name of %d bytes, limit %d", len(name), maxText)
+		}
 		b, err := t.at(field+16, 8)
 		if err != nil {
 			return "", nil, err
 		}
 		offset := binary.LittleEndian.Uint64(b)
 		if offset > binary.LittleEndian.Uint64(size) {
-			return "", nil, errors.New("field " + name + " is outside the struct")
+			return "", nil, fmt.Errorf("field %s is outside the struct", name)
 		}
-		offsets[name] = offset
+		offsets[string(name)] = offset
 	}
-	return pkg, offsets, nil
+	return string(from[:min(len(from), maxText)]), offsets, nil
 }

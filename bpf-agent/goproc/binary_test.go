@@ -1,0 +1,378 @@
+package goproc
+
+import (
+	"debug/dwarf"
+	"debug/elf"
+	"debug/gosym"
+	"encoding/binary"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// probed are the functions that measurement points attach to.
+var probed = []string{
+	"runtime.(*timeHistogram).record", "runtime.startTheWorldWithSema", "runtime.stopTheWorldWithSema",
+	"runtime.gcstopm", "runtime.newproc1", "runtime.gdestroy", "runtime.casgstatus", "runtime.execute", "runtime.gopark",
+}
+
+func read(t testing.TB, path string) *Binary {
+	t.Helper()
+	b, err := ReadBinary(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// Whatever the version, and however it was linked, a binary says the same of
+// itself: what its version is known to have.
+func TestABinaryIsReadWhicheverWayItWasLinked(t *testing.T) {
+	each(t, func(t *testing.T, toolchain string, l linkage) {
+		b := read(t, target(t, toolchain, l))
+		if b.GoVersion != toolchain {
+			t.Errorf("Go version %q, built with %q", b.GoVersion, toolchain)
+		}
+		if wantPIE := strings.Contains(l.name, "pie"); b.PIE != wantPIE || b.Arch != "amd64" {
+			t.Errorf("PIE %t on %s, want %t on amd64", b.PIE, b.Arch, wantPIE)
+		}
+		if b.ID.Inode == 0 || (b.ID.BuildID == "") != (l.name == "trimmed") {
+			t.Errorf("identity %+v", b.ID)
+		}
+		known := layouts[b.Minor]
+		want := Offsets{
+			GM: known.gm, GGoid: known.gGoid, GStartpc: known.gStartpc, GLabels: known.gLabels, GWaitReason: known.gWaitreason,
+			MCurg: known.mCurg, MP: known.mP, PID: known.pID, TimeToRun: b.Offsets.TimeToRun,
+		}
+		if b.Offsets != want || b.Offsets.TimeToRun == 0 {
+			t.Errorf("offsets %+v, want %+v", b.Offsets, want)
+		}
+		for _, name := range probed {
+			f, ok := b.Functions.Lookup(name)
+			if !ok {
+				t.Errorf("%s is not found", name)
+				continue
+			}
+			for _, pc := range []uint64{f.Address, f.Address + 1, f.End - 1} {
+				if got := b.Functions.Name(pc); got != name {
+					t.Errorf("%#x is in %q, want %q", pc, got, name)
+				}
+			}
+		}
+		for _, name := range []string{"main.main", "main.pingpong.func1", "main.allocate"} {
+			if _, ok := b.Functions.Lookup(name); !ok {
+				t.Errorf("%s is not found", name)
+			}
+		}
+		last := b.Functions.At(b.Functions.Len() - 1)
+		for _, pc := range []uint64{0, b.Functions.At(0).Address - 1, last.End, ^uint64(0)} {
+			if name := b.Functions.Name(pc); name != "" {
+				t.Errorf("%#x is outside the code, and in %q", pc, name)
+			}
+		}
+		if _, ok := b.Functions.Lookup("runtime.exec"); ok {
+			t.Error("the beginning of a name is found as a name")
+		}
+	})
+}
+
+// The table of layouts is what DWARF says of real builds, sched.timeToRun
+// included.
+func TestTheTableOfLayoutsIsTrue(t *testing.T) {
+	for _, toolchain := range toolchains {
+		t.Run(toolchain, func(t *testing.T) {
+			path := target(t, toolchain, plain)
+			f, err := elf.Open(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			data, err := f.DWARF()
+			if err != nil {
+				t.Fatal(err)
+			}
+			offsets := map[string]int64{}
+			for r := data.Reader(); ; {
+				e, err := r.Next()
+				if err != nil {
+					t.Fatal(err)
+				}
+				if e == nil {
+					break
+				}
+				name, _ := e.Val(dwarf.AttrName).(string)
+				if e.Tag != dwarf.TagStructType || !strings.HasPrefix(name, "runtime.") {
+					continue
+				}
+				typ, err := data.Type(e.Offset)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, field := range typ.(*dwarf.StructType).Field {
+					offsets[name+"."+field.Name] = field.ByteOffset
+				}
+			}
+			b := read(t, path)
+			for _, f := range fields {
+				if got, want := offsets["runtime."+f.of+"."+f.name], int64(f.known(layouts[b.Minor])); got != want {
+					t.Errorf("runtime.%s.%s is at %d by DWARF, at %d by the table", f.of, f.name, got, want)
+				}
+			}
+			if got, want := offsets["runtime.schedt.timeToRun"], int64(layouts[b.Minor].timeToRun); got != want {
+				t.Errorf("runtime.schedt.timeToRun is at %d by DWARF, at %d by the table", got, want)
+			}
+			symbols, err := f.Symbols()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, s := range symbols {
+				if s.Name == "runtime.sched" && s.Value+layouts[b.Minor].timeToRun != b.Offsets.TimeToRun {
+					t.Errorf("sched.timeToRun is at %#x by the symbol table, at %#x by casgstatus", s.Value+layouts[b.Minor].timeToRun, b.Offsets.TimeToRun)
+				}
+			}
+			// What is read by units is what is read in full.
+			witness := dwarfStructs(f, "g", "m", "p")
+			for _, f := range fields {
+				if got, ok := witness[f.of][f.name]; !ok || got != uint64(offsets["runtime."+f.of+"."+f.name]) {
+					t.Errorf("dwarfStructs has runtime.%s.%s at %d (%t)", f.of, f.name, got, ok)
+				}
+			}
+		})
+	}
+}
+
+// debug/gosym, which reads the same table in its own way, names the same
+// functions at the same addresses.
+func TestFunctionsAreWhatGosymSays(t *testing.T) {
+	each(t, func(t *testing.T, toolchain string, l linkage) {
+		path := target(t, toolchain, l)
+		b := read(t, path)
+		f, err := elf.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		section := f.Section(".gopclntab")
+		if section == nil {
+			section = f.Section(".data.rel.ro.gopclntab")
+		}
+		data, err := section.Data()
+		if err != nil {
+			t.Fatal(err)
+		}
+		table, err := gosym.NewTable(nil, gosym.NewLineTable(data, b.Functions.text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(table.Funcs) != b.Functions.Len() {
+			t.Fatalf("%d functions, gosym has %d", b.Functions.Len(), len(table.Funcs))
+		}
+		for i, want := range table.Funcs {
+			if got := b.Functions.At(i); got.Name != want.Name || got.Address != want.Entry || got.End != want.End {
+				t.Fatalf("function %d is %+v, gosym has %s %#x-%#x", i, got, want.Name, want.Entry, want.End)
+			}
+		}
+	})
+}
+
+// A binary without section headers (containerd 2.2 has none for .gopclntab) is
+// found by the magic number.
+func TestABinaryWithoutSectionHeadersIsRead(t *testing.T) {
+	each(t, func(t *testing.T, toolchain string, l linkage) {
+		path := target(t, toolchain, l)
+		with := read(t, path)
+		whole, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		clear(whole[0x28:0x30]) // e_shoff
+		clear(whole[0x3c:0x40]) // e_shnum, e_shstrndx
+		bare := filepath.Join(t.TempDir(), "bare")
+		if err := os.WriteFile(bare, whole, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		without, err := ReadBinary(bare)
+		if with.PIE && err != nil && strings.Contains(err.Error(), "no Go build info") {
+			t.Skip("debug/buildinfo looks for build info in the first writable segment only, and this linker puts it into another")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if with.Offsets != without.Offsets || with.Functions.Len() != without.Functions.Len() || with.ID.BuildID != without.ID.BuildID {
+			t.Errorf("with sections %+v, without %+v", with.Offsets, without.Offsets)
+		}
+	})
+}
+
+// What can't be watched is refused, with a reason that a user can act on.
+func TestWhatCanNotBeWatchedIsRefusedWithAReason(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string, content []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, content, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	whole, err := os.ReadFile(target(t, newest, stripped))
+	if err != nil {
+		t.Fatal(err)
+	}
+	patched := func(name string, old, new string) string {
+		b := strings.ReplaceAll(string(whole), old, new)
+		if b == string(whole) || len(old) != len(new) {
+			t.Fatalf("patching %q to %q", old, new)
+		}
+		return file(name, []byte(b))
+	}
+	for _, c := range []struct{ what, path, reason string }{
+		{"a stripped C program", cProgram(t, dir), "no Go build info"},
+		{"a shell script", file("script", []byte("#!/bin/sh\n")), "not an ELF"},
+		{"an empty file", file("empty", nil), "not an ELF"},
+		{"a 32-bit Go program", target(t, newest, plain, "GOARCH=386"), "built for 386 (32-bit): only amd64"},
+		{"an arm64 Go program", target(t, newest, plain, "GOARCH=arm64"), "built for arm64 (64-bit): only amd64"},
+		{"half a download", file("half", whole[:len(whole)/2]), "not a whole one"},
+		{"a directory", dir, "not a regular file"},
+		{"a missing file", filepath.Join(dir, "missing"), "does not exist"},
+		{"a device", "/dev/zero", "not a regular file"},
+		{"an older Go", patched("older", newest, "go1.22.11"), "built with go1.22.11: only go1.23 to go1.26"},
+		{"a newer Go", patched("newer", newest, "go1.27.11"), "built with go1.27.11: only go1.23 to go1.26"},
+		{"a Go of no release", patched("devel", newest, "devel 123"), "only releases of go1.23 to go1.26"},
+		{"a Go that lies about its version", patched("liar", newest, "go1.24.11"), "moduledata"},
+	} {
+		b, err := ReadBinary(c.path)
+		var refusal *Refusal
+		if !errors.As(err, &refusal) {
+			t.Errorf("%s: got %v, %v, want a refusal", c.what, b, err)
+			continue
+		}
+		if !strings.Contains(refusal.Reason, c.reason) || refusal.Path != c.path {
+			t.Errorf("%s: %s refused with %q, want %q", c.what, refusal.Path, refusal.Reason, c.reason)
+		}
+	}
+}
+
+// Witnesses that disagree are a refusal, and each is heard.
+func TestABinaryIsRefusedWhenItsWitnessesDisagree(t *testing.T) {
+	path := target(t, newest, plain)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	b := read(t, path)
+	m, err := newImage(f, uint64(len(whole)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	mod, err := findModule(m, b.Minor)
+	if err != nil {
+		t.Fatal(err)
+	}
+	offset := func(address uint64) uint64 {
+		at, err := b.fileOffset(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return at
+	}
+	symbol := func(name string) uint64 { // where the table has its value
+		symbols, err := f.Symbols()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i, s := range symbols {
+			if s.Name == name {
+				return f.SectionByType(elf.SHT_SYMTAB).Offset + uint64(i+1)*24 + 8
+			}
+		}
+		t.Fatalf("no symbol %s", name)
+		return 0
+	}
+	goid := func() uint64 { // where the type descriptor of g has goid's offset
+		types, err := readTypes(m, mod)
+		if err != nil {
+			t.Fatal(err)
+		}
+		links, err := m.bytes(mod.typelinks, mod.typelinksCount*4)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for ; len(links) >= 4; links = links[4:] {
+			link := mod.types + uint64(binary.LittleEndian.Uint32(links))
+			if name, _, _ := types.named(link); string(name) != "*runtime.g" {
+				continue
+			}
+			elem, _ := types.pointer(link + typeSize)
+			first, _ := types.pointer(elem + typeSize + 8)
+			for field := first; ; field += 24 {
+				at, _ := types.pointer(field)
+				if name, err := types.name(at); err != nil {
+					t.Fatal(err)
+				} else if string(name) == "goid" {
+					return offset(field + 16)
+				}
+			}
+		}
+		t.Fatal("no *runtime.g")
+		return 0
+	}
+	casgstatus, _ := b.Functions.Lookup("runtime.casgstatus")
+	for _, c := range []struct {
+		what   string
+		at     uint64
+		add    uint64
+		reason string
+	}{
+		{"moduledata moves the code", offset(mod.address + 22*8), 16, "moduledata"},
+		{"a type descriptor moves goid", goid(), 8, "by its type descriptor"},
+		{"the symbol table moves sched", symbol("runtime.sched"), 8, "runtime.sched+360 is at"},
+		{"the symbol table moves moduledata", symbol("runtime.firstmoduledata"), 8, "runtime.firstmoduledata+0 is at"},
+		{"the symbol table moves casgstatus", symbol("runtime.casgstatus"), 16, "runtime.casgstatus+0 is at"},
+		{"casgstatus is not code", offset(casgstatus.Address), 0x0606060606060606, "unknown instruction"},
+	} {
+		changed := append([]byte(nil), whole...)
+		binary.LittleEndian.PutUint64(changed[c.at:], binary.LittleEndian.Uint64(changed[c.at:])+c.add)
+		path := filepath.Join(t.TempDir(), "changed")
+		if err := os.WriteFile(path, changed, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := ReadBinary(path); err == nil || !strings.Contains(err.Error(), c.reason) {
+			t.Errorf("%s: got %v, want a refusal with %q", c.what, err, c.reason)
+		}
+	}
+}
+
+// cProgram compiles a C program that sleeps, and strips it.
+func cProgram(t testing.TB, dir string) string {
+	t.Helper()
+	if _, err := exec.LookPath("gcc"); err != nil {
+		t.Skip("a C program needs gcc")
+	}
+	path := filepath.Join(dir, "c-program")
+	cmd := exec.Command("gcc", "-x", "c", "-s", "-o", path, "-")
+	cmd.Stdin = strings.NewReader("#include <stdio.h>\n#include <unistd.h>\nint main(void){puts(\"ready 0\");fflush(stdout);char c;while(read(0,&c,1)>0);return 0;}\n")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return path
+}
+
+func BenchmarkReadBinary(b *testing.B) {
+	for _, l := range []linkage{plain, pie} {
+		path := target(b, newest, l)
+		b.Run(l.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				read(b, path)
+			}
+		})
+	}
+}

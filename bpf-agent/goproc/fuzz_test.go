@@ -1,0 +1,224 @@
+package goproc
+
+import (
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"unicode/utf8"
+)
+
+// What is read belongs to whoever runs the process, and may be made to harm the
+// reader. These run the corpus in testdata/fuzz with each go test; more of it
+// with go test -fuzz=FuzzReadBinary and so on.
+
+// victim is a binary, and the places where to hurt it: everything that says
+// where something else is.
+var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
+	path := target(skipless{}, newest, stripped)
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		panic(err)
+	}
+	f, err := elf.NewFile(bytes.NewReader(whole))
+	if err != nil {
+		panic(err)
+	}
+	m, err := newImage(f, uint64(len(whole)))
+	if err != nil {
+		panic(err)
+	}
+	mod, err := findModule(m, 26)
+	if err != nil {
+		panic(err)
+	}
+	b, refusal := readBinary(bytes.NewReader(whole), uint64(len(whole)), path)
+	if refusal != nil {
+		panic(refusal)
+	}
+	at := func(address, size uint64) {
+		offset, err := b.fileOffset(address)
+		if err != nil {
+			panic(err)
+		}
+		places = append(places, [2]uint64{offset, size})
+	}
+	casgstatus, _ := b.Functions.Lookup("runtime.casgstatus")
+	places = append(places,
+		[2]uint64{0, 64 + 56*uint64(len(f.Progs))}, // headers of file and segments
+		[2]uint64{binary.LittleEndian.Uint64(whole[0x28:]), 64 * uint64(len(f.Sections))},
+		[2]uint64{f.Section(".go.buildinfo").Offset, f.Section(".go.buildinfo").Size},
+	)
+	at(f.Section(".note.go.buildid").Addr, f.Section(".note.go.buildid").Size)
+	at(mod.address, 48*8)
+	at(f.Section(".gopclntab").Addr, 72)
+	at(mod.names.address, mod.names.size)
+	at(mod.funcs.address, mod.funcs.size)
+	at(mod.typelinks, mod.typelinksCount*4)
+	at(mod.types, mod.etypes-mod.types)
+	at(casgstatus.Address, casgstatus.End-casgstatus.Address)
+	return whole, places
+})
+
+// skipless is a testing.TB for what is built outside of any test.
+type skipless struct{ testing.TB }
+
+func (skipless) Helper()           {}
+func (skipless) Fatal(args ...any) { panic(args) }
+
+// FuzzReadBinary hurts a real binary: each 12 bytes of the input say at which
+// place, where in it, and what to write there. It is refused, or read as if
+// nothing were wrong; there is no panic, not even one that is recovered from,
+// and no more memory is taken than the file can account for.
+func FuzzReadBinary(f *testing.F) {
+	whole, places := victim()
+	for place := range places {
+		f.Add([]byte{byte(place), 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+		f.Add([]byte{byte(place), 0, 0, 32, 0, 0, 0, 0, 0, 0, 0, 0})
+	}
+	f.Fuzz(func(t *testing.T, patches []byte) {
+		hurt := bytes.Clone(whole)
+		for ; len(patches) >= 12; patches = patches[12:] {
+			place := places[int(patches[0])%len(places)]
+			where := uint64(patches[1])<<16 | uint64(patches[2])<<8 | uint64(patches[3])
+			if at := place[0] + where%place[1]; at < uint64(len(hurt)) {
+				copy(hurt[at:], patches[4:12])
+			}
+		}
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		b, refusal := readBinary(bytes.NewReader(hurt), uint64(len(hurt)), "hurt")
+		runtime.ReadMemStats(&after)
+		if took, limit := after.TotalAlloc-before.TotalAlloc, uint64(16*len(hurt)); took > limit {
+			t.Errorf("took %d bytes for a file of %d, limit %d", took, len(hurt), limit)
+		}
+		if (b == nil) == (refusal == nil) {
+			t.Fatalf("binary %v and refusal %v", b, refusal)
+		}
+		if refusal != nil {
+			if refusal.Reason == "" || !utf8.ValidString(refusal.Reason) || strings.HasPrefix(refusal.Reason, "malformed: runtime error") {
+				t.Errorf("refused with %q", refusal.Reason)
+			}
+			return
+		}
+		for _, function := range probed {
+			for _, kind := range []SiteKind{SitePush, SiteBranch, SiteReturn} {
+				sites, err := b.Sites(function, kind)
+				if err != nil {
+					continue
+				}
+				for _, s := range sites {
+					if !bytes.Equal(hurt[s.Offset:][:len(s.Code)], s.Code) {
+						t.Errorf("%s: the site has % x", function, s.Code)
+					}
+				}
+			}
+		}
+		checkNames(t, b.Functions)
+	})
+}
+
+func checkNames(t *testing.T, table *FuncTable) {
+	for i := range table.Len() {
+		f := table.At(i)
+		if !utf8.ValidString(f.Name) || strings.ContainsFunc(f.Name, func(r rune) bool { return r < ' ' }) {
+			t.Errorf("function %d is called %q", i, f.Name)
+		}
+		if f.End < f.Address {
+			t.Errorf("%s ends before it starts", f.Name)
+		}
+		if f.End > f.Address && table.Name(f.Address) != f.Name {
+			t.Errorf("%#x is in %q, want %q", f.Address, table.Name(f.Address), f.Name)
+		}
+	}
+}
+
+// FuzzFuncTable reads a function table of any bytes.
+func FuzzFuncTable(f *testing.F) {
+	le := binary.LittleEndian
+	var good []byte // two functions, at 0 and 16, up to 32
+	for _, word := range []uint32{0, 20, 16, 28, 32, 0, 0, 16, 2} {
+		good = le.AppendUint32(good, word)
+	}
+	f.Add(uint64(0x401000), uint64(2), good, []byte("f\x00g\x00"))
+	f.Add(uint64(0x401000), uint64(2), good, []byte("f\x00\xff\x1b"))
+	f.Add(^uint64(0), uint64(1)<<61, good, []byte{})
+	f.Fuzz(func(t *testing.T, text, functions uint64, funcs, names []byte) {
+		table, err := parseFuncTable(text, functions, funcs, bytes.Clone(names))
+		if err != nil {
+			return
+		}
+		if text < 1<<63 { // addresses that do not wrap around
+			checkNames(t, table)
+		}
+		table.Lookup("f")
+		table.Name(text)
+	})
+}
+
+// FuzzTypes follows type descriptors of any bytes.
+func FuzzTypes(f *testing.F) {
+	whole, places := victim()
+	all := whole[places[9][0]:][:places[9][1]]
+	f.Add(uint64(0x1000), []byte{0, 0, 0, 0, 48, 0, 0, 0}, all[:4096])
+	// *runtime.g, which points to a runtime.g with one field, goid, at 152.
+	made := make([]byte, 512)
+	le := binary.LittleEndian
+	const base = 0x1000
+	made[23] = kindPointer
+	le.PutUint32(made[40:], 400)
+	le.PutUint64(made[48:], base+64)
+	le.PutUint64(made[64:], 440)
+	made[64+23] = kindStruct
+	le.PutUint32(made[64+40:], 420)
+	le.PutUint64(made[64+48:], base+440)
+	le.PutUint64(made[64+56:], base+256)
+	le.PutUint64(made[64+64:], 1)
+	le.PutUint64(made[256:], base+460)
+	le.PutUint64(made[256+16:], 152)
+	for at, name := range map[int]string{400: "*runtime.g", 420: "runtime.g", 440: "runtime", 460: "goid"} {
+		made[at+1] = byte(len(name))
+		copy(made[at+2:], name)
+	}
+	f.Add(uint64(base), []byte{0, 0, 0, 0}, made)
+	f.Fuzz(func(t *testing.T, base uint64, typelinks, b []byte) {
+		types := &types{base, b, func(_ uint64, b []byte) uint64 { return binary.LittleEndian.Uint64(b) }}
+		structs, err := types.structs(typelinks, "g")
+		if err == nil && structs["g"] == nil {
+			t.Error("no struct and no error")
+		}
+	})
+}
+
+// FuzzIdentity reads an environment of any bytes.
+func FuzzIdentity(f *testing.F) {
+	f.Add([]byte("PATH=/bin\x00OTEL_SERVICE_NAME=till\x00OTEL_RESOURCE_ATTRIBUTES=service.name=x,service.version=%31%2e0\x00"), "/usr/bin/till (deleted)")
+	f.Add([]byte("OTEL_RESOURCE_ATTRIBUTES=,,=,%,service.version"), "")
+	f.Add([]byte("OTEL_SERVICE_NAME=\xff\xfe\x1b]0;x\x07"), "\x00")
+	f.Fuzz(func(t *testing.T, environment []byte, executable string) {
+		id := identify(environment, nil, executable)
+		for _, s := range []string{id.Service, id.Version} {
+			if s == "" || len(s) > maxText || !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+				t.Errorf("identity %q, %q", id.Service, id.Version)
+			}
+		}
+	})
+}
+
+// FuzzListening reads a table of sockets of any bytes.
+func FuzzListening(f *testing.F) {
+	const heading = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n"
+	f.Add([]byte(heading + "   0: 0100007F:1BCD 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n"))
+	f.Add([]byte(heading + "   0: :: 0A"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		wanted := map[uint64]bool{}
+		readListening(bytes.NewReader(b), []int{0x1bcd}, wanted)
+		if wanted[0] {
+			t.Error("no socket has inode 0")
+		}
+	})
+}
