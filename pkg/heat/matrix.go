@@ -35,11 +35,11 @@ type Matrix struct {
 	sealed [HeadColumns]atomic.Pointer[sealedColumn]
 	// next is the first second that is not sealed.
 	next atomic.Int64
-	// settling is held while columns are sealed and evicted, and while all that
-	// was ever added is summed up: that sum must never be seen to go down.
+	// settling is held while columns are sealed, and while all that was ever
+	// added is summed up: that sum must never be seen to go down.
 	settling sync.Mutex
-	// evicted holds the hits of columns that were dropped because of their age.
-	evicted Histogram
+	// settled sums up the columns that were ever sealed.
+	settled Histogram
 }
 
 type openColumn struct {
@@ -123,9 +123,10 @@ func (m *Matrix) seal(second int64) {
 	if cells != nil {
 		sealed = &sealedColumn{second: second, sum: c.sum.Swap(0), max: c.max.Swap(0), cells: cells}
 	}
-	if old := m.sealed[slot(second)].Swap(sealed); old != nil {
-		old.addTo(&m.evicted)
+	if sealed != nil {
+		sealed.addTo(&m.settled)
 	}
+	m.sealed[slot(second)].Store(sealed)
 }
 
 func slot(second int64) int64 { return ((second % HeadColumns) + HeadColumns) % HeadColumns }
@@ -184,8 +185,8 @@ func (m *Matrix) Merge(h *Histogram, from, to time.Time) (any bool) {
 func (m *Matrix) Cumulative() *Histogram {
 	m.settling.Lock()
 	defer m.settling.Unlock()
-	h := m.evicted
-	m.Merge(&h, time.Unix(0, 0), time.Unix(1<<40, 0))
+	h := m.settled
+	m.Merge(&h, time.Unix(m.next.Load(), 0), time.Unix(1<<40, 0))
 	return &h
 }
 
