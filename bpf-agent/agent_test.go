@@ -405,6 +405,7 @@ func TestTheDoctorsVerdictIsItsExitCode(t *testing.T) {
 }
 
 func TestListSaysWhatItSeesAndWhyNot(t *testing.T) {
+	needsRoot(t)
 	target := churn(t, func(c *exec.Cmd) { c.Env = append(c.Env, "OTEL_SERVICE_NAME=churn") })
 	sleeper := start(t, nil, "/bin/sleep", "1000") // no Go
 	var list []listed
@@ -431,6 +432,17 @@ func TestListSaysWhatItSeesAndWhyNot(t *testing.T) {
 		default:
 			t.Errorf("listed though not asked for: %+v", p)
 		}
+	}
+	list = nil
+	mine := churn(t, asNobody)
+	eventually(t, "nobody's program to be seen by nobody", func() bool {
+		cmd := exec.Command(build(t, "."), "list", "--json", "--pid", strconv.Itoa(mine.Process.Pid))
+		asNobody(cmd)
+		out, err := cmd.Output()
+		return err == nil && json.Unmarshal(out, &list) == nil && len(list) == 1 && list[0].GoVersion != ""
+	})
+	if list[0].Watchable || !strings.Contains(list[0].Refused, "CAP_BPF") {
+		t.Errorf("nobody is told %+v, want not watchable for lack of CAP_BPF", list[0])
 	}
 }
 

@@ -60,12 +60,9 @@ func (d *doctorCommand) Run() error {
 
 func diagnose() diagnosis {
 	var d diagnosis
-	var missing []string
-	for _, f := range probe.Doctor() {
+	findings := probe.Doctor()
+	for _, f := range findings {
 		d.Findings = append(d.Findings, finding{f.Name, f.OK, f.Required, f.For, f.Found, f.Remedy})
-		if f.Required && !f.OK {
-			missing = append(missing, f.Name)
-		}
 	}
 	// Loading is the proof. All goes away again at once.
 	kernel, err := probe.Load(probe.Options{})
@@ -76,9 +73,19 @@ func diagnose() diagnosis {
 		_ = kernel.Close()
 	}
 	for _, p := range probe.Catalogue {
-		d.Points = append(d.Points, pointVerdict{p.Name, d.Watchable, missing})
+		d.Points = append(d.Points, pointVerdict{p.Name, d.Watchable, missing(findings)})
 	}
 	return d
+}
+
+// missing names what is not there and must be.
+func missing(findings []probe.Finding) (names []string) {
+	for _, f := range findings {
+		if f.Required && !f.OK {
+			names = append(names, f.Name)
+		}
+	}
+	return names
 }
 
 func (d diagnosis) print(to io.Writer) error {

@@ -1,13 +1,16 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"text/tabwriter"
 
+	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/bpf-agent/server"
 )
 
@@ -41,12 +44,18 @@ func (l *listCommand) Run(log *slog.Logger) error {
 	if err != nil {
 		return fmt.Errorf("look for Go processes: %w", err)
 	}
+	// A process that could be watched can't be by who lacks a capability.
+	nobody := ""
+	if names := missing(probe.Doctor()); names != nil {
+		nobody = "not by this user, here: missing " + strings.Join(names, ", ") + "; gotherm-agent doctor says more"
+	}
 	list := make([]listed, 0, len(processes)) // an empty list is [], not null
 	for _, p := range processes {
 		q := server.Process(p)
+		q.Refused = cmp.Or(q.Refused, nobody)
 		list = append(list, listed{
 			PID: p.PID, ID: q.Id, Service: q.Service, Version: q.Version, Revision: q.Revision, Modified: q.Modified,
-			GoVersion: q.GoVersion, Executable: q.Executable, Watchable: p.Refused == nil, Refused: q.Refused,
+			GoVersion: q.GoVersion, Executable: q.Executable, Watchable: q.Refused == "", Refused: q.Refused,
 		})
 	}
 	if l.JSON {

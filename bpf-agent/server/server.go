@@ -129,15 +129,42 @@ func (s *Server) handler(l *Listener) http.Handler {
 		}
 		mux.ServeHTTP(w, r)
 	})
-	return outer
+	return s.hurried(outer)
 }
 
-// limit holds a request to what limits.go says of number and time.
+// hurried holds a request to [maxTime], reading, answering and writing. A
+// stream is held to it for each message, by [hurry].
+func (s *Server) hurried(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c := http.NewResponseController(w)
+		// On HTTP/1 a deadline of writing stays with the connection, so that of
+		// the request before is always replaced, by none for a stream.
+		var read, write time.Time
+		if isStream(r) {
+			r = r.WithContext(context.WithValue(r.Context(), controllerKey{}, c))
+		} else {
+			read = time.Now().Add(maxTime)
+			write = read.Add(time.Second) // the answer "too late" must still get out
+			ctx, cancel := context.WithDeadline(r.Context(), read)
+			defer cancel()
+			r = r.WithContext(ctx)
+		}
+		if err := errors.Join(c.SetReadDeadline(read), c.SetWriteDeadline(write)); err != nil {
+			s.Log.Debug("a request has no deadline", "err", err)
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isStream(r *http.Request) bool {
+	return r.URL.Path == gothermpbconnect.AgentServiceWatchHeatProcedure
+}
+
+// limit holds requests and streams to their number.
 func (s *Server) limit(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		stream := r.URL.Path == gothermpbconnect.AgentServiceWatchHeatProcedure
 		g := s.requests
-		if stream {
+		if isStream(r) {
 			g = s.streams
 		}
 		leave, err := g.enter()
@@ -146,19 +173,6 @@ func (s *Server) limit(next http.Handler) http.Handler {
 			return
 		}
 		defer leave()
-		deadline := time.Now().Add(maxTime)
-		c := http.NewResponseController(w)
-		if stream {
-			r = r.WithContext(context.WithValue(r.Context(), controllerKey{}, c))
-		} else {
-			ctx, cancel := context.WithDeadline(r.Context(), deadline)
-			defer cancel()
-			r = r.WithContext(ctx)
-			// The answer "too late" must still get out.
-			if err := errors.Join(c.SetReadDeadline(deadline), c.SetWriteDeadline(deadline.Add(time.Second))); err != nil {
-				s.Log.Debug("a request has no deadline", "err", err)
-			}
-		}
 		next.ServeHTTP(w, r)
 	})
 }

@@ -18,8 +18,21 @@ import (
 
 // The head's time is set by hand: nothing here depends on how fast the machine is.
 func TestEachColumnIsSentOnceAndIsWhatAQueryAnswersLater(t *testing.T) {
-	s := newServer(t)
-	client := gothermpbconnect.NewAgentServiceClient(http.DefaultClient, loopback(t, s))
+	h2c := new(http.Protocols)
+	h2c.SetUnencryptedHTTP2(true)
+	overHTTP2 := &http.Client{Transport: &http.Transport{Protocols: h2c}}
+	defer overHTTP2.CloseIdleConnections()
+	t.Run("Connect", func(t *testing.T) {
+		s := newServer(t)
+		eachColumnIsSentOnce(t, s, gothermpbconnect.NewAgentServiceClient(http.DefaultClient, loopback(t, s)))
+	})
+	t.Run("gRPC", func(t *testing.T) {
+		s := newServer(t)
+		eachColumnIsSentOnce(t, s, gothermpbconnect.NewAgentServiceClient(overHTTP2, loopback(t, s), connect.WithGRPC()))
+	})
+}
+
+func eachColumnIsSentOnce(t *testing.T, s *Server, client gothermpbconnect.AgentServiceClient) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	stream, err := client.WatchHeat(ctx, connect.NewRequest(&gothermpb.WatchHeatRequest{
