@@ -3,6 +3,8 @@ package datasource
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -36,8 +38,12 @@ const (
 // the column is given out again, whole: the later replaces the earlier. An
 // agent that comes back is first asked for the columns it was away for, so
 // nothing that an agent has counted is missing in the end.
+//
+// Columns from before the feed began have been shown by queries already, with
+// what all agents said. Those wait for all, however late: less would replace more.
 type feed struct {
 	query heatQuery
+	began time.Time
 	parts chan part
 	done  context.CancelFunc
 
@@ -59,6 +65,8 @@ const (
 	column connection = iota
 	up
 	down
+	// unknown is an agent that was called and has not answered yet.
+	unknown
 )
 
 // mergedColumn is one column of all series.
@@ -89,7 +97,7 @@ func (f *feeds) watch(agents []*agent, q heatQuery, attach bool) (columns <-chan
 	one := f.byKey[key]
 	if one == nil {
 		ctx, cancel := context.WithCancel(context.Background())
-		one = &feed{query: q, parts: make(chan part), done: cancel, watchers: map[chan mergedColumn]struct{}{}}
+		one = &feed{query: q, began: floor(time.Now(), q.step), parts: make(chan part), done: cancel, watchers: map[chan mergedColumn]struct{}{}}
 		f.byKey[key] = one
 		for i, a := range agents {
 			go one.follow(ctx, i, a)
@@ -160,17 +168,8 @@ func (f *feed) follow(ctx context.Context, index int, a *agent) {
 	// The first column that this agent has not sent yet.
 	next := floor(time.Now().Add(-settled), f.query.step)
 	for ctx.Err() == nil {
-		stream, err := a.api.WatchHeat(ctx, connect.NewRequest(&pb.WatchHeatRequest{
-			Pom: f.query.pom, Matchers: onTheWire(f.query.matchers), GroupBy: f.query.groupBy, Step: durationpb.New(f.query.step),
-		}))
-		if err == nil {
-			err = f.receive(ctx, index, a, stream, &next, pause.Reset)
-			_ = stream.Close()
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		_ = err // said by the next query, as a notice
+		f.receive(ctx, index, a, &next, pause.Reset)
+		f.pass(ctx, part{agent: index, news: down})
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause.NextBackOff()):
@@ -178,26 +177,33 @@ func (f *feed) follow(ctx context.Context, index int, a *agent) {
 	}
 }
 
-// receive passes on what the stream brings until it ends.
-func (f *feed) receive(ctx context.Context, index int, a *agent, stream *connect.ServerStreamForClient[pb.WatchHeatResponse], next *time.Time, alive func()) error {
-	connected := false
-	defer func() {
-		if connected {
-			f.pass(ctx, part{agent: index, news: down})
-		}
-	}()
-	for stream.Receive() {
+// receive opens a stream and passes on what it brings until it ends. Why it
+// ended is said by the next query, as a notice.
+func (f *feed) receive(ctx context.Context, index int, a *agent, next *time.Time, alive func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	// The timeout is for the beginning of the answer only: columns may be far between.
+	silence := time.AfterFunc(a.timeout, cancel)
+	stream, err := a.api.WatchHeat(ctx, connect.NewRequest(&pb.WatchHeatRequest{
+		Pom: f.query.pom, Matchers: onTheWire(f.query.matchers), GroupBy: f.query.groupBy, Step: durationpb.New(f.query.step),
+	}))
+	if err != nil {
+		return
+	}
+	defer func() { _ = stream.Close() }()
+	stream.ResponseHeader() // waits for it
+	silence.Stop()
+	f.pass(ctx, part{agent: index, news: up})
+	for first := true; stream.Receive(); first = false {
 		said := stream.Msg()
 		start := said.ColumnStart.AsTime()
 		end := start.Add(f.query.step)
 		series, err := readSeries(said.Series, said.Unit, start, end, f.query.step)
 		if err != nil {
-			return err
+			return
 		}
-		if !connected {
-			connected = true
+		if first {
 			alive()
-			f.pass(ctx, part{agent: index, news: up})
 			f.catchUp(ctx, index, a, *next, start)
 		}
 		if !start.Before(*next) {
@@ -205,7 +211,6 @@ func (f *feed) receive(ctx context.Context, index int, a *agent, stream *connect
 			*next = end
 		}
 	}
-	return stream.Err()
 }
 
 // keepAttached renews the wish to watch a costly point. Its refusals are said by queries.
@@ -266,13 +271,17 @@ func (f *feed) pass(ctx context.Context, p part) {
 // pending is a column that agents have begun to send.
 type pending struct {
 	parts map[int]heatOf
-	// due is when it is given out with what there is; zero once it has been.
-	due time.Time
+	// due is when it is given out with what there is; zero for never.
+	due   time.Time
+	given bool
 }
 
 // merge puts the agents' parts together and gives the columns out.
 func (f *feed) merge(ctx context.Context, agents int) {
-	connected := map[int]bool{}
+	connections := make([]connection, agents)
+	for i := range connections {
+		connections[i] = unknown
+	}
 	columns := map[int64]*pending{}
 	tick := time.NewTicker(lateAfter / 4)
 	defer tick.Stop()
@@ -281,50 +290,59 @@ func (f *feed) merge(ctx context.Context, agents int) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			for at, c := range columns {
-				if !c.due.IsZero() && now.After(c.due) {
-					f.giveOut(at, c)
-				}
-			}
+			f.giveAll(columns, func(c *pending) bool { return !c.due.IsZero() && now.After(c.due) })
 		case p := <-f.parts:
-			switch p.news {
-			case up:
-				connected[p.agent] = true
-				continue
-			case down:
-				delete(connected, p.agent)
+			if p.news == column {
+				f.add(columns, connections, p)
 				continue
 			}
-			at := p.start.Unix()
-			c := columns[at]
-			if c == nil {
-				c = &pending{parts: map[int]heatOf{}, due: time.Now().Add(lateAfter)}
-				columns[at] = c
-				forget(columns)
-			}
-			if _, known := c.parts[p.agent]; known {
-				continue
-			}
-			c.parts[p.agent] = p.heat
-			late := c.due.IsZero() && len(p.heat.series) > 0
-			if late || !c.due.IsZero() && complete(c, connected) {
-				f.giveOut(at, c)
-			}
+			connections[p.agent] = p.news
+			f.giveAll(columns, func(c *pending) bool { return complete(c, connections) })
 		}
 	}
 }
 
-func complete(c *pending, connected map[int]bool) bool {
-	for a := range connected {
-		if _, sent := c.parts[a]; !sent {
+func (f *feed) add(columns map[int64]*pending, connections []connection, p part) {
+	at := p.start.Unix()
+	c := columns[at]
+	if c == nil {
+		c = &pending{parts: map[int]heatOf{}}
+		if !p.start.Before(f.began) {
+			c.due = time.Now().Add(lateAfter)
+		}
+		columns[at] = c
+		forget(columns)
+	}
+	if _, known := c.parts[p.agent]; known {
+		return
+	}
+	c.parts[p.agent] = p.heat
+	if late := c.given && len(p.heat.series) > 0; late || !c.given && complete(c, connections) {
+		f.giveOut(at, c)
+	}
+}
+
+// complete says whether all agents have sent the column but those that are away.
+func complete(c *pending, connections []connection) bool {
+	for agent, state := range connections {
+		if _, sent := c.parts[agent]; !sent && state != down {
 			return false
 		}
 	}
 	return true
 }
 
+// giveAll gives out, in the order of time, the columns that have not been and are ready.
+func (f *feed) giveAll(columns map[int64]*pending, ready func(*pending) bool) {
+	for _, at := range slices.Sorted(maps.Keys(columns)) {
+		if c := columns[at]; !c.given && ready(c) {
+			f.giveOut(at, c)
+		}
+	}
+}
+
 func (f *feed) giveOut(at int64, c *pending) {
-	c.due = time.Time{}
+	c.given = true
 	parts := make([]heatOf, 0, len(c.parts))
 	for _, p := range c.parts {
 		parts = append(parts, p)
@@ -341,12 +359,5 @@ func forget(columns map[int64]*pending) {
 	if len(columns) <= 2*remembered {
 		return
 	}
-	var oldest int64
-	first := true
-	for at := range columns {
-		if first || at < oldest {
-			oldest, first = at, false
-		}
-	}
-	delete(columns, oldest)
+	delete(columns, slices.Min(slices.Collect(maps.Keys(columns))))
 }

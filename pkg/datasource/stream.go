@@ -152,5 +152,9 @@ func (c channel) frame(series heat.Series) *data.Frame {
 	if c.isHeatmap() {
 		return frames.HeatmapColumns(c.about, series)
 	}
-	return frames.Series(c.about, c.statistic, series, time.Now())
+	var end time.Time
+	if n := len(series.Columns); n > 0 {
+		end = series.Columns[n-1].Start.Add(c.step)
+	}
+	return frames.Series(c.about, c.statistic, series, end)
 }

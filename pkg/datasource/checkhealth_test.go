@@ -1,0 +1,49 @@
+package datasource
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+)
+
+func TestHealthSaysOfEachAgentWhatItSeesOrWhyItDoesNot(t *testing.T) {
+	shop := newShopAgent(time.Now(), "east-1")
+	d := open(t, "east", shop.serve(t), "west", deadURL(t))
+	health, err := d.CheckHealth(t.Context(), &backend.CheckHealthRequest{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if health.Status != backend.HealthStatusOk {
+		t.Errorf("status is %s though an agent answers", health.Status)
+	}
+	hits := shop.hits[0] + shop.hits[1]
+	for _, part := range []string{
+		"1 of 2 agents answer.",
+		fmt.Sprintf("east (version v0.1.0 on east-1): 1 processes watched, 1 refused; 1 points firing; %d hits: 10 carried, %d counted.", hits, hits-10),
+		"agent west (" + d.agents[1].url + "): does not answer",
+	} {
+		if !strings.Contains(health.Message, part) {
+			t.Errorf("message lacks %q:\n%s", part, health.Message)
+		}
+	}
+	var details query.AgentsAnswer
+	if err := json.Unmarshal(health.JSONDetails, &details); err != nil {
+		t.Fatal(err)
+	}
+	if len(details.Agents) != 2 || details.Agents[0].Accounting[0].Hits != hits || details.Agents[1].Error == "" {
+		t.Errorf("details are %s", health.JSONDetails)
+	}
+}
+
+func TestHealthIsAnErrorWhenNoAgentAnswers(t *testing.T) {
+	d := open(t, "east", deadURL(t), "west", garbageServers(t)["a web page"])
+	health, err := d.CheckHealth(t.Context(), &backend.CheckHealthRequest{})
+	if err != nil || health.Status != backend.HealthStatusError || !strings.Contains(health.Message, "0 of 2 agents answer") || !strings.Contains(health.Message, "is it a gotherm-agent?") {
+		t.Errorf("health is %+v, %v", health, err)
+	}
+}
