@@ -1,10 +1,10 @@
 package goproc
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"golang.org/x/arch/x86/x86asm"
 )
@@ -97,8 +97,8 @@ func (c *code) of(f Func) ([]byte, error) {
 func decode(f Func, b []byte) ([]instruction, error) {
 	var ins []instruction
 	for at := 0; at < len(b); {
-		if b[at] == 0xcc && strings.Trim(string(b[at:]), "\xcc") == "" {
-			break // INT3 to the end
+		if b[at] == 0xcc && bytes.Count(b[at:], []byte{0xcc}) == len(b)-at {
+			break // padding: INT3 to the end
 		}
 		i, err := x86asm.Decode(b[at:], 64)
 		if err != nil {

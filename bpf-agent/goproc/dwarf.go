@@ -87,7 +87,7 @@ func unitReader(sections map[string][]byte, unit []byte) *dwarf.Reader {
 
 // unitStructs reads the structs among the children of the unit just read.
 func unitStructs(r *dwarf.Reader, names []string, found map[string]map[string]uint64) {
-	for {
+	for len(found) < len(names) {
 		e, err := r.Next()
 		if err != nil || e == nil || e.Tag == 0 {
 			return

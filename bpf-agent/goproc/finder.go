@@ -110,6 +110,7 @@ type Finder struct {
 	log       *slog.Logger
 
 	mu        sync.Mutex
+	scans     uint64
 	known     map[int]*sighting
 	binaries  map[fileID]*reading
 	listeners listeners
@@ -121,6 +122,7 @@ type sighting struct {
 	file    fileID
 	life    life
 	process *Process // nil when it is none of our business
+	scan    uint64   // the last that saw it
 }
 
 // fileID tells one state of a file from the next, before anything is read of
@@ -216,8 +218,8 @@ func (f *Finder) Scan() ([]*Process, error) {
 		listening = f.listeners.find(pids)
 	}
 	var found []*Process
-	known := make(map[int]*sighting, len(f.known))
-	unreadable := 0
+	f.scans++
+	unreadable, changed := 0, false
 	for _, pid := range pids {
 		seen, err := f.look(pid, listening[pid])
 		if errors.Is(err, fs.ErrPermission) {
@@ -226,13 +228,14 @@ func (f *Finder) Scan() ([]*Process, error) {
 		if seen == nil {
 			continue
 		}
-		known[pid] = seen
+		seen.scan = f.scans
+		changed = changed || f.known[pid] != seen
+		f.known[pid] = seen
 		if seen.process != nil {
 			found = append(found, seen.process)
 		}
 	}
-	f.known = known
-	f.forget()
+	f.forget(changed)
 	if unreadable > 0 && !f.unread {
 		f.unread = true
 		f.log.Warn("some executables may not be read, so it is not known whether they are Go: needs the same user, or CAP_SYS_PTRACE", "processes", unreadable)
@@ -432,8 +435,18 @@ func (f *Finder) refusePID(pid int, before *sighting, err error) *sighting {
 	return &sighting{life: now, process: p}
 }
 
-// forget drops binaries that nobody runs any more.
-func (f *Finder) forget() {
+// forget drops the pids that the last scan did not see, and the binaries that
+// nobody runs any more.
+func (f *Finder) forget(changed bool) {
+	for pid, seen := range f.known {
+		if seen.scan != f.scans {
+			delete(f.known, pid)
+			changed = true
+		}
+	}
+	if !changed {
+		return
+	}
 	used := make(map[fileID]bool, len(f.binaries))
 	for _, seen := range f.known {
 		used[seen.file] = true

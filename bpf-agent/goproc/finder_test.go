@@ -1,9 +1,11 @@
 package goproc
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -474,6 +476,34 @@ func TestABinaryIsReadOnceForAllItsProcesses(t *testing.T) {
 	}
 	if found := rescan(t, f); len(found) != 0 || len(f.binaries) != 0 {
 		t.Errorf("after all ended: %v, %d readings", found, len(f.binaries))
+	}
+}
+
+// The two ways to ask who listens give the same sockets.
+func TestListeningSocketsAreTheSameBySockDiagAndByProc(t *testing.T) {
+	var ports []int
+	for _, address := range []string{"127.0.0.1:0", "[::1]:0", "[::]:0"} {
+		l, err := net.Listen("tcp", address)
+		if err != nil {
+			t.Logf("no %s on this machine: %v", address, err)
+			continue
+		}
+		defer l.Close()
+		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
+	}
+	bySockDiag, byProc := map[uint64]bool{}, map[uint64]bool{}
+	if err := diagListening(ports, bySockDiag); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readListening(bytes.NewReader(b), ports, byProc)
+	}
+	if len(ports) == 0 || len(bySockDiag) != len(ports) || !maps.Equal(bySockDiag, byProc) {
+		t.Errorf("%d ports: by sock_diag %v, by /proc %v", len(ports), bySockDiag, byProc)
 	}
 }
 

@@ -6,9 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -53,24 +53,49 @@ var errGone = errors.New("the process is gone")
 
 // readLife reads /proc/PID/stat: the fields from the third on follow the last
 // parenthesis, as the name before it may have some. (man 5 proc_pid_stat)
+// It is read of each Go process in each scan, and so without a copy.
 func readLife(pid int) (l life, state byte, err error) {
-	b, err := readSmall(procPath(pid, "stat"), 4096)
+	path := procPath(pid, "stat")
+	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return life{}, 0, err
+		return life{}, 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
-	fields := strings.Fields(string(b[bytes.LastIndexByte(b, ')')+1:]))
-	if len(fields) < 48 {
-		return life{}, 0, fmt.Errorf("/proc/%d/stat has %d fields, wanted 50 or more", pid, len(fields)+2)
+	defer unix.Close(fd)
+	var line [1024]byte // 52 numbers, of which few are long
+	n, err := unix.Read(fd, line[:])
+	if err != nil {
+		return life{}, 0, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
-	for _, f := range []struct {
-		field int
-		into  *uint64
-	}{{22, &l.started}, {26, &l.code}, {28, &l.stack}, {50, &l.environment}} {
-		if *f.into, err = strconv.ParseUint(fields[f.field-3], 10, 64); err != nil {
-			return life{}, 0, fmt.Errorf("field %d of /proc/%d/stat: %w", f.field, pid, err)
+	number := 2
+	for field := range bytes.FieldsSeq(line[bytes.LastIndexByte(line[:n], ')')+1 : n]) {
+		number++
+		var into *uint64
+		switch number {
+		case 3:
+			state = field[0]
+			continue
+		case 22:
+			into = &l.started
+		case 26:
+			into = &l.code
+		case 28:
+			into = &l.stack
+		case 50:
+			into = &l.environment
+		default:
+			continue
+		}
+		for _, digit := range field {
+			if digit < '0' || digit > '9' {
+				return life{}, 0, fmt.Errorf("field %d of %s is %q", number, path, field)
+			}
+			*into = *into*10 + uint64(digit-'0')
 		}
 	}
-	return l, fields[0][0], nil
+	if number < 50 {
+		return life{}, 0, fmt.Errorf("%s has %d fields, wanted 50 or more", path, number)
+	}
+	return l, state, nil
 }
 
 // readSmall reads a file of /proc, whose size is not known before: at most
