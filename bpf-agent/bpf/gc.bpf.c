@@ -46,6 +46,15 @@ struct {
 	__type(value, struct last_stop);
 } last_stops SEC(".maps");
 
+// Returns the number of the P of the thread that runs this, -1 when unknown.
+static __always_inline u32 current_p(struct pt_regs *ctx, struct process *proc)
+{
+	u64 m = read_word(GO_G(ctx) + proc->g_m);
+	u64 p = m ? read_word(m + proc->m_p) : 0;
+
+	return p ? read_half(p + proc->p_id) : -1;
+}
+
 // At the push of runtime.gcstopm(), on the thread of a P that stops for a
 // world that is being stopped.
 SEC("uprobe.multi")
@@ -53,8 +62,7 @@ int gc_stop(struct pt_regs *ctx)
 {
 	struct last_stop *last;
 	struct process *proc;
-	u32 slot, id = -1;
-	u64 m, p = 0;
+	u32 slot;
 
 	if (!find_slot(&slot))
 		return 0;
@@ -62,15 +70,10 @@ int gc_stop(struct pt_regs *ctx)
 	last = bpf_map_lookup_elem(&last_stops, &slot);
 	if (!proc || !last)
 		return 0;
-	m = read_word(GO_G(ctx) + proc->g_m);
-	if (m && proc->m_p)
-		p = read_word(m + proc->m_p);
-	if (p)
-		id = read_half(p + proc->p_id);
 	last->time = bpf_ktime_get_ns();
 	last->node = bpf_get_numa_node_id() + 1;
 	last->cpu = bpf_get_smp_processor_id() + 1;
-	last->p = id;
+	last->p = current_p(ctx, proc);
 	return 0;
 }
 
@@ -103,7 +106,7 @@ int gc_started(struct pt_regs *ctx)
 	struct process *proc;
 	struct starting *s;
 	u64 now = GO_RESULT1(ctx);
-	u32 slot, p = -1;
+	u32 slot, p;
 
 	if (!find_slot(&slot))
 		return 0;
@@ -124,6 +127,7 @@ int gc_started(struct pt_regs *ctx)
 		// No P had to be waited for: the pause is of the one that stops.
 		key.node = bpf_get_numa_node_id() + 1;
 		key.cpu = bpf_get_smp_processor_id() + 1;
+		p = current_p(ctx, proc);
 	}
 	if (wanted(proc, GC_STW)) {
 		key.point = GC_STW;

@@ -1,10 +1,13 @@
 package ingest
 
 import (
+	"context"
 	"math"
+	"runtime"
 	"testing"
 	"time"
 
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
 	"github.com/gotherm/gotherm/bpf-agent/internal/target"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/heat"
@@ -12,12 +15,27 @@ import (
 
 // What gotherm sees is held against what the target's own runtime says.
 
-// releases are the Go releases that targets are built with; "" is the one that runs the tests.
-func releases() []string {
+// build is how a target is built.
+type build struct {
+	name    string
+	release string // "" is the one that runs the tests
+	flags   []string
+}
+
+var thisGo = build{name: "this Go"}
+
+func builds() []build {
+	all := []build{thisGo}
 	if testing.Short() {
-		return []string{""}
+		return all
 	}
-	return []string{"go1.23.12", "go1.24.13", "go1.25.14", ""}
+	return append(all,
+		build{name: "stripped", flags: []string{"-ldflags=-s -w"}},
+		build{name: "position-independent", flags: []string{"-buildmode=pie"}},
+		build{name: "go1.23", release: "go1.23.12"},
+		build{name: "go1.24", release: "go1.24.13"},
+		build{name: "go1.25", release: "go1.25.14"},
+	)
 }
 
 var gcReasons = heat.Matcher{Dimension: "reason", Values: []string{"mark termination", "sweep termination"}}
@@ -32,9 +50,9 @@ type pauses struct {
 
 func (p pauses) sumRatio() float64 { return float64(p.sum) / float64(p.wantSum) }
 
-func seePauses(t testing.TB, release string, collections int) pauses {
+func seePauses(t testing.TB, b build, collections int) pauses {
 	t.Helper()
-	program := target.Start(t, target.Build(t, release))
+	program := target.Start(t, target.Build(t, b.release, b.flags...))
 	a := watch(t, probe.Options{}, program.PID())
 	before := program.Ask("stats")
 	after := program.Ask("collect %d", collections)
@@ -49,9 +67,9 @@ func seePauses(t testing.TB, release string, collections int) pauses {
 }
 
 func TestPausesAreThoseThatTheRuntimeReports(t *testing.T) {
-	for _, release := range releases() {
-		t.Run(name(release), func(t *testing.T) {
-			p := seePauses(t, release, 100)
+	for _, b := range builds() {
+		t.Run(b.name, func(t *testing.T) {
+			p := seePauses(t, b, 100)
 			if r := p.sumRatio(); r < 0.99 || r > 1.01 {
 				t.Errorf("sum of pauses is %d, PauseTotal %d: ratio %.4f, must be within 0.99 and 1.01", p.sum, p.wantSum, r)
 			}
@@ -80,6 +98,40 @@ func TestPausesHaveTheRuntimesReason(t *testing.T) {
 	}
 }
 
+func TestPauseSaysWhichPItWaitedFor(t *testing.T) {
+	program := target.Start(t, target.Build(t, ""))
+	a := watch(t, probe.Options{}, program.PID())
+	program.Ask("collect 20")
+	ring, err := openRing(a.kernel.Events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ring.close()
+	pauses := 0
+	if err := ring.read(ring.end(), func(record []byte) {
+		e, err := decode(record)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if e.Key.Point != uint8(bpf.KernelPointGC_STW) {
+			return
+		}
+		pauses++
+		if e.P >= uint32(runtime.GOMAXPROCS(0)) {
+			t.Errorf("a pause waited for P %d, there are %d", e.P, runtime.GOMAXPROCS(0))
+		}
+		if cpus := runtime.NumCPU(); e.Key.Cpu == 0 || int(e.Key.Cpu) > cpus {
+			t.Errorf("a pause waited for CPU %d, there are %d", int(e.Key.Cpu)-1, cpus)
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if pauses < 40 {
+		t.Errorf("%d pauses were carried, there were 40 or more", pauses)
+	}
+}
+
 // latencies is what was seen of a target's scheduler, and what its runtime says.
 type latencies struct {
 	count, wantCount uint64
@@ -92,9 +144,9 @@ type latencies struct {
 
 func (l latencies) countRatio() float64 { return float64(l.count) / float64(l.wantCount) }
 
-func seeLatencies(t testing.TB, release string, passes int) latencies {
+func seeLatencies(t testing.TB, b build, passes int) latencies {
 	t.Helper()
-	program := target.Start(t, target.Build(t, release))
+	program := target.Start(t, target.Build(t, b.release, b.flags...))
 	a := watch(t, probe.Options{}, program.PID())
 	before := program.Ask("stats")
 	a.flush()
@@ -130,9 +182,9 @@ func (l latencies) runtimeQuantile(q float64) (lower, upper float64) {
 }
 
 func TestLatenciesAreThoseThatTheRuntimeReports(t *testing.T) {
-	for _, release := range releases() {
-		t.Run(name(release), func(t *testing.T) {
-			l := seeLatencies(t, release, 100_000)
+	for _, b := range builds() {
+		t.Run(b.name, func(t *testing.T) {
+			l := seeLatencies(t, b, 100_000)
 			if r := l.countRatio(); r < 0.98 || r > 1.02 {
 				t.Errorf("%d latencies, the runtime counted %d: ratio %.4f, must be within 0.98 and 1.02", l.count, l.wantCount, r)
 			}
@@ -151,18 +203,11 @@ func TestLatenciesAreThoseThatTheRuntimeReports(t *testing.T) {
 	}
 }
 
-func name(release string) string {
-	if release == "" {
-		return "this Go"
-	}
-	return release
-}
-
 // BenchmarkTruth reports the ratios of what is seen to what is so: all must be 1.
 func BenchmarkTruth(b *testing.B) {
 	for b.Loop() {
-		b.ReportMetric(seePauses(b, "", 100).sumRatio(), "stw_sum_ratio")
-		b.ReportMetric(seeLatencies(b, "", 100_000).countRatio(), "sched_count_ratio")
+		b.ReportMetric(seePauses(b, thisGo, 100).sumRatio(), "stw_sum_ratio")
+		b.ReportMetric(seeLatencies(b, thisGo, 100_000).countRatio(), "sched_count_ratio")
 		b.ReportMetric(seeOverload(b, probe.Options{}).ratio(), "conservation_ratio")
 	}
 	b.ReportMetric(0, "ns/op")
@@ -217,5 +262,42 @@ func TestNothingIsLostWhenTheRingIsNotRead(t *testing.T) {
 func TestNothingIsLostWhenTheCountersAreFullToo(t *testing.T) {
 	if r := seeOverload(t, probe.Options{MaxCounters: 8}).ratio(); r != 1 {
 		t.Errorf("heat is %g of the hits", r)
+	}
+}
+
+func TestNothingIsLostWhileTheRingIsReadAndProcessesGo(t *testing.T) {
+	path := target.Build(t, "")
+	one, other := target.Start(t, path), target.Start(t, path)
+	a := watch(t, probe.Options{}, one.PID(), other.PID())
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- a.ingest.Run(ctx) }()
+	for _, program := range []*target.Target{one, other} {
+		a.rateLimit(program.PID(), 10*time.Microsecond)
+		a.attach(program.PID(), "goroutine.exit", time.Minute)
+		program.Tell("spawn 50000")
+		program.Tell("switch 50000")
+		program.Tell("collect 5")
+	}
+	for range 3 {
+		one.Answer()
+	}
+	one.Stop()
+	a.waitFor("the slot to be free", func() bool { return len(a.kernel.Slots()) == 1 })
+	for range 3 {
+		other.Answer()
+	}
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	a.flush()
+	for _, pom := range []string{"gc.stw", "gc.stw.stopping", "gc.stw.stopped", "sched.latency", "goroutine.exit"} {
+		if one := a.checkConserved(pom); one.Hits == 0 {
+			t.Errorf("%s was not hit", pom)
+		}
+	}
+	if n := a.total("goroutine.exit", heat.Matcher{Dimension: "function", Values: []string{"main.spawn.gowrap1"}}).Count(); n != 100_000 {
+		t.Errorf("%d goroutines ended, there were 100000", n)
 	}
 }
