@@ -17,6 +17,8 @@
 
 #include "gotherm.h"
 
+#define PAUSES (1 << GC_STW | 1 << GC_STW_STOPPING | 1 << GC_STW_STOPPED)
+
 // A world that is being started again. There is one at a time in a process,
 // for the runtime holds worldsema from stop to start.
 struct starting {
@@ -82,13 +84,16 @@ int gc_stop(struct pt_regs *ctx)
 SEC("uprobe.multi")
 int gc_start(struct pt_regs *ctx)
 {
+	struct process *proc;
 	struct starting *s;
 	u32 slot;
 
 	if (!find_slot(&slot))
 		return 0;
+	proc = bpf_map_lookup_elem(&processes, &slot);
 	s = bpf_map_lookup_elem(&starting, &slot);
-	if (!s)
+	// What is not wanted is not left open either, to be closed by a later RET.
+	if (!proc || !s || !(proc->points & PAUSES))
 		return 0;
 	s->reason = (u8)GO_ARG2(ctx);
 	s->started = GO_ARG3(ctx);

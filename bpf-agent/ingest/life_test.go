@@ -181,8 +181,9 @@ func TestPerfLinksCountAsUprobeMultiDoes(t *testing.T) {
 			program.Ask("spawn 20000")
 			after := program.Ask("collect 20")
 			a.flush()
-			if n, want := a.total("gc.stw", gcReasons).Count(), 2*(after.NumGC-before.NumGC); n != uint64(want) {
-				t.Errorf("%d pauses, there were %d", n, want)
+			n, want := a.total("gc.stw", gcReasons).Count(), 2*(after.NumGC-before.NumGC)
+			if d := int64(n) - want; d < -2 || d > 2 {
+				t.Errorf("%d pauses, twice NumGC is %d", n, want)
 			}
 			leaves := heat.Matcher{Dimension: "function", Values: []string{"main.spawn.gowrap1"}}
 			if n := a.total("goroutine.exit", leaves).Count(); n != 20000 {

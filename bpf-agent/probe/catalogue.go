@@ -29,7 +29,7 @@ type Point struct {
 	OnDemand bool
 	// Goroutines says that events name the goroutine: there is a grid.
 	Goroutines bool
-	// Probes that feed it, in the order of attaching; detaching is in reverse.
+	// Probes that feed it, in the order of attaching.
 	Probes []Probe
 	// needs says what a binary lacks for this point.
 	needs func(*goproc.Binary) error
@@ -44,11 +44,9 @@ type Probe struct {
 	Program string
 }
 
-const perNode = "node"
-
 var (
 	processDimensions = []string{"service", "version", "process"}
-	pauseDimensions   = append(processDimensions[:3:3], perNode, "cpu", "reason")
+	pauseDimensions   = append(processDimensions[:3:3], "node", "cpu", "reason")
 )
 
 // The return is attached before the push: a pause that is seen to begin is
@@ -98,7 +96,7 @@ var Catalogue = []Point{
 		Unit:       "ns",
 		Tier:       "T2",
 		Help:       "Time from runnable to running, of the one in 8 transitions of a goroutine that the runtime samples, by start function and by NUMA node on which it runs.",
-		Dimensions: append(processDimensions[:3:3], perNode, "function"),
+		Dimensions: append(processDimensions[:3:3], "node", "function"),
 		Goroutines: true,
 		Probes:     []Probe{{"runtime.(*timeHistogram).record", goproc.SitePush, bpf.KernelProgSchedLatency}},
 		needs:      needsLatency,

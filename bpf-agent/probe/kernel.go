@@ -198,10 +198,20 @@ func (k *Kernel) configure(s *Slot) error {
 	return nil
 }
 
+// pausePoints has the bits of the points that the pause programs take.
+const pausePoints = 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED
+
 // want switches the counting of a point on or off. The link may be there for
 // another process that runs the same file.
 func (k *Kernel) want(s *Slot, point int, on bool) error {
 	if on {
+		// A pause that was begun when its points were last wanted must not be
+		// ended now. While none is wanted, no program writes this.
+		if pausePoints&(1<<point) != 0 && s.config.Points&pausePoints == 0 {
+			if err := k.collection.Maps[bpf.KernelMapStarting].Put(uint32(s.Number), &bpf.KernelStarting{}); err != nil {
+				return fmt.Errorf("forget an old pause of process %d: %w", s.Process.PID, err)
+			}
+		}
 		s.config.Points |= 1 << point
 	} else {
 		s.config.Points &^= 1 << point

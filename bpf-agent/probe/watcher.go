@@ -66,8 +66,8 @@ type Watcher struct {
 	finder *goproc.Finder
 	ledger *goproc.Ledger
 	log    *slog.Logger
-	// refusals says for each point why there is no kernel.
-	refusals []string
+	// refusal says why there is no kernel.
+	refusal string
 
 	// changing is held while something is attached or detached, which takes
 	// tens of milliseconds, and guards links.
@@ -103,10 +103,7 @@ func NewWatcher(k *Kernel, finder *goproc.Finder, ledger *goproc.Ledger, log *sl
 		processes: map[int]*watched{},
 	}
 	if k == nil {
-		reason := missing(Doctor())
-		for range Catalogue {
-			w.refusals = append(w.refusals, reason)
-		}
+		w.refusal = missing(Doctor())
 	}
 	return w
 }
@@ -169,7 +166,7 @@ func (w *Watcher) add(p *goproc.Process) {
 	w.changing.Lock()
 	defer w.changing.Unlock()
 	if old := w.processes[p.PID]; old != nil {
-		w.end(old)
+		w.close(w.end(old))
 	}
 	n := &watched{process: p, points: make([]attached, len(Catalogue))}
 	if p.Binary != nil {
@@ -184,9 +181,7 @@ func (w *Watcher) add(p *goproc.Process) {
 	case p.Refused != nil:
 		refuse(p.Refused.Error())
 	case w.kernel == nil:
-		for i := range n.points {
-			n.points[i] = attached{state: Refused, reason: w.refusals[i]}
-		}
+		refuse(w.refusal)
 	default:
 		slot, err := w.kernel.admit(p)
 		if err != nil {
@@ -245,12 +240,12 @@ func (w *Watcher) attach(n *watched, point int) error {
 	}
 	for i, probe := range Catalogue[point].Probes {
 		if err := w.acquire(n.process, probe); err != nil {
-			w.release(n.process, Catalogue[point].Probes[:i])
+			w.close(w.release(n.process, Catalogue[point].Probes[:i]))
 			return err
 		}
 	}
 	if err := w.kernel.want(n.slot, point, true); err != nil {
-		w.release(n.process, Catalogue[point].Probes)
+		w.close(w.release(n.process, Catalogue[point].Probes))
 		return err
 	}
 	return nil
@@ -261,7 +256,7 @@ func (w *Watcher) detach(n *watched, point int) {
 	if err := w.kernel.want(n.slot, point, false); err != nil {
 		w.log.Error("stop counting", "pom", Catalogue[point].Name, "error", err)
 	}
-	w.release(n.process, Catalogue[point].Probes)
+	w.close(w.release(n.process, Catalogue[point].Probes))
 }
 
 func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
@@ -288,20 +283,33 @@ func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
 	return nil
 }
 
-// release gives up probes in the reverse of their order.
-func (w *Watcher) release(p *goproc.Process, probes []Probe) {
+// release gives up probes. It returns the links that nobody needs any more,
+// which the caller closes before anything else is attached: two links on a
+// place would count a hit twice.
+func (w *Watcher) release(p *goproc.Process, probes []Probe) (unused []*sharedLink) {
 	for _, probe := range slices.Backward(probes) {
 		key := linkKey{p.Binary.ID, probe.Program}
 		l := w.links[key]
 		l.users--
-		if l.users > 0 {
-			continue
-		}
-		delete(w.links, key)
-		if err := l.close(); err != nil {
-			w.log.Error("detach", "program", probe.Program, "executable", p.Executable, "error", err)
+		if l.users == 0 {
+			delete(w.links, key)
+			unused = append(unused, l)
 		}
 	}
+	return unused
+}
+
+// close detaches links, all at once: the kernel takes tens of milliseconds for each.
+func (w *Watcher) close(unused []*sharedLink) {
+	var closing sync.WaitGroup
+	for _, l := range unused {
+		closing.Go(func() {
+			if err := l.close(); err != nil {
+				w.log.Error("detach", "error", err)
+			}
+		})
+	}
+	closing.Wait()
 }
 
 // remove ends the watching of a process that is gone, or became another.
@@ -309,7 +317,7 @@ func (w *Watcher) remove(pid int) {
 	w.changing.Lock()
 	defer w.changing.Unlock()
 	if n := w.processes[pid]; n != nil {
-		w.end(n)
+		w.close(w.end(n))
 	}
 }
 
@@ -318,11 +326,12 @@ func (w *Watcher) removeSame(n *watched) {
 	w.changing.Lock()
 	defer w.changing.Unlock()
 	if w.processes[n.process.PID] == n {
-		w.end(n)
+		w.close(w.end(n))
 	}
 }
 
-func (w *Watcher) end(n *watched) {
+// end ends the watching of a process, and returns the links that nobody needs any more.
+func (w *Watcher) end(n *watched) (unused []*sharedLink) {
 	w.mu.Lock()
 	delete(w.processes, n.process.PID)
 	w.mu.Unlock()
@@ -330,7 +339,7 @@ func (w *Watcher) end(n *watched) {
 	if n.slot != nil {
 		for i, a := range n.points {
 			if a.state == Attached {
-				w.release(n.process, Catalogue[i].Probes)
+				unused = append(unused, w.release(n.process, Catalogue[i].Probes)...)
 			}
 		}
 		if err := w.kernel.retire(n.slot); err != nil {
@@ -340,14 +349,17 @@ func (w *Watcher) end(n *watched) {
 	if n.process.Binary != nil {
 		w.ledger.Ended(n.process, time.Now())
 	}
+	return unused
 }
 
 func (w *Watcher) detachAll() {
 	w.changing.Lock()
 	defer w.changing.Unlock()
+	var unused []*sharedLink
 	for _, n := range w.snapshot() {
-		w.end(n)
+		unused = append(unused, w.end(n)...)
 	}
+	w.close(unused)
 }
 
 func (w *Watcher) snapshot() []*watched {

@@ -65,6 +65,11 @@ func Build(t testing.TB, release string, flags ...string) string {
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	if release != "" {
 		build.Env = append(build.Env, "GOTOOLCHAIN="+release)
+		have := exec.Command("go", "version")
+		have.Env = build.Env
+		if out, err := have.CombinedOutput(); err != nil {
+			t.Skipf("Go release %s can't be had: %v\n%s", release, err, out)
+		}
 	}
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("build target with %q: %v\n%s", release, err, out)
