@@ -19,9 +19,16 @@ import (
 	"testing"
 	"time"
 
+	"connectrpc.com/connect"
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/gotherm/gotherm/pkg/gothermpb"
+	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 )
 
 // These tests run the agent as its users do: the built binary, beside a real
@@ -295,6 +302,8 @@ func TestAGoProgramIsWatchedQueriedAndLeftInPeace(t *testing.T) {
 			if len(releases) != 1 || releases[0].(map[string]any)["version"] != "v7" {
 				t.Errorf("releases %v, want one of v7", releases)
 			}
+			eventually(t, "goroutines in the grid", func() bool { return namedInGrid(address, "sched.latency")["main."] > 0 })
+			streamedIsWhatIsQueriedLater(t, address)
 			if got := lookOnce(t, address, "gc.stw"); !strings.Contains(got, "gc.stw   churn v7") || !strings.ContainsAny(got, "░▒▓█") {
 				t.Errorf("top shows\n%s", got)
 			}
@@ -315,6 +324,60 @@ func TestAGoProgramIsWatchedQueriedAndLeftInPeace(t *testing.T) {
 			before := collections(target)
 			eventually(t, "the program to collect garbage after the agent is gone", func() bool { return collections(target) > before+2 })
 		})
+	}
+}
+
+// namedInGrid counts the goroutines that the grid of the last minute names, by
+// the package of their start function.
+func namedInGrid(address, pom string) map[string]int {
+	now := time.Now()
+	answer := ask(address, "QueryGrid", fmt.Sprintf(`{"pom":%q,"start":%q,"end":%q}`, pom, now.Add(-time.Minute).Format(time.RFC3339), now.Format(time.RFC3339)))
+	named := map[string]int{}
+	cells, _ := answer["cells"].([]any)
+	for _, c := range cells {
+		for _, g := range c.(map[string]any)["goroutines"].([]any) {
+			function, _ := g.(map[string]any)["startFunction"].(string)
+			pkg, _, _ := strings.Cut(function, ".")
+			named[pkg+"."]++
+		}
+	}
+	return named
+}
+
+// streamedIsWhatIsQueriedLater takes columns from the live stream, and asks for the same time after it.
+func streamedIsWhatIsQueriedLater(t *testing.T, address string) {
+	t.Helper()
+	client := gothermpbconnect.NewAgentServiceClient(http.DefaultClient, "http://"+address)
+	stream, err := client.WatchHeat(t.Context(), connect.NewRequest(&gothermpb.WatchHeatRequest{
+		Pom: "sched.latency", Step: durationpb.New(time.Second), GroupBy: []string{"function", "node"},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stream.Close()
+	var streamed []*gothermpb.WatchHeatResponse
+	for len(streamed) < 4 && stream.Receive() {
+		streamed = append(streamed, proto.CloneOf(stream.Msg()))
+	}
+	if len(streamed) < 4 {
+		t.Fatalf("the stream ends after %d columns: %v", len(streamed), stream.Err())
+	}
+	series := 0
+	for _, column := range streamed {
+		later, err := client.QueryHeat(t.Context(), connect.NewRequest(&gothermpb.QueryHeatRequest{
+			Pom: "sched.latency", Step: column.Step, GroupBy: []string{"function", "node"},
+			Start: column.ColumnStart, End: timestamppb.New(column.ColumnStart.AsTime().Add(time.Second)),
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !proto.Equal(later.Msg, &gothermpb.QueryHeatResponse{Series: column.Series, Schema: later.Msg.Schema, Unit: column.Unit, Step: column.Step}) {
+			t.Errorf("column %s: streamed %v, a query says %v", column.ColumnStart.AsTime(), column.Series, later.Msg.Series)
+		}
+		series += len(column.Series)
+	}
+	if series == 0 {
+		t.Error("nothing was hit in the columns: nothing is proved")
 	}
 }
 
@@ -344,6 +407,9 @@ func TestWithoutPrivilegesTheAgentSaysWhatIsMissingAndListsProcesses(t *testing.
 	})
 	if process["goVersion"] == nil {
 		t.Errorf("the process is %v, want its Go version at least", process)
+	}
+	if refused := fmt.Sprint(process["refused"]); !strings.Contains(refused, "CAP_BPF") {
+		t.Errorf("the process is refused because of %q, want CAP_BPF", refused)
 	}
 	for _, p := range process["points"].([]any) {
 		p := p.(map[string]any)

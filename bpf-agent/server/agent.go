@@ -56,7 +56,7 @@ func (s *Server) GetAgent(context.Context, *connect.Request[gothermpb.GetAgentRe
 		HistoryStart:  timestamppb.New(s.historyStart()),
 	}
 	for _, p := range s.Watcher.Processes() {
-		if p.Process.Refused != nil {
+		if describe(p).Refused != "" {
 			answer.ProcessesRefused++
 		} else {
 			answer.ProcessesWatched++

@@ -121,7 +121,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(c.coarse, a.Coarse, a.POM)
 	}
 	for _, st := range c.server.Watcher.Processes() {
-		p := Process(st.Process)
+		p := describe(st)
 		modified := "false"
 		if p.Modified {
 			modified = "true"

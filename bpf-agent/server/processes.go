@@ -24,18 +24,32 @@ func (s *Server) ListProcesses(context.Context, *connect.Request[gothermpb.ListP
 	}
 	answer := &gothermpb.ListProcessesResponse{}
 	for _, st := range s.Watcher.Processes() {
-		p := Process(st.Process)
+		p := describe(st)
 		p.Hostname = hostname
-		for _, pt := range st.Points {
-			point := &gothermpb.ProcessPoint{Pom: pt.Name, State: states[pt.State], Reason: pt.Reason, Hits: pt.Hits}
-			if !pt.Until.IsZero() {
-				point.Until = timestamppb.New(pt.Until)
-			}
-			p.Points = append(p.Points, point)
-		}
 		answer.Processes = append(answer.Processes, p)
 	}
 	return connect.NewResponse(answer), nil
+}
+
+// describe is a process and what the agent does with it. One of which no point
+// can be taken is not watched, though nothing may be wrong with it.
+func describe(st probe.Status) *gothermpb.Process {
+	p := Process(st.Process)
+	refused := 0
+	for _, pt := range st.Points {
+		point := &gothermpb.ProcessPoint{Pom: pt.Name, State: states[pt.State], Reason: pt.Reason, Hits: pt.Hits}
+		if !pt.Until.IsZero() {
+			point.Until = timestamppb.New(pt.Until)
+		}
+		if pt.State == probe.Refused {
+			refused++
+		}
+		p.Points = append(p.Points, point)
+	}
+	if p.Refused == "" && refused > 0 && refused == len(st.Points) {
+		p.Refused = st.Points[0].Reason
+	}
+	return p
 }
 
 // Process is a process as the API shows it, without what the agent does with it.
