@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { type ReactNode, useCallback, useMemo, useState } from 'react';
+import { type ReactNode, useMemo, useState } from 'react';
 import {
   type AbsoluteTimeRange,
   DashboardCursorSync,
@@ -19,7 +19,7 @@ import { cellAt, type Heat, MalformedFrame, readHeats, sumHeats } from './heat';
 import { Legend } from './Legend';
 import type { Options } from './options';
 import { misfit, rampOf, shownRange, valueScale } from './picture';
-import { Plot, type Pointed } from './Plot';
+import { find, Plot, type Pointing } from './Plot';
 import { useSyncedTime } from './useSyncedTime';
 import { describe, describeTimes, sayCell, valueWriter } from './words';
 
@@ -27,7 +27,7 @@ const legendHeight = 34;
 const timeAxisHeight = 24;
 const nameHeight = 18;
 /** Plots are not made lower than this: the panel scrolls instead. */
-const leastPlotHeight = 56;
+const leastPlotHeight = 32;
 /** Room for half of the last label of the time axis. */
 const rightMargin = 12;
 /** Room for half of the uppermost label of the value axis. */
@@ -76,21 +76,12 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   );
   const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
 
-  const [pointed, setPointed] = useState<Pointed & { plot: number }>();
+  const [pointing, setPointing] = useState<Pointing & { plot: number }>();
   const [brush, setBrush] = useState<AbsoluteTimeRange>();
   const isSynced = sync?.() !== DashboardCursorSync.Off;
   const { theirs, publish } = useSyncedTime(eventBus, isSynced);
 
   const isTime = heats.length === 0 || heats[0].xIsTime;
-  const onPoint = useCallback(
-    (plot: number, at: Pointed | undefined) => {
-      setPointed(at && { ...at, plot });
-      if (isTime) {
-        publish(at?.time);
-      }
-    },
-    [publish, isTime]
-  );
   const onSelect = (selected: AbsoluteTimeRange) => {
     if (onSelectRange) {
       onSelectRange([{ x: selected }]);
@@ -99,7 +90,8 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     }
   };
 
-  const isNamed = heats.length > 1 || Boolean(heats[0]?.name);
+  // The panel's title says what a single series is; a grid says how much of the hits it has.
+  const isNamed = heats.length > 1 || !isTime;
   const shownLegend = options.legend.show ? legendHeight : 0;
   const marks = height - shownLegend - timeAxisHeight - topMargin;
   const plotHeight = Math.max(
@@ -120,11 +112,20 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   }
 
   const plotWidth = Math.max(1, width - axis.width - rightMargin);
-  const cursor = pointed?.cell && pointed.plot < heats.length ? pointed : undefined;
-  const words = cursor?.cell && wordsOf(heats[cursor.plot], cursor.cell, options, timeZone);
-  const count =
-    cursor?.cell && heats[cursor.plot].counts[cellAt(heats[cursor.plot], cursor.cell.column, cursor.cell.row)];
+  const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
+  const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], range, scale, plotWidth) : undefined;
+  const words =
+    pointed?.cell &&
+    describe(heats[plot], pointed.cell.column, pointed.cell.row, valueWriter(heats[plot], options.yAxis), timeZone);
+  const count = pointed?.cell && heats[plot].counts[cellAt(heats[plot], pointed.cell.column, pointed.cell.row)];
   const time = isTime ? (pointed?.time ?? within(theirs, range)) : undefined;
+
+  const onPoint = (i: number, at: Pointing | undefined) => {
+    setPointing(at && { ...at, plot: i });
+    if (isTime) {
+      publish(at && find(at, heats[i], range, scale, plotWidth).time);
+    }
+  };
 
   return (
     <div className={styles.panel} style={{ width, height }}>
@@ -141,7 +142,8 @@ export function HeatmapPanel(props: PanelProps<Options>) {
               width={plotWidth}
               gap={options.cellGap}
               label={labelOf(heat, range, timeZone)}
-              pointed={pointed?.plot === i ? pointed : undefined}
+              pointed={plot === i ? pointed : undefined}
+              pointing={plot === i ? pointing : undefined}
               time={time}
               brush={brush}
               onPoint={(at) => onPoint(i, at)}
@@ -171,18 +173,12 @@ export function HeatmapPanel(props: PanelProps<Options>) {
           <Legend ramp={ramp} colours={colours} marked={count} />
         </div>
       )}
-      {options.tooltip.show && words && cursor && !brush && <CellTooltip words={words} position={cursor.client} />}
+      {options.tooltip.show && words && pointing && !brush && <CellTooltip words={words} position={pointing.client} />}
       <div className={styles.spoken} aria-live="polite" data-testid="heat readout">
-        {cursor?.by === 'keys' && words ? sayCell(words) : ''}
+        {pointing?.by === 'keys' && words ? sayCell(words) : ''}
       </div>
     </div>
   );
-}
-
-function wordsOf(heat: Heat, cell: { column: number; row: number }, options: Options, timeZone: string) {
-  return cell.column < heat.x.from.length && cell.row < heat.y.from.length
-    ? describe(heat, cell.column, cell.row, valueWriter(heat, options.yAxis), timeZone)
-    : undefined;
 }
 
 function within(time: number | undefined, { from, to }: AbsoluteTimeRange) {

@@ -8,16 +8,40 @@ import { cellAt, type Heat } from './heat';
 import { move } from './keys';
 import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
 
-/** Where a user points in a plot. */
+/**
+ * Where a user points in a plot. A pointer stays where it is on the screen
+ * while live columns move by beneath it; a cell chosen by keys moves along.
+ */
+export type Pointing =
+  | { by: 'pointer'; x: number; y: number; client: { x: number; y: number } }
+  | { by: 'keys'; time: number; value: number; client: { x: number; y: number } };
+
+/** What is there. */
 export interface Pointed {
   time: number;
   value: number;
-  /** The cell that is there, where there is one with a hit. */
+  /** The cell with a hit that is there. */
   cell?: { column: number; row: number };
-  /** In the browser's window. */
-  client: { x: number; y: number };
-  by: 'pointer' | 'keys';
 }
+
+/** Finds what a user points at. */
+export function find(at: Pointing, heat: Heat, range: AbsoluteTimeRange, scale: Scale, width: number): Pointed {
+  const { time, value } =
+    at.by === 'keys'
+      ? at
+      : { time: toValue(timeScale(range, width), at.x), value: toValue(scale, scale.length - at.y) };
+  const column = cellOf(heat.x, time);
+  const row = cellOf(drawable(heat.y, scale.log), value);
+  const isHit = column >= 0 && row >= 0 && heat.counts[cellAt(heat, column, row)] > 0;
+  return { time, value, cell: isHit ? { column, row } : undefined };
+}
+
+const timeScale = ({ from, to }: AbsoluteTimeRange, width: number): Scale => ({
+  log: false,
+  min: from,
+  max: to,
+  length: width,
+});
 
 interface Props {
   heat: Heat;
@@ -28,13 +52,14 @@ interface Props {
   width: number;
   gap: number;
   label: string;
-  /** Where the user points in this plot. */
+  /** What the user points at in this plot, and how. */
   pointed?: Pointed;
+  pointing?: Pointing;
   /** The time that is pointed at in any plot, and in other panels. */
   time?: number;
   /** The time that is being selected in any plot. */
   brush?: AbsoluteTimeRange;
-  onPoint: (pointed: Pointed | undefined) => void;
+  onPoint: (pointing: Pointing | undefined) => void;
   onBrush: (range: AbsoluteTimeRange | undefined) => void;
   onSelect: (range: AbsoluteTimeRange) => void;
   children?: ReactNode;
@@ -45,57 +70,47 @@ const leastDrag = 5;
 
 /** One series: its cells, and a cursor that a pointer or the arrow keys move. */
 export function Plot(props: Props) {
-  const { heat, range, scale, width, pointed, time, brush, onPoint, onBrush, onSelect } = props;
+  const { heat, range, scale, width, pointed, pointing, time, brush, onPoint, onBrush, onSelect } = props;
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const box = useRef<HTMLDivElement>(null);
   const dragFrom = useRef<number>(undefined);
   const rows = useMemo(() => drawable(heat.y, scale.log), [heat, scale.log]);
 
-  const horizontal: Scale = { log: false, min: range.from, max: range.to, length: width };
+  const horizontal = timeScale(range, width);
   const left = (t: number) => toPixel(horizontal, t);
   const top = (v: number) => scale.length - toPixel(scale, v);
 
-  const pointAt = (event: PointerEvent): Pointed => {
+  const pointAt = (event: PointerEvent) => {
     const rect = box.current!.getBoundingClientRect();
-    const at = toValue(horizontal, event.clientX - rect.left);
-    const value = toValue(scale, rect.bottom - event.clientY);
-    const column = cellOf(heat.x, at);
-    const row = cellOf(rows, value);
-    const hit = column >= 0 && row >= 0 && heat.counts[cellAt(heat, column, row)] > 0;
     return {
-      time: at,
-      value,
-      cell: hit ? { column, row } : undefined,
+      by: 'pointer' as const,
+      x: event.clientX - rect.left,
+      y: event.clientY - rect.top,
       client: { x: event.clientX, y: event.clientY },
-      by: 'pointer',
     };
   };
 
   const brushTo = (to: number): AbsoluteTimeRange | undefined => {
     const from = dragFrom.current;
-    if (from === undefined || Math.abs(left(to) - left(from)) < leastDrag) {
+    if (from === undefined || Math.abs(to - from) < leastDrag) {
       return undefined;
     }
-    const within = (t: number) => Math.min(range.to, Math.max(range.from, t));
-    return { from: Math.round(within(Math.min(from, to))), to: Math.round(within(Math.max(from, to))) };
+    const timeAt = (x: number) => Math.round(toValue(horizontal, Math.min(width, Math.max(0, x))));
+    return { from: timeAt(Math.min(from, to)), to: timeAt(Math.max(from, to)) };
   };
 
   const pointAtCell = (column: number, row: number) => {
     const rect = box.current!.getBoundingClientRect();
     const at = (heat.x.from[column] + heat.x.to[column]) / 2;
     const value = (rows.from[row] + rows.to[row]) / 2;
-    onPoint({
-      time: at,
-      value,
-      cell: { column, row },
-      client: { x: rect.left + left(at), y: rect.top + top(value) },
-      by: 'keys',
-    });
+    onPoint({ by: 'keys', time: at, value, client: { x: rect.left + left(at), y: rect.top + top(value) } });
   };
 
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') {
+    if (event.key === 'Escape' && pointing) {
+      // Only the cursor is left: not also the mode that the dashboard is in.
+      event.stopPropagation();
       onPoint(undefined);
       return;
     }
@@ -117,10 +132,10 @@ export function Plot(props: Props) {
       aria-roledescription="heatmap"
       aria-label={`${props.label}. Arrow keys move from cell to cell.`}
       onKeyDown={onKeyDown}
-      onBlur={() => pointed?.by === 'keys' && onPoint(undefined)}
+      onBlur={() => pointing?.by === 'keys' && onPoint(undefined)}
       onPointerDown={(event) => {
         if (event.button === 0 && heat.xIsTime) {
-          dragFrom.current = pointAt(event).time;
+          dragFrom.current = pointAt(event).x;
           event.currentTarget.setPointerCapture(event.pointerId);
         }
       }}
@@ -128,11 +143,11 @@ export function Plot(props: Props) {
         const now = pointAt(event);
         onPoint(now);
         if (dragFrom.current !== undefined) {
-          onBrush(brushTo(now.time));
+          onBrush(brushTo(now.x));
         }
       }}
       onPointerUp={(event) => {
-        const selected = brushTo(pointAt(event).time);
+        const selected = brushTo(pointAt(event).x);
         dragFrom.current = undefined;
         onBrush(undefined);
         if (selected) {
@@ -208,7 +223,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     touchAction: 'pan-y',
     background: theme.colors.background.primary,
     boxShadow: `inset 0 0 0 1px ${theme.colors.border.weak}`,
-    '&:focus-visible': { outline: `2px solid ${theme.colors.primary.main}` },
+    '&:focus-visible': { outline: `2px solid ${theme.colors.primary.main}`, outlineOffset: '-2px' },
   }),
   overlay: css({ position: 'absolute', inset: 0, pointerEvents: 'none' }),
   cursor: css({ strokeDasharray: '3 3' }),

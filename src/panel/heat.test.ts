@@ -92,8 +92,8 @@ describe('a sparse frame', () => {
 
   it('is named by its display name, its frame or its labels', () => {
     expect(read(sparse(pauses))[0].name).toBe('gc.stw');
-    const labelled = { ...sparse(pauses, { node: '0', reason: 'mark termination' }), name: undefined };
-    expect(read(labelled)[0].name).toBe('node=0, reason=mark termination');
+    const labelled = { ...sparse(pauses, { node: '0', reason: '' }), name: undefined };
+    expect(read(labelled)[0].name).toBe('node=0, reason=(none)');
     const named = sparse(pauses);
     named.fields[3].config.displayNameFromDS = 'node 0';
     expect(read(named)[0].name).toBe('node 0');

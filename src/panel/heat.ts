@@ -267,15 +267,10 @@ function firstNumber(frame: DataFrame, others: Field[]): Field {
   return field;
 }
 
-/** A series is named by its display name, else its frame, else its labels. */
+/** A series is named by its display name, else its frame, else its labels. One that all of them leave blank is not nameless. */
 function seriesName(frame: DataFrame, countField: Field): string {
-  const labels = Object.entries(countField.labels ?? {}).filter(([, value]) => value !== '');
-  return (
-    countField.config.displayNameFromDS ||
-    countField.config.displayName ||
-    frame.name ||
-    labels.map(([name, value]) => `${name}=${value}`).join(', ')
-  );
+  const labels = Object.entries(countField.labels ?? {}).map(([name, value]) => `${name}=${value || '(none)'}`);
+  return countField.config.displayNameFromDS || countField.config.displayName || frame.name || labels.join(', ');
 }
 
 /** Bounds, and for each value that they were made of the number of its cell. */
