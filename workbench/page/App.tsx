@@ -64,6 +64,9 @@ function overview(dashboards: Dashboard[]) {
   return dashboards.find(({ uid }) => uid === 'gotherm-go-heat') ?? dashboards[0];
 }
 
+/** Of a refresh that is not to be. */
+const off = 'off';
+
 interface ShowProps extends Props {
   dashboard: Dashboard;
   dashboards: Dashboard[];
@@ -74,7 +77,7 @@ interface ShowProps extends Props {
 function Show({ dashboard, dashboards, files, address, change, dataSource, visuals }: ShowProps) {
   const styles = useStyles2(look);
   const [events] = useState(() => new EventBusSrv());
-  const [interval, setInterval] = useState(dashboard.refresh || '');
+  const interval = address.refresh ?? (dashboard.refresh || off);
   const [refreshes, setRefreshes] = useState(0);
   const raw = useMemo(
     () => ({ from: address.from ?? dashboard.time?.from ?? 'now-5m', to: address.to ?? dashboard.time?.to ?? 'now' }),
@@ -84,7 +87,7 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
   // eslint-disable-next-line react-hooks/exhaustive-deps
   const range = useMemo(() => rangeNow(raw), [raw, refreshes]);
   const refresh = useCallback(() => setRefreshes((n) => n + 1), []);
-  useRefresh(address.live ? interval : '', refresh);
+  useRefresh(address.live && interval !== off ? interval : '', refresh);
 
   const variables = useMemo(() => dashboard.templating?.list ?? [], [dashboard]);
   const values = useMemo(() => chosen(variables, address.variables), [variables, address.variables]);
@@ -131,9 +134,9 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
         />
         <Times range={range} onRange={setRange} />
         <RefreshPicker
-          value={interval}
+          value={interval === off ? '' : interval}
           intervals={['1s', '5s', '10s', '30s', '1m']}
-          onIntervalChanged={setInterval}
+          onIntervalChanged={(chosen) => change({ refresh: chosen || off })}
           onRefresh={refresh}
           tooltip="Refresh dashboard"
         />

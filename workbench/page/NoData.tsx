@@ -15,9 +15,10 @@ export function PanelDataErrorView({ message, data }: PanelDataErrorViewProps) {
   if (data.state === LoadingState.NotStarted || data.state === LoadingState.Loading) {
     return <Centred>Waiting for data…</Centred>;
   }
-  return (
-    <Centred>{data.series.some(({ length }) => length > 0) ? 'No data that this panel can draw' : 'No data'}</Centred>
-  );
+  if (data.series.some(({ length }) => length > 0)) {
+    return <Centred>No data that this panel can draw</Centred>;
+  }
+  return <Centred>{data.timeRange.raw.to === 'now' ? 'No data yet: waiting for the first hits' : 'No data'}</Centred>;
 }
 
 /** Text in the middle of where a picture would be. */

@@ -37,7 +37,7 @@ export function PanelFrame({ visuals, place, ...rest }: Props) {
       ? `This panel asks ${nameOf(foreign.datasource ?? panel.datasource)}: it is shown in Grafana.`
       : undefined;
   return (
-    <section style={{ position: 'absolute', ...place }} aria-label={panel.title || panel.type} data-panel-id={panel.id}>
+    <div style={{ position: 'absolute', ...place }}>
       {why ? (
         <PanelChrome title={panel.title} width={place.width} height={place.height}>
           {() => <Centred>{why}</Centred>}
@@ -45,7 +45,7 @@ export function PanelFrame({ visuals, place, ...rest }: Props) {
       ) : (
         <Drawn plugin={plugin} place={place} {...rest} />
       )}
-    </section>
+    </div>
   );
 }
 

@@ -1,23 +1,28 @@
 // One line that says how the agent does and what it sees, or what the page waits for.
 import { css } from '@emotion/css';
+import { useState } from 'react';
 import { GrafanaTheme2 } from '@grafana/data';
-import { Icon, useStyles2 } from '@grafana/ui';
+import { Button, Icon, useStyles2 } from '@grafana/ui';
 import { Health, useHealth } from './health';
+import { Processes } from './Processes';
 
 export function Status() {
   const styles = useStyles2(look);
-  const health = useHealth();
-  const { message, status, plugin } = health;
+  const { message, status, plugin } = useHealth();
+  const [isOpen, setOpen] = useState(false);
+  const times = plugin?.deaths === 1 ? 'once' : `${plugin?.deaths} times`;
   return (
-    <p className={styles.line} role="status">
+    <div className={styles.line}>
       <Icon name={icons[status]} className={styles[status]} aria-hidden />
-      <span>
+      <span role="status">
         {message}
-        {plugin &&
-          plugin.deaths > 0 &&
-          ` The back end was started again ${plugin.deaths} ${plugin.deaths === 1 ? 'time' : 'times'}.`}
+        {plugin && plugin.deaths > 0 && ` The back end died and was started again ${times}.`}
       </span>
-    </p>
+      <Button size="sm" fill="text" variant="secondary" onClick={() => setOpen(true)}>
+        Processes
+      </Button>
+      {isOpen && <Processes onClose={() => setOpen(false)} />}
+    </div>
   );
 }
 
@@ -32,7 +37,6 @@ const look = (theme: GrafanaTheme2) => ({
     display: 'flex',
     alignItems: 'center',
     gap: theme.spacing(0.5),
-    margin: 0,
     color: theme.colors.text.secondary,
     fontSize: theme.typography.bodySmall.fontSize,
   }),

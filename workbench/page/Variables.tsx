@@ -11,7 +11,7 @@ import {
   TimeRange,
   toDataFrame,
 } from '@grafana/data';
-import { Combobox, ComboboxOption, InlineLabel, Input, MultiCombobox, useStyles2 } from '@grafana/ui';
+import { Combobox, ComboboxOption, InlineLabel, Input, MultiSelect, useStyles2 } from '@grafana/ui';
 import { from, lastValueFrom, Observable } from 'rxjs';
 import { VariableModel } from './dashboard';
 import { dataSourceUid } from './datasource';
@@ -151,8 +151,8 @@ export function Variables({ variables, values, choices, onChange }: Props) {
         return (
           <div key={variable.name} className={styles.variable}>
             {variable.hide !== 1 && (
-              <InlineLabel width="auto" htmlFor={id} tooltip={variable.description}>
-                {label}
+              <InlineLabel width="auto" htmlFor={id}>
+                <span title={variable.description}>{label}</span>
               </InlineLabel>
             )}
             <Control
@@ -191,34 +191,41 @@ function Control({ id, label, variable, choice, value, onChange }: ControlProps)
     ...(variable.includeAll ? [{ label: 'All', value: all }] : []),
     ...(choice?.options ?? []).map((option) => ({ label: option, value: option })),
   ];
-  const common = {
-    id,
-    'aria-label': label,
-    options,
-    invalid: Boolean(choice?.error),
-    noOptionsMessage: choice?.error ?? 'Nothing seen yet',
-    createCustomValue: true,
-    minWidth: 16,
-    maxWidth: 48,
-    width: 'auto' as const,
-  };
+  const noOptionsMessage = choice?.error ?? 'Nothing seen yet';
+  const invalid = Boolean(choice?.error);
   if (variable.multi) {
     return (
-      <MultiCombobox
-        {...common}
+      // Not MultiCombobox: its arrow is a button without a name.
+      <MultiSelect
+        {...{ options, invalid, noOptionsMessage }}
+        inputId={id}
+        aria-label={label}
         value={[value].flat()}
+        width="auto"
+        allowCustomValue
+        closeMenuOnSelect={false}
         onChange={(picked) =>
           onChange(
             allOrSome(
               [value].flat(),
-              picked.map((option) => option.value)
+              picked.map((option) => option.value!)
             )
           )
         }
       />
     );
   }
-  return <Combobox {...common} value={[value].flat()[0]} onChange={(option) => onChange(option.value)} />;
+  return (
+    <Combobox
+      {...{ id, options, invalid, noOptionsMessage }}
+      aria-label={label}
+      value={[value].flat()[0]}
+      width="auto"
+      minWidth={16}
+      createCustomValue
+      onChange={(option) => onChange(option.value)}
+    />
+  );
 }
 
 /** All stands alone: choosing it drops the others, and choosing another drops it. */

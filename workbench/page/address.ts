@@ -7,6 +7,8 @@ export interface Address {
   dashboard?: string;
   from?: string;
   to?: string;
+  /** How often to ask anew, such as 5s; as the dashboard says when not set. */
+  refresh?: string;
   theme: 'dark' | 'light';
   /** Whether panels stream and refresh. */
   live: boolean;
@@ -25,18 +27,20 @@ function read(): Address {
     dashboard: params.get('dashboard') ?? undefined,
     from: params.get('from') ?? undefined,
     to: params.get('to') ?? undefined,
+    refresh: params.get('refresh') ?? undefined,
     theme: params.get('theme') === 'light' ? 'light' : 'dark',
     live: params.get('live') !== 'off',
     variables,
   };
 }
 
-function write({ dashboard, from, to, theme, live, variables }: Address): string {
+function write({ dashboard, from, to, refresh, theme, live, variables }: Address): string {
   const params = new URLSearchParams();
   const set = (name: string, value?: string) => value && params.set(name, value);
   set('dashboard', dashboard);
   set('from', from);
   set('to', to);
+  set('refresh', refresh);
   set('theme', theme === 'light' ? theme : undefined);
   set('live', live ? undefined : 'off');
   for (const [name, value] of Object.entries(variables)) {

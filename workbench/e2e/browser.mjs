@@ -1,0 +1,91 @@
+// Debian's Chromium, and what the tests look at in it.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium } from 'playwright-core';
+import { out } from './street.mjs';
+
+/** Opens a browser of its own, with nothing kept from one before and nothing asked of the net. */
+export async function openBrowser() {
+  const profile = mkdtempSync(path.join(tmpdir(), 'gotherm-e2e-'));
+  const browser = await chromium.launchPersistentContext(profile, {
+    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+    headless: true,
+    viewport: { width: 1400, height: 1000 },
+    timezoneId: 'UTC',
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-quic',
+      '--no-first-run',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  });
+  return {
+    /** A page, and the list of what its console complained about. */
+    async open(url) {
+      const page = await browser.newPage();
+      const complaints = [];
+      page.on('console', (message) => {
+        if (['error', 'warning'].includes(message.type())) {
+          complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
+        }
+      });
+      page.on('pageerror', (error) => complaints.push(`thrown: ${error.stack ?? error}`));
+      await page.goto(url);
+      return { page, complaints };
+    },
+    blank: () => browser.newPage(),
+    async close() {
+      await browser.close();
+      rmSync(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+export const picture = (page, name) => page.screenshot({ path: path.join(out, `${name}.png`) });
+
+/** The panel with a title. */
+export const panel = (page, title) => page.getByRole('region', { name: title, exact: true });
+
+/** The heatmap in a panel. */
+export const heatmap = (page, title) => panel(page, title).getByRole('application').first();
+
+/**
+ * What is painted in an element as the user sees it: how many colours there
+ * are, and how many columns of pixels have another colour than their corner.
+ */
+export async function painted(page, locator) {
+  const png = (await locator.screenshot()).toString('base64');
+  return page.evaluate(async (encoded) => {
+    const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+    const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+    const { width, height } = bitmap;
+    const context = new OffscreenCanvas(width, height).getContext('2d');
+    context.drawImage(bitmap, 0, 0);
+    const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+    const colours = new Set(pixels);
+    // Of the inside: the frame around the plot is no heat.
+    const background = pixels[4 * width + 4];
+    let columns = 0;
+    for (let x = 4; x < width - 4; x++) {
+      let heat = 0;
+      for (let y = 4; y < height - 4; y++) {
+        heat += pixels[y * width + x] === background ? 0 : 1;
+      }
+      // More than a line that crosses the plot.
+      columns += heat > 2 ? 1 : 0;
+    }
+    return { colours: colours.size, columns, width };
+  }, png);
+}
+
+/** Controls that a screen reader could not name, by the page's accessibility tree. */
+export async function nameless(page) {
+  const snapshot = await page.locator('body').ariaSnapshot();
+  const control =
+    /^\s*- (button|link|textbox|combobox|checkbox|switch|radio|slider|spinbutton|searchbox|tab|menuitem|option|listbox|application|img)\b(?! ")/;
+  return snapshot.split('\n').filter((line) => control.test(line));
+}

@@ -1,0 +1,249 @@
+// The panel in a real browser, on the whole street: kernel, agent, back end,
+// front end. Once in Grafana 13's packages with React 19, once in those of
+// Grafana 12 with React 18.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { heatmap, nameless, openBrowser, painted, panel, picture } from './browser.mjs';
+import { findCell, queryHeat, readCell, shareOf, upperBound } from './heat.mjs';
+import {
+  call,
+  firstHeat,
+  needBuilt,
+  root,
+  startAgent,
+  startShop,
+  startWorkbench,
+  stopAll,
+  until,
+  version,
+} from './street.mjs';
+
+const latency = 'Scheduler latency';
+const pauses = 'Stop-the-world pauses by reason';
+const query = { kind: 'heatmap', pom: 'sched.latency' };
+
+let agent;
+
+before(async () => {
+  needBuilt();
+  ({ url: agent } = await startAgent(await startShop()));
+  await firstHeat(agent, 'sched.latency');
+  // Some columns to look at: the newest four seconds may still grow.
+  await sleep(20_000);
+});
+
+after(stopAll);
+
+/** The page for a React version, built where it is not. */
+function needPage(react) {
+  if (react === 18 && !existsSync(path.join(root, 'workbench/react18/node_modules/@grafana/ui'))) {
+    execFileSync('npm', ['ci', '--prefix', 'workbench/react18'], { cwd: root, stdio: 'inherit' });
+  }
+  execFileSync('node', ['workbench/page/build.mjs', String(react)], { cwd: root, stdio: 'inherit' });
+}
+
+for (const react of [19, 18]) {
+  describe(`with React ${react}`, () => {
+    let workbench;
+    let browser;
+    let page;
+    let complaints;
+
+    before(async () => {
+      needPage(react);
+      ({ url: workbench } = await startWorkbench(agent, react));
+    });
+
+    beforeEach(async () => {
+      browser = await openBrowser();
+    });
+
+    afterEach(async ({ name }) => {
+      await picture(page, `react${react} ${name}`);
+      await browser.close();
+      assert.deepEqual(complaints, [], 'the console complained');
+    });
+
+    async function open(search) {
+      ({ page, complaints } = await browser.open(`${workbench}/?${new URLSearchParams(search)}`));
+      await heatmap(page, latency).waitFor({ timeout: 60_000 });
+      await until('the heatmap to be painted', async () => (await painted(page, heatmap(page, latency))).colours > 3);
+    }
+
+    /** A past range, whose heat does not change any more. */
+    function past() {
+      const to = Math.floor(Date.now() / 1000) * 1000 - 8000;
+      return { from: to - 30_000, to };
+    }
+
+    /** Points at the heatmap until there is a cell with hits, and reads its tooltip. */
+    async function pointAtCell() {
+      const plot = heatmap(page, latency);
+      await plot.scrollIntoViewIfNeeded();
+      const box = await plot.boundingBox();
+      const tooltip = page.getByTestId('heat tooltip');
+      for (let step = 1; step < 400; step++) {
+        // From the bottom up, and across, where the hits are.
+        const x = box.x + box.width * (0.3 + 0.5 * ((step * 0.37) % 1));
+        const y = box.y + box.height * (1 - step / 400);
+        await page.mouse.move(x, y);
+        await sleep(30);
+        if (await tooltip.isVisible()) {
+          return tooltip.textContent();
+        }
+      }
+      throw new Error('no cell under the pointer has hits');
+    }
+
+    test('the heat of the running shop is painted, off the main thread', async () => {
+      await open({ from: 'now-2m', to: 'now' });
+      const { colours, columns } = await painted(page, heatmap(page, latency));
+      assert.ok(colours > 12, `a heatmap has many colours, this has ${colours}`);
+      assert.ok(columns > 50, `heat covers some of the width, here ${columns} px`);
+      assert.equal(await heatmap(page, latency).locator('canvas').getAttribute('data-painted'), 'blob worker');
+      for (const title of [pauses, 'Goroutine grid']) {
+        const plot = heatmap(page, title);
+        await plot.scrollIntoViewIfNeeded();
+        await until(`${title} to be painted`, async () => (await painted(page, plot)).colours > 3);
+      }
+    });
+
+    test('the tooltip reads what the data source and the agent say', async () => {
+      const range = past();
+      await open({ from: range.from, to: range.to, live: 'off' });
+      const text = await pointAtCell();
+      const read = readCell(text);
+
+      const [cells] = await queryHeat(workbench, query, range);
+      const cell = findCell(cells, read);
+      assert.ok(cell, `the data source has no cell for ${text}`);
+      assert.equal(read.count, cell.count);
+      assert.ok(Math.abs(read.share - shareOf(cells, cell)) < 0.001, `share of ${text}, is ${shareOf(cells, cell)}`);
+
+      const start = new Date(read.end - 1000).toISOString();
+      const end = new Date(read.end).toISOString();
+      const { series } = await call(agent, 'QueryHeat', { pom: 'sched.latency', start, end, step: '1s' });
+      const [{ buckets, counts }] = series[0].columns;
+      const at = buckets.findIndex((bucket) => Math.abs(upperBound(bucket) / cell.high - 1) < 1e-9);
+      assert.equal(read.count, Number(counts[at]), 'the agent counts the same');
+    });
+
+    test('the keyboard reads the same as the data source', async () => {
+      const range = past();
+      await open({ from: range.from, to: range.to, live: 'off' });
+      const plot = heatmap(page, latency);
+      await plot.focus();
+      const [cells] = await queryHeat(workbench, query, range);
+      const readout = panel(page, latency).getByTestId('heat readout');
+      const heard = new Set();
+      for (const key of ['ArrowLeft', 'ArrowLeft', 'ArrowUp', 'ArrowUp', 'ArrowRight', 'ArrowDown']) {
+        await page.keyboard.press(key);
+        const text = await until(`${key} to be read out`, () => readout.textContent());
+        const read = readCell(text);
+        const cell = findCell(cells, read);
+        assert.equal(read.count, cell?.count ?? 0, text);
+        heard.add(text);
+      }
+      assert.ok(heard.size >= 4, `the keys move from cell to cell: ${[...heard].join(' / ')}`);
+      await page.keyboard.press('Escape');
+      await until('the readout to fall silent', async () => (await readout.textContent()) === '');
+    });
+
+    test('the brush changes the range, and back changes it back', async () => {
+      const range = past();
+      await open({ from: range.from, to: range.to, live: 'off' });
+      const box = await heatmap(page, latency).boundingBox();
+      const [left, right, middle] = [box.x + box.width * 0.25, box.x + box.width * 0.75, box.y + box.height / 2];
+      await page.mouse.move(left, middle);
+      await page.mouse.down();
+      await page.mouse.move((left + right) / 2, middle, { steps: 5 });
+      await panel(page, latency).getByTestId('heat brush').waitFor();
+      await page.mouse.move(right, middle, { steps: 5 });
+      await page.mouse.up();
+      const chosen = await until('the address to have the new range', () => {
+        const params = new URL(page.url()).searchParams;
+        const [from, to] = [Number(params.get('from')), Number(params.get('to'))];
+        return from !== range.from && { from, to };
+      });
+      const tolerance = 400;
+      assert.ok(Math.abs(chosen.from - (range.from + 7500)) < tolerance, `from ${chosen.from - range.from} ms`);
+      assert.ok(Math.abs(chosen.to - (range.from + 22_500)) < tolerance, `to ${chosen.to - range.from} ms`);
+      const label = () => heatmap(page, latency).getAttribute('aria-label');
+      await until('the heatmap to show it', async () => (await label()).includes(clock(chosen.from)));
+      await page.goBack();
+      await until('the heatmap to show the first', async () => (await label()).includes(clock(range.from)));
+    });
+
+    test('live columns arrive without a reload or another query', async () => {
+      await open({ from: 'now-5m', to: 'now', refresh: 'off' });
+      let queries = 0;
+      page.on('request', (request) => (queries += request.url().includes('/api/query') ? 1 : 0));
+      const plot = heatmap(page, latency);
+      const width = async () => (await painted(page, plot)).columns;
+      const before = await width();
+      // 300 s over some 1,300 px: each column is four pixels wide.
+      await until('five more columns', async () => (await width()) >= before + 20, 30);
+      assert.equal(queries, 0);
+
+      await page.getByRole('switch', { name: 'Live' }).uncheck({ force: true });
+      await until('the panels to ask once more', () => queries > 0);
+      await sleep(3000);
+      const settled = await plot.getAttribute('aria-label');
+      await sleep(4000);
+      assert.equal(await plot.getAttribute('aria-label'), settled, 'nothing moves when live is off');
+    });
+
+    test('a cursor in one panel is shown in the others', async () => {
+      const range = past();
+      await open({ from: range.from, to: range.to, live: 'off' });
+      await heatmap(page, pauses).waitFor();
+      const cursor = panel(page, pauses).getByTestId('heat cursor').first();
+      assert.equal(await cursor.isVisible(), false);
+      const box = await heatmap(page, latency).boundingBox();
+      await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+      await cursor.waitFor({ state: 'attached' });
+      const [there, here] = await Promise.all(
+        [cursor, panel(page, latency).getByTestId('heat cursor').first()].map(async (line) => {
+          const [x, width] = [
+            Number(await line.getAttribute('x1')),
+            Number(await line.locator('..').getAttribute('width')),
+          ];
+          return x / width;
+        })
+      );
+      assert.ok(Math.abs(there - here) < 0.01, `the same time in both: ${there}, ${here}`);
+      await page.mouse.move(box.x, box.y - 40);
+      await cursor.waitFor({ state: 'detached' });
+    });
+
+    test('the release that the shop runs is marked', async () => {
+      await open({ from: 'now-30m', to: 'now' });
+      await until('the release', async () => (await panel(page, latency).textContent()).includes(version));
+    });
+
+    test('every control has a name', async () => {
+      await open({ from: 'now-2m', to: 'now' });
+      assert.deepEqual(await nameless(page), []);
+      await page.getByRole('combobox', { name: 'Dashboard' }).click();
+      assert.deepEqual(await nameless(page), []);
+    });
+
+    test('another dashboard, in the light theme', async () => {
+      await open({ from: 'now-2m', to: 'now' });
+      await page.getByRole('combobox', { name: 'Dashboard' }).click();
+      await page.getByRole('option', { name: /GC by NUMA node/ }).click();
+      await page.getByRole('button', { name: 'Light theme' }).click();
+      const plot = heatmap(page, 'GC pauses by NUMA node');
+      await until('the pauses to be painted', async () => (await painted(page, plot)).colours > 3);
+      assert.match(page.url(), /dashboard=gotherm-gc-numa/);
+      assert.match(page.url(), /theme=light/);
+      assert.deepEqual(await nameless(page), []);
+    });
+  });
+}
+
+const clock = (time) => new Date(time).toISOString().slice(11, 19);
