@@ -90,7 +90,7 @@ func missing(findings []probe.Finding) (names []string) {
 
 func (d diagnosis) print(to io.Writer) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "CHECK\tSTATE\tFOUND\tNEEDED FOR")
+	fmt.Fprintln(t, "CHECK\tSTATE\tNEEDED FOR\tFOUND")
 	for _, f := range d.Findings {
 		state := "ok"
 		switch {
@@ -99,7 +99,7 @@ func (d diagnosis) print(to io.Writer) error {
 		case !f.OK:
 			state = "missing"
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Name, state, f.Found, f.For)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Name, state, f.For, f.Found)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -118,16 +118,23 @@ func (d diagnosis) print(to io.Writer) error {
 	if d.Error != "" {
 		fmt.Fprintf(to, "\nThe kernel did not take the programs: %s\n", d.Error)
 	}
-	first := true
+	// One remedy may be for several things.
+	var remedies []string
+	names := map[string][]string{}
 	for _, f := range d.Findings {
 		if f.OK || f.Remedy == "" {
 			continue
 		}
-		if first {
-			fmt.Fprintln(to, "\nRemedies")
-			first = false
+		if names[f.Remedy] == nil {
+			remedies = append(remedies, f.Remedy)
 		}
-		fmt.Fprintf(to, "  %s: %s\n", f.Name, f.Remedy)
+		names[f.Remedy] = append(names[f.Remedy], f.Name)
+	}
+	if remedies != nil {
+		fmt.Fprintln(to, "\nRemedies")
+	}
+	for _, r := range remedies {
+		fmt.Fprintf(to, "  %s:\n    %s\n", strings.Join(names[r], ", "), r)
 	}
 	return nil
 }
