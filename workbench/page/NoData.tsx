@@ -9,16 +9,16 @@ export function PanelDataErrorView({ message, data }: PanelDataErrorViewProps) {
   if (message) {
     return <Centred>{message}</Centred>;
   }
-  if (data.state === LoadingState.Error) {
-    return <Centred>{data.error?.message ?? 'The query failed'}</Centred>;
-  }
-  if (data.state === LoadingState.NotStarted || data.state === LoadingState.Loading) {
-    return <Centred>Waiting for data…</Centred>;
+  if (data.error) {
+    return <Centred>{data.error.message ?? 'The query failed'}</Centred>;
   }
   if (data.series.some(({ length }) => length > 0)) {
     return <Centred>No data that this panel can draw</Centred>;
   }
-  return <Centred>{data.timeRange.raw.to === 'now' ? 'No data yet: waiting for the first hits' : 'No data'}</Centred>;
+  if (data.timeRange.raw.to === 'now') {
+    return <Centred>No data yet: waiting for the first hits</Centred>;
+  }
+  return <Centred>{data.state === LoadingState.Loading ? 'Waiting for data…' : 'No data'}</Centred>;
 }
 
 /** Text in the middle of where a picture would be. */

@@ -8,7 +8,6 @@ import {
   EventBus,
   FieldConfigSource,
   getPanelOptionsWithDefaults,
-  LoadingState,
   PanelData,
   PanelPlugin,
   QueryResultMetaNotice,
@@ -73,7 +72,7 @@ function Drawn({ plugin, place, events, onRange, ...wanted }: Omit<Props, 'visua
     ({ from, to }: AbsoluteTimeRange) => onRange(String(Math.round(from)), String(Math.round(to))),
     [onRange]
   );
-  const error = data.state === LoadingState.Error ? (data.error?.message ?? 'unknown error') : undefined;
+  const error = data.error && (data.error.message ?? 'unknown error');
   const Panel = plugin.panel!;
   const replace = templates.replace;
   const title = replace(panel.title);

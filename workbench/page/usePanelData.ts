@@ -61,13 +61,16 @@ export function usePanelData({
       ),
       annotations,
     ]).subscribe(([next, lines]) => {
-      const loading = next.state === LoadingState.Loading;
-      const series = loading ? shown.current.series : next.series;
+      // Until the next answer is there, the last one stays, be it data or an error.
+      const { series, error, errors, timeRange } =
+        next.state === LoadingState.Loading ? shown.current : { ...next, timeRange: moving(next) };
       const same = compareArrayValues(shown.current.series, series, compareDataFrameStructures);
       shown.current = {
         ...next,
         series,
-        timeRange: loading ? shown.current.timeRange : moving(next),
+        error,
+        errors,
+        timeRange,
         annotations: [...(next.annotations ?? []), ...lines],
         structureRev: (shown.current.structureRev ?? 1) + (same ? 0 : 1),
       };
