@@ -14,7 +14,7 @@ import {
   TimeRange,
 } from '@grafana/data';
 import { useTheme2 } from '@grafana/ui';
-import { combineLatest, Observable, switchMap } from 'rxjs';
+import { combineLatest, Observable, startWith, switchMap } from 'rxjs';
 import { Dashboard, PanelModel } from './dashboard';
 import { ask, shape } from './request';
 
@@ -47,6 +47,7 @@ export function usePanelData({
   const theme = useTheme2();
   const [data, setData] = useState<PanelData>({ state: LoadingState.NotStarted, series: [], timeRange: range });
   const shown = useRef(data);
+  const marked = useRef<DataFrame[]>([]);
   useEffect(() => {
     const subscription = combineLatest([
       ask(dataSource, { dashboard, panel, range, width, live }).pipe(
@@ -59,8 +60,10 @@ export function usePanelData({
           })
         )
       ),
-      annotations,
-    ]).subscribe(([next, lines]) => {
+      // A panel does not wait for them.
+      annotations.pipe(startWith(undefined)),
+    ]).subscribe(([next, lines = marked.current]) => {
+      marked.current = lines;
       // Until the next answer is there, the last one stays, be it data or an error.
       const { series, error, errors, timeRange } =
         next.state === LoadingState.Loading ? shown.current : { ...next, timeRange: moving(next) };
