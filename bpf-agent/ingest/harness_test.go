@@ -199,6 +199,24 @@ func (a *agent) checkConserved(pom string) Accounting {
 	return one
 }
 
+// checkLeavesEnded checks that goroutine.exit has each of the goroutines that
+// targets were told to spawn. Where the kernel moves pages between NUMA nodes,
+// a program can't always read which function it was: those are there without.
+func (a *agent) checkLeavesEnded(want uint64) {
+	a.t.Helper()
+	of := func(function string) uint64 {
+		return a.total("goroutine.exit", heat.Matcher{Dimension: "function", Values: []string{function}}).Count()
+	}
+	// What the go statement of the target starts: it calls main.leaf.
+	leaves, unknown := of("main.spawn.gowrap1"), of("")
+	if leaves > want || leaves+unknown < want {
+		a.t.Errorf("%d goroutines ended, and %d of which the function is not known, there were %d", leaves, unknown, want)
+	}
+	if unknown > want/10 {
+		a.t.Errorf("of %d goroutines in %d the function is not known", unknown, want)
+	}
+}
+
 type logBuffer struct {
 	mu     sync.Mutex
 	buffer bytes.Buffer
