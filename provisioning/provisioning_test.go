@@ -104,10 +104,12 @@ type dashboard struct {
 	Templating struct {
 		List []struct {
 			Name       string        `json:"name"`
+			AllValue   string        `json:"allValue"`
 			Datasource dataSourceRef `json:"datasource"`
 			Query      struct {
 				RefID     string          `json:"refId"`
 				Dimension string          `json:"dimension"`
+				POM       string          `json:"pom"`
 				Matchers  []query.Matcher `json:"matchers"`
 			} `json:"query"`
 		} `json:"list"`
@@ -225,9 +227,17 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 
 		var variables []string
 		for _, v := range d.Templating.List {
-			// Of these the agents list the values without a measurement point.
-			if !slices.Contains([]string{"service", "version", "process"}, v.Query.Dimension) || v.Datasource != (dataSourceRef{sourceType, sourceUID}) {
-				t.Errorf("%s: variable %s asks %+v for %s", path, v.Name, v.Datasource, v.Query.Dimension)
+			if v.Datasource != (dataSourceRef{sourceType, sourceUID}) {
+				t.Errorf("%s: variable %s asks %+v, must ask %s", path, v.Name, v.Datasource, sourceUID)
+			}
+			// With a measurement point they are the values of the time range, so
+			// that one can choose the version that a release replaced.
+			number, err := probe.PointNumber(v.Query.POM)
+			if err != nil || !slices.Contains(probe.Catalogue[number].Dimensions, v.Query.Dimension) {
+				t.Errorf("%s: variable %s asks for %s of %s: %v", path, v.Name, v.Query.Dimension, v.Query.POM, err)
+			}
+			if v.AllValue != "*" {
+				t.Errorf("%s: All of variable %s is %q, must be * to keep what comes and goes", path, v.Name, v.AllValue)
 			}
 			for _, m := range v.Query.Matchers {
 				for _, value := range m.Values {

@@ -2,7 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { interpolate } from './interpolate';
 import type { Query } from './query.gen';
 
-const variables: Record<string, string[]> = { $service: ['shop', 'cart'], $point: ['gc.stw'], $none: [''] };
+const variables: Record<string, string[]> = {
+  $service: ['shop', 'cart'],
+  $point: ['gc.stw'],
+  $none: [''],
+  $all: ['*'],
+};
 const values = (text: string) => variables[text] ?? [text.replace('$point', 'gc.stw')];
 
 const query: Query = { kind: 'heatmap', pom: '$point', matchers: [] };
@@ -25,6 +30,16 @@ describe('template variables in a query', () => {
   it('that are empty leave no matcher, so everything is kept', () => {
     const matchers = [{ dimension: 'node', values: ['$none'] }];
     expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
+  });
+
+  it('that stand for everything leave no matcher, so what began since is kept too', () => {
+    const matchers = [
+      { dimension: 'process', values: ['$all'] },
+      { dimension: 'service', values: ['$service'] },
+    ];
+    expect(interpolate({ ...query, matchers }, values).matchers).toEqual([
+      { dimension: 'service', values: ['shop', 'cart'] },
+    ]);
   });
 
   it('change neither the query that is kept nor what has no variable', () => {

@@ -1,9 +1,16 @@
 import type { Query } from './query.gen';
 
 /**
+ * What a variable's "All" should stand for (its custom all value). The values
+ * that are listed are those there were when they were listed; this also keeps
+ * a process that has begun since.
+ */
+const everything = '*';
+
+/**
  * Replaces the variables of a query. In lists, a text that is one variable
- * stands for all of its values. A matcher that has no values left to keep
- * keeps everything, as the back end has it.
+ * stands for all of its values. A matcher that has no values left to keep, or
+ * that keeps everything, is left out, as the back end has it.
  */
 export function interpolate<Q extends Query>(query: Q, values: (text: string) => string[]): Q {
   const first = (text: string | undefined) => text && values(text)[0];
@@ -16,7 +23,7 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
     statistics: all(query.statistics),
     matchers: query.matchers
       ?.map(({ dimension, values: kept }) => ({ dimension: first(dimension) ?? '', values: all(kept) ?? [] }))
-      // One that is still being written.
-      .filter(({ dimension, values: kept }) => dimension && kept.length > 0),
+      // Without a dimension or values it is still being written.
+      .filter(({ dimension, values: kept }) => dimension && kept.length > 0 && !kept.includes(everything)),
   };
 }
