@@ -101,10 +101,11 @@ func decode(f Func, b []byte) ([]instruction, error) {
 			break // padding: INT3 to the end
 		}
 		i, err := x86asm.Decode(b[at:], 64)
-		if err != nil {
-			return nil, fmt.Errorf("%s+%d: unknown instruction % x: %w", f.Name, at, b[at:min(len(b), at+8)], err)
+		known := err == nil && i.Op != 0 && i.Len > 0
+		if vector, n := vex(b[at:]); vector {
+			i, known = x86asm.Inst{Len: n}, n > 0
 		}
-		if i.Len <= 0 || i.Op == 0 || vector(b[at:at+i.Len]) {
+		if !known {
 			return nil, fmt.Errorf("%s+%d: unknown instruction % x", f.Name, at, b[at:min(len(b), at+8)])
 		}
 		ins = append(ins, instruction{i, f.Address + uint64(at), b[at : at+i.Len]})
@@ -125,19 +126,69 @@ func decode(f Func, b []byte) ([]instruction, error) {
 	return ins, nil
 }
 
-// vector says whether an instruction is encoded with VEX or EVEX. x86asm takes
-// some of those for others, of another length, and says nothing.
-func vector(b []byte) bool {
-	for _, c := range b {
-		switch c {
-		case 0xc4, 0xc5, 0x62:
-			return true
-		case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3: // legacy prefixes
-		default:
-			return false
+// vex says whether an instruction is encoded with VEX or EVEX, and how long it
+// is: 0 when that is not known, as for all of EVEX. x86asm takes some of them
+// for others, of another length, and says nothing. None of them jumps, calls or
+// returns. Go has them in assembly, and in what it compiles with GOAMD64=v3.
+// (Intel SDM volume 2, 2.3: VEX; 2.1.3: ModR/M and SIB)
+func vex(b []byte) (is bool, n int) {
+	var opcodes byte // which table of opcodes: 0F, 0F38, 0F3A
+	switch b[0] {
+	case 0xc5:
+		opcodes, n = 1, 2
+	case 0xc4:
+		if len(b) < 2 {
+			return true, 0
+		}
+		opcodes, n = b[1]&0x1f, 3
+	case 0x62:
+		return true, 0
+	case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3:
+		// A prefix: Go puts none before VEX.
+		if len(b) > 1 {
+			is, _ = vex(b[1:])
+		}
+		return is, 0
+	default:
+		return false, 0
+	}
+	if opcodes < 1 || opcodes > 3 || len(b) < n+1 {
+		return true, 0
+	}
+	opcode := b[n]
+	n++
+	if opcodes == 1 && opcode == 0x77 { // VZEROUPPER, VZEROALL: no operands
+		return true, n
+	}
+	if len(b) < n+2 {
+		return true, 0
+	}
+	mod, rm := b[n]>>6, b[n]&7
+	base := rm
+	n++
+	if mod != 3 && rm == 4 { // SIB
+		base = b[n] & 7
+		n++
+	}
+	switch {
+	case mod == 1:
+		n++
+	case mod == 2, mod == 0 && base == 5: // and relative to RIP
+		n += 4
+	}
+	switch {
+	case opcodes == 3:
+		n++ // an immediate byte
+	case opcodes == 1:
+		switch opcode {
+		case 0x70, 0x71, 0x72, 0x73, 0xc2, 0xc4, 0xc5, 0xc6:
+			n++
 		}
 	}
-	return false
+	if n > len(b) {
+		return true, 0
+	}
+	return true, n
 }
 
 func indexOf(ins []instruction, address uint64) (int, bool) {

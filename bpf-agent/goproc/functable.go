@@ -64,6 +64,8 @@ func parseFuncTable(text, functions uint64, funcs, names []byte) (*FuncTable, er
 			return nil, fmt.Errorf("function %d of %d starts at %#x, before the one before it", i, functions, start)
 		case uint64(name) >= uint64(len(names)):
 			return nil, fmt.Errorf("function %d of %d has its name at %d of %d bytes", i, functions, name, len(names))
+		case name > 0 && names[name-1] != 0:
+			return nil, fmt.Errorf("function %d of %d has its name at %d, inside another", i, functions, name)
 		}
 		t.starts[i], t.names[i] = start, name
 	}

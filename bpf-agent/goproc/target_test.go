@@ -39,8 +39,8 @@ var (
 	pie      = linkage{name: "pie", flags: []string{"-buildmode=pie", "-ldflags=-s -w"}}
 	linkages = []linkage{plain, stripped, pie}
 
-	// What the house linker does otherwise, or what the race detector and the
-	// lack of optimisation do to machine code: for the newest version only.
+	// What other linkers and the race detector make of it: for the newest version only, and
+	// not with -short.
 	rarities = []linkage{
 		{"pie with symbols", []string{"-buildmode=pie"}, false},
 		{"external", []string{"-ldflags=-linkmode=external"}, true},
@@ -198,7 +198,7 @@ func each(t *testing.T, test func(t *testing.T, toolchain string, l linkage)) {
 	}
 	for _, toolchain := range toolchains {
 		all := linkages
-		if toolchain == newest {
+		if toolchain == newest && !testing.Short() {
 			all = append(append([]linkage(nil), linkages...), rarities...)
 		}
 		for _, l := range all {
