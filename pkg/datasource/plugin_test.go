@@ -3,6 +3,7 @@ package datasource
 import (
 	"context"
 	"encoding/json"
+	"log"
 	"net/http"
 	"os"
 	"os/exec"
@@ -18,28 +19,46 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/live"
 )
 
-// buildPlugin builds the binary that Grafana starts.
-func buildPlugin(t *testing.T) string {
-	binary := filepath.Join(t.TempDir(), "gpx_gotherm_runtime")
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gotherm/gotherm/pkg").CombinedOutput(); err != nil {
-		t.Fatalf("build the plugin: %v\n%s", err, out)
+// binaries holds what the tests of this package have built.
+var binaries string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "gotherm-datasource-test")
+	if err != nil {
+		log.Fatal(err)
+	}
+	binaries = dir
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// built builds a command of this module, once, and returns its path.
+func built(t *testing.T, command string) string {
+	binary := filepath.Join(binaries, filepath.Base(command))
+	if _, err := os.Stat(binary); err == nil {
+		return binary
+	}
+	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gotherm/gotherm/"+command).CombinedOutput(); err != nil {
+		t.Fatalf("build %s: %v\n%s", command, err, out)
 	}
 	return binary
+}
+
+// startPlugin starts the binary that Grafana starts.
+func startPlugin(t *testing.T) *pluginhost.Client {
+	plugin, err := pluginhost.Start(built(t, "pkg"), t.Output())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(plugin.Close)
+	return plugin
 }
 
 // TestTheBuiltBinaryAnswersGrafana tells the story of one panel, spoken to the
 // real process over the plugin protocol.
 func TestTheBuiltBinaryAnswersGrafana(t *testing.T) {
-	binary := buildPlugin(t)
-	start := func() *pluginhost.Client {
-		plugin, err := pluginhost.Start(binary, os.Stderr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(plugin.Close)
-		return plugin
-	}
-	plugin := start()
+	plugin := startPlugin(t)
 	now := time.Now()
 	shop := newShopAgent(now, "shop-1")
 	settings := configured(t, 2, "shop", shop.serve(t), "gone", deadURL(t))
@@ -114,7 +133,7 @@ func TestTheBuiltBinaryAnswersGrafana(t *testing.T) {
 	waitFor(t, "the agent to be left alone", func() bool { return shop.openStreams() == 0 })
 
 	plugin.Close()
-	restarted := start()
+	restarted := startPlugin(t)
 	stale, err := restarted.SubscribeStream(t.Context(), &backend.SubscribeStreamRequest{PluginContext: grafana, Path: channel.Path})
 	if err != nil || stale.Status != backend.SubscribeStreamStatusNotFound {
 		t.Errorf("after a restart the old channel is %+v, %v", stale, err)
@@ -122,11 +141,7 @@ func TestTheBuiltBinaryAnswersGrafana(t *testing.T) {
 }
 
 func TestWrongSettingsLeaveTheProcessUp(t *testing.T) {
-	plugin, err := pluginhost.Start(buildPlugin(t), os.Stderr)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer plugin.Close()
+	plugin := startPlugin(t)
 	wrong := backend.DataSourceInstanceSettings{UID: "gotherm", JSONData: []byte(`{"agents":[{"name":"a","url":"http://10.1.2.3:7117"}]}`)}
 	health, err := plugin.CheckHealth(t.Context(), &backend.CheckHealthRequest{PluginContext: backend.PluginContext{DataSourceInstanceSettings: &wrong}})
 	if err != nil || health.Status != backend.HealthStatusError || !strings.Contains(health.Message, "use https") {

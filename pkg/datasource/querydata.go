@@ -222,13 +222,13 @@ type heatQuery struct {
 // columns without buckets where agents watched and nothing was hit.
 func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.Time, zeros bool) (heatOf, []failure, error) {
 	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (heatOf, error) {
-		heat, err := a.queryHeat(ctx, q, start, end)
+		said, err := a.queryHeat(ctx, q, start, end)
 		if err != nil || !zeros {
-			return heat, err
+			return said, err
 		}
 		empty, err := a.queryZeros(ctx, q, start, end)
-		heat.series = append(heat.series, empty...)
-		return heat, err
+		said.series = append(said.series, empty...)
+		return said, err
 	})
 	parts := make([]heatOf, len(answers))
 	for i, a := range answers {

@@ -128,7 +128,7 @@ func (v *viewer) until(t testing.TB, received <-chan *data.Frame, hits float64) 
 
 func waitFor(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("waited in vain for %s", what)
 		}
@@ -166,8 +166,11 @@ func TestAColumnOfALateAgentComesAgainWhole(t *testing.T) {
 	panel.see(t, frame)
 	received := packets(t, t.Context(), d, path)
 	waitFor(t, "both agents to be followed", func() bool { return east.openStreams() == 1 && west.openStreams() == 1 })
-	at := now.Truncate(time.Second)
 	before := east.hits[0] + west.hits[0]
+	// Both are up to date when this second begins.
+	at := time.Now().Truncate(time.Second).Add(time.Second)
+	east.passTime(at)
+	west.passTime(at)
 	east.stop(at, 0, time.Millisecond)
 	west.stop(at, 0, time.Millisecond)
 	east.passTime(at.Add(time.Second))
