@@ -39,8 +39,8 @@ var (
 	pie      = linkage{name: "pie", flags: []string{"-buildmode=pie", "-ldflags=-s -w"}}
 	linkages = []linkage{plain, stripped, pie}
 
-	// What other linkers and the race detector make of it: for the newest version only, and
-	// not with -short.
+	// What other linkers and the race detector make of it: for the newest
+	// version only, and not with -short.
 	rarities = []linkage{
 		{"pie with symbols", []string{"-buildmode=pie"}, false},
 		{"external", []string{"-ldflags=-linkmode=external"}, true},
