@@ -423,33 +423,34 @@ func (w *Watcher) RequestAttach(pom string, match func(*goproc.Process) bool, d 
 	}
 	w.changing.Lock()
 	defer w.changing.Unlock()
-	until := time.Now().Add(d)
 	var answer []Attachment
 	for _, n := range w.snapshot() {
 		if !match(n.process) {
 			continue
 		}
-		a := n.points[point]
-		switch a.state {
-		case Refused:
-			answer = append(answer, Attachment{Process: n.process, Refused: a.reason})
-			continue
-		case Available:
-			if err := w.attach(n, point); err != nil {
-				answer = append(answer, Attachment{Process: n.process, Refused: err.Error()})
-				continue
-			}
-		case Attached:
-			if a.until.After(until) {
-				until := a.until
-				answer = append(answer, Attachment{Process: n.process, Until: until})
-				continue
-			}
-		}
-		w.set(n, point, attached{state: Attached, until: until})
-		answer = append(answer, Attachment{Process: n.process, Until: until})
+		answer = append(answer, w.extend(n, point, d))
 	}
 	return answer, nil
+}
+
+// extend attaches a point to a process for d, or for as long as it is anyway.
+func (w *Watcher) extend(n *watched, point int, d time.Duration) Attachment {
+	a := n.points[point]
+	if a.state == Available {
+		if err := w.attach(n, point); err != nil {
+			return Attachment{Process: n.process, Refused: err.Error()}
+		}
+		a = attached{state: Attached}
+	}
+	if a.state == Refused {
+		return Attachment{Process: n.process, Refused: a.reason}
+	}
+	// From now, for attaching takes a while.
+	if until := time.Now().Add(d); until.After(a.until) {
+		a.until = until
+	}
+	w.set(n, point, a)
+	return Attachment{Process: n.process, Until: a.until}
 }
 
 // expire detaches what was asked for until now.

@@ -32,7 +32,7 @@ type answer struct {
 }
 
 func main() {
-	served := startLoad()
+	requests := startLoad()
 	in := bufio.NewScanner(os.Stdin)
 	out := json.NewEncoder(os.Stdout)
 	for in.Scan() {
@@ -54,14 +54,16 @@ func main() {
 				runtime.ReadMemStats(&runtime.MemStats{})
 			}
 		case "load":
-			served.run(time.Duration(n) * time.Millisecond)
+			requests.start()
+		case "unload":
+			requests.stop()
 		case "exec":
 			a.Error = fmt.Sprint(syscall.Exec(path, []string{path}, os.Environ()))
 		default:
 			a.Error = "no such command: " + in.Text()
 		}
 		a.fill()
-		a.Served = served.total
+		a.Served = requests.served()
 		if err := out.Encode(a); err != nil {
 			os.Exit(1)
 		}
@@ -203,8 +205,11 @@ func leaf(all *sync.WaitGroup) { all.Done() }
 
 // load serves requests to itself, and checks each answer.
 type load struct {
-	url   string
-	total uint64
+	url     string
+	clients sync.WaitGroup
+	ended   chan struct{}
+	mu      sync.Mutex
+	total   uint64
 }
 
 func startLoad() *load {
@@ -233,32 +238,48 @@ func growStack(depth int) int {
 	return growStack(depth-1) + int(frame[depth%64])
 }
 
-func (l *load) run(d time.Duration) {
-	end := time.Now().Add(d)
-	var clients sync.WaitGroup
-	var mu sync.Mutex
+func (l *load) start() {
+	l.ended = make(chan struct{})
 	for range 4 {
-		clients.Add(1)
+		l.clients.Add(1)
 		go func() {
-			defer clients.Done()
-			for time.Now().Before(end) {
-				response, err := http.Get(l.url)
-				if err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(1)
+			defer l.clients.Done()
+			for {
+				select {
+				case <-l.ended:
+					return
+				default:
+					l.ask()
 				}
-				var n int
-				fmt.Fscan(response.Body, &n)
-				response.Body.Close()
-				if n != 64 {
-					fmt.Fprintln(os.Stderr, "answered", n)
-					os.Exit(1)
-				}
-				mu.Lock()
-				l.total++
-				mu.Unlock()
 			}
 		}()
 	}
-	clients.Wait()
+}
+
+func (l *load) stop() {
+	close(l.ended)
+	l.clients.Wait()
+}
+
+func (l *load) ask() {
+	response, err := http.Get(l.url)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	defer response.Body.Close()
+	var n int
+	if _, err := fmt.Fscan(response.Body, &n); err != nil || n != 64 {
+		fmt.Fprintln(os.Stderr, "answered", n, err)
+		os.Exit(1)
+	}
+	l.mu.Lock()
+	l.total++
+	l.mu.Unlock()
+}
+
+func (l *load) served() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.total
 }
