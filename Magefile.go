@@ -220,7 +220,7 @@ func generatedFiles() (map[string][]byte, error) {
 // Test passes every test: generated code, linters, Go, TypeScript, and the
 // browser. What has to be there for that is installed.
 func Test() error {
-	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool")); err != nil {
+	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool"), tool("llvm-objdump", "llvm")); err != nil {
 		return err
 	}
 	mg.SerialDeps(generatedIsCurrent, Build, Lint, TestGo, TestFrontend, BuildAll, E2E)
@@ -256,6 +256,7 @@ func goTest(cmd *exec.Cmd) error {
 	outputs := map[string][]string{}
 	var passed, failed int
 	var skipped []string
+	could := 0 // of the skipped, those that did not say that this kind of machine can't have what they need
 	decoder := json.NewDecoder(bufio.NewReader(out))
 	for {
 		var e event
@@ -279,7 +280,11 @@ func goTest(cmd *exec.Cmd) error {
 			failed++
 			fmt.Printf("  FAIL  %s\n%s", id, strings.Join(outputs[id], ""))
 		case e.Action == "skip" && e.Test != "":
-			skipped = append(skipped, id+"\n"+strings.Join(outputs[id], ""))
+			output := strings.Join(outputs[id], "")
+			skipped = append(skipped, id+"\n"+output)
+			if !strings.Contains(output, "cannot run here: ") {
+				could++
+			}
 		}
 	}
 	err = cmd.Wait()
@@ -293,8 +298,8 @@ func goTest(cmd *exec.Cmd) error {
 	if passed == 0 {
 		return errors.New("go test ran no test")
 	}
-	if len(skipped) > 0 && canWatch() {
-		return fmt.Errorf("%d tests were skipped on a machine with root and BTF, which can run all of them", len(skipped))
+	if could > 0 && canWatch() {
+		return fmt.Errorf("%d tests were skipped on a machine with root and BTF, which can run them", could)
 	}
 	return nil
 }
@@ -551,6 +556,7 @@ func (d *demo) startGrafana(home string) (url string) {
 		"GF_PATHS_PROVISIONING=" + filepath.Join(here, "provisioning"),
 		"GF_PLUGINS_ALLOW_LOADING_UNSIGNED_PLUGINS=gotherm-runtime-app,gotherm-runtime-datasource,gotherm-heatmap-panel",
 		"GF_PLUGINS_PREINSTALL_DISABLED=true",
+		"GF_PLUGINS_PUBLIC_KEY_RETRIEVAL_DISABLED=true",
 		"GF_SERVER_HTTP_ADDR=" + address,
 		"GF_SERVER_HTTP_PORT=" + port,
 		"GF_AUTH_ANONYMOUS_ENABLED=true",

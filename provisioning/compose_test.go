@@ -87,7 +87,7 @@ func TestComposeLoadsThePluginAndFindsTheAgent(t *testing.T) {
 
 func TestDockerComposeAcceptsTheFile(t *testing.T) {
 	if err := exec.Command("docker", "compose", "version").Run(); err != nil {
-		t.Skipf("needs the docker client with its compose plugin: docker compose version: %v", err)
+		t.Skipf("cannot run here: needs the docker client with its compose plugin: docker compose version: %v", err)
 	}
 	config := exec.Command("docker", "compose", "--file", composeFile, "config", "--quiet")
 	config.Env = append(config.Environ(), "GF_SECURITY_ADMIN_PASSWORD=for-the-test")

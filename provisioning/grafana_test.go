@@ -21,7 +21,7 @@ import (
 func TestAlertsFireInGrafanaWhenPausesAreLong(t *testing.T) {
 	home := os.Getenv("GOTHERM_GRAFANA_HOME")
 	if home == "" {
-		t.Skip("needs GOTHERM_GRAFANA_HOME: the folder of a Grafana 12.4 or newer, with bin/grafana in it")
+		t.Skip("cannot run here: needs GOTHERM_GRAFANA_HOME: the folder of a Grafana 12.4 or newer, with bin/grafana in it")
 	}
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: the agent attaches probes")

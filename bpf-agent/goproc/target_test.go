@@ -64,6 +64,14 @@ type build struct {
 }
 
 func TestMain(m *testing.M) {
+	var pid int
+	if _, err := fmt.Sscan(os.Getenv("GOPROC_SCAN_PID"), &pid); err == nil {
+		if err := scanAsNobody(pid); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	dir, err := os.MkdirTemp("", "goproc-targets-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
