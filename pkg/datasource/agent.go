@@ -97,6 +97,8 @@ func (a *agent) failed(err error) failure {
 		return failure{a, fmt.Errorf("did not answer within %s", a.timeout), silent}
 	case connect.IsWireError(err):
 		return failure{a, fmt.Errorf("refuses: %s", said.Message()), refused}
+	case said.Code() == connect.CodeResourceExhausted:
+		return failure{a, fmt.Errorf("answers more than %d MiB, the most there may be: ask for a shorter range or fewer series", maxAnswer>>20), refused}
 	case said.Code() == connect.CodeUnavailable || said.Code() == connect.CodeCanceled:
 		return failure{a, fmt.Errorf("does not answer: %s", said.Message()), silent}
 	case said.Code() == connect.CodeUnauthenticated || said.Code() == connect.CodePermissionDenied:

@@ -62,7 +62,7 @@ func TestTheBuiltBinaryAnswersGrafana(t *testing.T) {
 	now := time.Now()
 	shop := newShopAgent(now, "shop-1")
 	settings := configured(t, 2, "shop", shop.serve(t), "gone", deadURL(t))
-	grafana := backend.PluginContext{OrgID: 1, PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
+	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
 
 	health, err := plugin.CheckHealth(t.Context(), &backend.CheckHealthRequest{PluginContext: grafana})
 	if err != nil || health.Status != backend.HealthStatusOk || !strings.Contains(health.Message, "1 of 2 agents answer") {

@@ -232,14 +232,23 @@ func TestARefusalIsSaidInTheAgentsWords(t *testing.T) {
 	}
 	with := configured(t, 2, "guarded", url)
 	with.DecryptedSecureJSONData = map[string]string{"token.guarded": guarded.token}
-	instance, err := New(t.Context(), with)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := instance.(*Datasource)
-	defer d.Dispose()
-	if answer := ask(t, d, q); answer.Error != nil {
+	if answer := ask(t, openWith(t, with), q); answer.Error != nil {
 		t.Errorf("with its token: %v", answer.Error)
+	}
+}
+
+func TestAnEndlessAnswerIsCutOff(t *testing.T) {
+	endless := answering(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/proto")
+		for chunk := make([]byte, 1<<20); ; {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	answer := ask(t, openWith(t, configured(t, 60, "endless", endless)), dataQuery(t, pausesByNode, lastTwoMinutes(time.Now())))
+	if answer.Error == nil || !strings.Contains(answer.Error.Error(), "agent endless ("+endless+"): answers more than 64 MiB") {
+		t.Errorf("error is %v", answer.Error)
 	}
 }
 
@@ -251,13 +260,7 @@ func TestATokenIsNotTakenElsewhere(t *testing.T) {
 	})
 	settings := configured(t, 2, "redirecting", redirecting)
 	settings.DecryptedSecureJSONData = map[string]string{"token.redirecting": "a-long-enough-secret"}
-	instance, err := New(t.Context(), settings)
-	if err != nil {
-		t.Fatal(err)
-	}
-	d := instance.(*Datasource)
-	defer d.Dispose()
-	if answer := ask(t, d, dataQuery(t, pausesByNode, lastTwoMinutes(time.Now()))); answer.Error == nil {
+	if answer := ask(t, openWith(t, settings), dataQuery(t, pausesByNode, lastTwoMinutes(time.Now()))); answer.Error == nil {
 		t.Error("a redirection was taken for an answer")
 	}
 	if len(seen) != 0 {

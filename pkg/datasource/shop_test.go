@@ -314,7 +314,11 @@ func configured(t testing.TB, timeoutSeconds int, nameThenURL ...string) backend
 
 // open makes a data source over agents by name and URL.
 func open(t testing.TB, nameThenURL ...string) *Datasource {
-	instance, err := New(t.Context(), configured(t, 2, nameThenURL...))
+	return openWith(t, configured(t, 2, nameThenURL...))
+}
+
+func openWith(t testing.TB, settings backend.DataSourceInstanceSettings) *Datasource {
+	instance, err := New(t.Context(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/frames"
@@ -97,7 +96,7 @@ func (d *Datasource) PublishStream(context.Context, *backend.PublishStreamReques
 func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamRequest, sender *backend.StreamSender) error {
 	c, known := d.channels.Get(req.Path)
 	if !known {
-		return backend.DownstreamError(fmt.Errorf("run stream %s: HTTP %d: no query of this process has handed it out: query again", req.Path, http.StatusNotFound))
+		return backend.DownstreamError(fmt.Errorf("run stream %s: no query of this process has handed it out: query again", req.Path))
 	}
 	columns, leave, err := d.feeds.watch(d.agents, c.heatQuery, c.attach)
 	if err != nil {
