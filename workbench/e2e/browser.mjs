@@ -1,5 +1,5 @@
 // Debian's Chromium, and what the tests look at in it.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
@@ -24,10 +24,19 @@ export async function openBrowser() {
     ],
   });
   return {
-    /** A page, and the list of what its console complained about. */
+    /** A page, what its console complained about, and what its data source was asked and answered. */
     async open(url) {
       const page = await browser.newPage();
       const complaints = [];
+      const talk = [];
+      page.on('response', async (response) => {
+        if (/\/api\/(query|resources|health)/.test(response.url())) {
+          const said = await response.text().catch((error) => `${error}`);
+          talk.push(
+            `${response.url()} ${response.request().postData() ?? ''}\n  ${response.status()} ${said.slice(0, 2000)}`
+          );
+        }
+      });
       page.on('console', (message) => {
         if (['error', 'warning'].includes(message.type())) {
           complaints.push(`${message.type()}: ${message.text()} (${message.location().url})`);
@@ -35,7 +44,7 @@ export async function openBrowser() {
       });
       page.on('pageerror', (error) => complaints.push(`thrown: ${error.stack ?? error}`));
       await page.goto(url);
-      return { page, complaints };
+      return { page, complaints, talk };
     },
     blank: () => browser.newPage(),
     async close() {
@@ -45,7 +54,11 @@ export async function openBrowser() {
   };
 }
 
-export const picture = (page, name) => page.screenshot({ path: path.join(out, `${name}.png`) });
+/** Keeps what a test has left on the screen and said over the wire, for who has to find out why it failed. */
+export async function keep(name, page, talk = []) {
+  await page.screenshot({ path: path.join(out, `${name}.png`) });
+  writeFileSync(path.join(out, `${name}.log`), talk.join('\n'));
+}
 
 /** The panel with a title. */
 export const panel = (page, title) => page.getByRole('region', { name: title, exact: true });
@@ -86,6 +99,6 @@ export async function painted(page, locator) {
 export async function nameless(page) {
   const snapshot = await page.locator('body').ariaSnapshot();
   const control =
-    /^\s*- (button|link|textbox|combobox|checkbox|switch|radio|slider|spinbutton|searchbox|tab|menuitem|option|listbox|application|img)\b(?! ")/;
+    /^\s*- (button|link|textbox|combobox|checkbox|switch|radio|slider|spinbutton|searchbox|tab|menuitem|option|application|img)\b(?! ")/;
   return snapshot.split('\n').filter((line) => control.test(line));
 }

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { heatmap, nameless, openBrowser, painted, panel, picture } from './browser.mjs';
+import { heatmap, keep, nameless, openBrowser, painted, panel } from './browser.mjs';
 import { findCell, queryHeat, readCell, shareOf, upperBound } from './heat.mjs';
 import {
   call,
@@ -27,9 +27,11 @@ const pauses = 'Stop-the-world pauses by reason';
 const query = { kind: 'heatmap', pom: 'sched.latency' };
 
 let agent;
+let started;
 
 before(async () => {
   needBuilt();
+  started = Date.now();
   ({ url: agent } = await startAgent(await startShop()));
   await firstHeat(agent, 'sched.latency');
   // Some columns to look at: the newest four seconds may still grow.
@@ -52,6 +54,7 @@ for (const react of [19, 18]) {
     let browser;
     let page;
     let complaints;
+    let talk;
 
     before(async () => {
       needPage(react);
@@ -63,13 +66,13 @@ for (const react of [19, 18]) {
     });
 
     afterEach(async ({ name }) => {
-      await picture(page, `react${react} ${name}`);
+      await keep(`react${react} ${name}`, page, talk);
       await browser.close();
       assert.deepEqual(complaints, [], 'the console complained');
     });
 
     async function open(search) {
-      ({ page, complaints } = await browser.open(`${workbench}/?${new URLSearchParams(search)}`));
+      ({ page, complaints, talk } = await browser.open(`${workbench}/?${new URLSearchParams(search)}`));
       await heatmap(page, latency).waitFor({ timeout: 60_000 });
       await until('the heatmap to be painted', async () => (await painted(page, heatmap(page, latency))).colours > 3);
     }
@@ -179,14 +182,15 @@ for (const react of [19, 18]) {
     });
 
     test('live columns arrive without a reload or another query', async () => {
-      await open({ from: 'now-5m', to: 'now', refresh: 'off' });
+      // Longer than the shop has been running: heat has room to grow.
+      await open({ from: 'now-30m', to: 'now', refresh: 'off' });
       let queries = 0;
       page.on('request', (request) => (queries += request.url().includes('/api/query') ? 1 : 0));
       const plot = heatmap(page, latency);
       const width = async () => (await painted(page, plot)).columns;
       const before = await width();
-      // 300 s over some 1,300 px: each column is four pixels wide.
-      await until('five more columns', async () => (await width()) >= before + 20, 30);
+      // 1,800 s over some 1,300 px: a column of two seconds is wider than a pixel.
+      await until('five more columns', async () => (await width()) >= before + 7, 60);
       assert.equal(queries, 0);
 
       await page.getByRole('switch', { name: 'Live' }).uncheck({ force: true });
@@ -221,7 +225,8 @@ for (const react of [19, 18]) {
     });
 
     test('the release that the shop runs is marked', async () => {
-      await open({ from: 'now-30m', to: 'now' });
+      // It has room for its text, since the heat begins with it.
+      await open({ from: started - 60_000, to: 'now' });
       await until('the release', async () => (await panel(page, latency).textContent()).includes(version));
     });
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
-import { heatmap, openBrowser, painted, panel, picture } from './browser.mjs';
+import { heatmap, keep, openBrowser, painted, panel } from './browser.mjs';
 import {
   firstHeat,
   freePort,
@@ -23,6 +23,7 @@ const latency = 'Scheduler latency';
 let shop;
 let browser;
 let page;
+let talk;
 
 before(async () => {
   needBuilt();
@@ -33,13 +34,13 @@ before(async () => {
 after(stopAll);
 
 afterEach(async ({ name }) => {
-  await picture(page, name);
+  await keep(name, page, talk);
   await browser.close();
 });
 
 async function open(url) {
   browser = await openBrowser();
-  ({ page } = await browser.open(url));
+  ({ page, talk } = await browser.open(url));
 }
 
 const status = () => page.getByRole('status').textContent();

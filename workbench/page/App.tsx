@@ -115,8 +115,11 @@ function Show({ dashboard, dashboards, files, address, change, dataSource, visua
           <img src="public/plugins/gotherm-runtime-app/img/logo.svg" alt="" width={20} height={20} />
           gotherm
         </h1>
+        <label htmlFor="dashboard" className={styles.unseen}>
+          Dashboard
+        </label>
         <Combobox
-          aria-label="Dashboard"
+          id="dashboard"
           prefixIcon="apps"
           width="auto"
           minWidth={20}
@@ -248,4 +251,5 @@ const look = (theme: GrafanaTheme2) => ({
     paddingBottom: theme.spacing(1),
   }),
   space: css({ flexGrow: 1 }),
+  unseen: css({ position: 'absolute', clipPath: 'inset(50%)' }),
 });
