@@ -394,10 +394,12 @@ func Demo() error {
 	defer d.stop()
 	signal.Notify(d.interrupt(), os.Interrupt, syscall.SIGTERM)
 
-	d.start("shop", nil, "bin/shop", "--listen", "127.0.0.1:8090", "--metrics-listen", "127.0.0.1:2112")
+	// A service says who it is as OpenTelemetry has it: in its environment.
+	identity := []string{"OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0"}
+	d.start("shop", identity, "bin/shop", "--listen", "127.0.0.1:8090", "--metrics-listen", "127.0.0.1:2112")
 	d.waitFor("http://127.0.0.1:8090/version", "the shop")
 	d.start("load", nil, "bin/shop-load", "--url", "http://127.0.0.1:8090", "--rate", "300")
-	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117")
+	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117", "--exe", "shop")
 	d.waitFor(agentURL+"/healthz", "the agent")
 	url := "http://127.0.0.1:7118"
 	if home := os.Getenv("GOTHERM_GRAFANA_HOME"); home != "" {

@@ -8,10 +8,13 @@ import (
 	"strings"
 )
 
+// UnknownVersion is the version of what does not say which it is.
+const UnknownVersion = "unknown"
+
 // Identity is who a process is, to its owner.
 type Identity struct {
 	Service string
-	// Version is what a release is told by: "unknown" when nobody says.
+	// Version is what a release is told by, or [UnknownVersion].
 	Version  string
 	Revision string // of version control, whole
 	Modified bool   // built with changes that no revision has
@@ -45,7 +48,7 @@ func identify(environment []byte, build *buildinfo.BuildInfo, executable string)
 		id.Service = clean(path.Base(strings.TrimSuffix(executable, " (deleted)")))
 	}
 	if id.Version == "" {
-		id.Version = "unknown"
+		id.Version = UnknownVersion
 	}
 	return id
 }

@@ -41,9 +41,6 @@ func NewLedger() *Ledger { return &Ledger{} }
 // release. To observe the same process again changes nothing, unless it has
 // become another release by exec.
 func (l *Ledger) Observe(p *Process, at time.Time) (isNew bool) {
-	if p.Identity.Service == "" {
-		return false
-	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.running[p.ID]
@@ -52,6 +49,9 @@ func (l *Ledger) Observe(p *Process, at time.Time) (isNew bool) {
 			return false
 		}
 		l.end(p.ID, at)
+	}
+	if p.Identity.Service == "" || p.Identity.Version == UnknownVersion {
+		return false
 	}
 	r, previous := l.find(p.Identity.Service, p.Identity.Version)
 	if isNew = r == nil; isNew {

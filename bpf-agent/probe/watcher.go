@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 )
 
@@ -197,10 +199,22 @@ func (w *Watcher) add(p *goproc.Process) {
 	w.mu.Lock()
 	w.processes[p.PID] = n
 	w.mu.Unlock()
+	if p.Refused == nil && w.kernel != nil && unix.Kill(p.PID, 0) == nil {
+		w.sayRefused(n)
+	}
+}
+
+// sayRefused logs which points can't be attached to a process, once for each
+// reason. Of a process that has ended meanwhile there is nothing to say.
+func (w *Watcher) sayRefused(n *watched) {
+	points := map[string][]string{}
 	for i, a := range n.points {
-		if a.state == Refused && p.Refused == nil && w.kernel != nil {
-			w.log.Warn("point refused", "pid", p.PID, "executable", p.Executable, "pom", Catalogue[i].Name, "reason", a.reason)
+		if a.state == Refused {
+			points[a.reason] = append(points[a.reason], Catalogue[i].Name)
 		}
+	}
+	for reason, names := range points {
+		w.log.Warn("points refused", "pid", n.process.PID, "executable", n.process.Executable, "poms", strings.Join(names, ","), "reason", reason)
 	}
 }
 
