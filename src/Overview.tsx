@@ -26,10 +26,6 @@ export function Overview() {
   return (
     <PluginPage>
       <Stack direction="column" gap={3}>
-        <Text>
-          The live heat of Go programs: how long goroutines wait to run, how long the world is stopped and why, what is
-          started and ended. The programs are watched from outside, unchanged.
-        </Text>
         <Text element="h2">Dashboards</Text>
         {problem && <Alert severity="error" title={`Dashboards could not be listed: ${problem}`} />}
         {!dashboards && !problem && <LoadingPlaceholder text="Looking for dashboards" />}

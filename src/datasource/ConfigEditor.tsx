@@ -1,4 +1,4 @@
-import { type ReactNode, useState } from 'react';
+import { useState } from 'react';
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Button, Field, FieldSet, Input, SecretInput, Stack, Text, TextArea } from '@grafana/ui';
 import type { HeatSettings } from './DataSource';
@@ -15,7 +15,8 @@ export const secretOf = (agent: Agent) => `token.${agent.name}`;
 
 /** Edits the agents that a data source asks. */
 export function ConfigEditor({ options, onOptionsChange }: Props) {
-  const { jsonData, secureJsonData = {}, secureJsonFields = {} } = options;
+  // A provisioned data source is changed where it is provisioned.
+  const { jsonData, secureJsonData = {}, secureJsonFields = {}, readOnly } = options;
   const agents = jsonData.agents ?? [];
 
   const changeAgents = (
@@ -83,6 +84,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
               key={i}
               number={i + 1}
               agent={agent}
+              readOnly={readOnly}
               taken={agents.some(({ name }, j) => i !== j && name === agent.name)}
               hasToken={Boolean(secureJsonFields[secretOf(agent)])}
               token={secureJsonData[secretOf(agent)] ?? ''}
@@ -93,7 +95,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
             />
           ))}
           <div>
-            <Button variant="secondary" icon="plus" onClick={add}>
+            <Button variant="secondary" icon="plus" onClick={add} disabled={readOnly}>
               Add agent
             </Button>
           </div>
@@ -109,6 +111,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
         >
           <Input
             id="gotherm-timeout"
+            disabled={readOnly}
             type="number"
             width={20}
             min={1}
@@ -134,6 +137,7 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
 interface AgentProps {
   number: number;
   agent: Agent;
+  readOnly: boolean;
   /** Whether another agent has the same name. */
   taken: boolean;
   hasToken: boolean;
@@ -144,7 +148,18 @@ interface AgentProps {
   onRemove: () => void;
 }
 
-function AgentFields({ number, agent, taken, hasToken, token, onChange, onToken, onResetToken, onRemove }: AgentProps) {
+function AgentFields({
+  number,
+  agent,
+  readOnly,
+  taken,
+  hasToken,
+  token,
+  onChange,
+  onToken,
+  onResetToken,
+  onRemove,
+}: AgentProps) {
   // A secret hangs on the name: it is taken over when it is complete, not letter by letter.
   const [name, setName] = useState(agent.name);
   const id = (field: string) => `gotherm-agent-${number}-${field}`;
@@ -156,73 +171,72 @@ function AgentFields({ number, agent, taken, hasToken, token, onChange, onToken,
         : undefined;
   return (
     <section aria-label={`Agent ${number}`}>
-      <Row
-        remove={
+      <Stack direction="column" gap={1}>
+        <Stack alignItems="center" gap={2}>
+          <Text element="h4">{agent.name || `Agent ${number}`}</Text>
           <Button
             variant="secondary"
-            fill="outline"
+            fill="text"
+            size="sm"
             icon="trash-alt"
+            disabled={readOnly}
             aria-label={`Remove agent ${agent.name || number}`}
             onClick={onRemove}
           >
             Remove
           </Button>
-        }
-      >
-        <Field label="Name" htmlFor={id('name')} invalid={nameProblem !== undefined} error={nameProblem} noMargin>
-          <Input
-            id={id('name')}
-            width={24}
-            value={name}
-            onChange={({ currentTarget }) => setName(currentTarget.value)}
-            onBlur={() => name !== agent.name && onChange({ ...agent, name: name.trim() })}
+        </Stack>
+        <Stack wrap="wrap" alignItems="flex-start" gap={2}>
+          <Field label="Name" htmlFor={id('name')} invalid={nameProblem !== undefined} error={nameProblem} noMargin>
+            <Input
+              id={id('name')}
+              disabled={readOnly}
+              width={24}
+              value={name}
+              onChange={({ currentTarget }) => setName(currentTarget.value)}
+              onBlur={() => name !== agent.name && onChange({ ...agent, name: name.trim() })}
+            />
+          </Field>
+          <Field label="URL" htmlFor={id('url')} noMargin>
+            <Input
+              id={id('url')}
+              disabled={readOnly}
+              width={40}
+              placeholder="https://host:7117"
+              value={agent.url}
+              onChange={({ currentTarget }) => onChange({ ...agent, url: currentTarget.value })}
+            />
+          </Field>
+          <Field label="Token" htmlFor={id('token')} noMargin>
+            <SecretInput
+              id={id('token')}
+              disabled={readOnly}
+              width={32}
+              placeholder="none"
+              isConfigured={hasToken}
+              value={token}
+              onChange={({ currentTarget }) => onToken(currentTarget.value)}
+              onReset={onResetToken}
+            />
+          </Field>
+        </Stack>
+        <Field
+          label="CA certificate"
+          htmlFor={id('ca')}
+          description="PEM text that the agent's certificate is checked against, when it is not a public one"
+          noMargin
+        >
+          <TextArea
+            id={id('ca')}
+            disabled={readOnly}
+            rows={agent.ca ? 6 : 1}
+            cols={80}
+            placeholder="-----BEGIN CERTIFICATE-----"
+            value={agent.ca ?? ''}
+            onChange={({ currentTarget }) => onChange({ ...agent, ca: currentTarget.value || undefined })}
           />
         </Field>
-        <Field label="URL" htmlFor={id('url')} noMargin>
-          <Input
-            id={id('url')}
-            width={40}
-            placeholder="https://host:7117"
-            value={agent.url}
-            onChange={({ currentTarget }) => onChange({ ...agent, url: currentTarget.value })}
-          />
-        </Field>
-        <Field label="Token" htmlFor={id('token')} noMargin>
-          <SecretInput
-            id={id('token')}
-            width={32}
-            placeholder="none"
-            isConfigured={hasToken}
-            value={token}
-            onChange={({ currentTarget }) => onToken(currentTarget.value)}
-            onReset={onResetToken}
-          />
-        </Field>
-      </Row>
-      <Field
-        label="CA certificate"
-        htmlFor={id('ca')}
-        description="PEM text that the agent's certificate is checked against, when it is not a public one"
-        noMargin
-      >
-        <TextArea
-          id={id('ca')}
-          rows={agent.ca ? 6 : 1}
-          cols={80}
-          placeholder="-----BEGIN CERTIFICATE-----"
-          value={agent.ca ?? ''}
-          onChange={({ currentTarget }) => onChange({ ...agent, ca: currentTarget.value || undefined })}
-        />
-      </Field>
+      </Stack>
     </section>
-  );
-}
-
-function Row({ children, remove }: { children: ReactNode; remove: ReactNode }) {
-  return (
-    <Stack wrap="wrap" alignItems="flex-end" gap={2}>
-      {children}
-      {remove}
-    </Stack>
   );
 }

@@ -1,8 +1,10 @@
+import { useCallback, useEffect, useRef } from 'react';
 import type { TimeRange } from '@grafana/data';
 import { getTemplateSrv } from '@grafana/runtime';
-import { Button, Combobox, IconButton, InlineField, InlineFieldRow, MultiCombobox } from '@grafana/ui';
+import { Button, Combobox, IconButton, InlineField, InlineFieldRow, MultiCombobox, useStyles2 } from '@grafana/ui';
 import type { DataSource } from './DataSource';
 import { optionsOf } from './lists';
+import { wideStyles } from './wide';
 import type { Matcher } from './query.gen';
 
 interface Props {
@@ -17,59 +19,23 @@ interface Props {
 }
 
 /** Edits matchers: each keeps what has one of some values in a dimension. */
-export function MatcherRows({ idPrefix, datasource, pom, dimensions, matchers, range, onChange }: Props) {
-  const change = (i: number, matcher: Matcher) => onChange(matchers.map((old, j) => (i === j ? matcher : old)));
-
-  const search = async (i: number, typed: string) => {
-    const others = matchers.filter((_, j) => j !== i);
-    const known = await datasource.values(matchers[i].dimension, { pom, matchers: others, range }).catch(() => []);
-    const variables = getTemplateSrv()
-      .getVariables()
-      .map(({ name }) => `$${name}`);
-    const fits = (text: string) => text.toLowerCase().includes(typed.toLowerCase());
-    return optionsOf([...known, ...variables].filter(fits));
-  };
-
+export function MatcherRows({ idPrefix, matchers, onChange, ...asked }: Props) {
   return (
     <>
-      {matchers.map((matcher, i) => {
-        const name = `matcher ${i + 1}`;
-        return (
-          <InlineFieldRow key={i}>
-            <InlineField label={i === 0 ? 'Only' : 'and'} labelWidth={16} htmlFor={`${idPrefix}-dimension-${i}`}>
-              <Combobox
-                id={`${idPrefix}-dimension-${i}`}
-                width={16}
-                placeholder="dimension"
-                value={matcher.dimension || null}
-                options={optionsOf(dimensions, matcher.dimension ? [matcher.dimension] : [])}
-                onChange={({ value }) => change(i, { dimension: value, values: [] })}
-              />
-            </InlineField>
-            <InlineField label="is one of" htmlFor={`${idPrefix}-values-${i}`} disabled={!matcher.dimension}>
-              <MultiCombobox
-                id={`${idPrefix}-values-${i}`}
-                width="auto"
-                minWidth={24}
-                maxWidth={64}
-                createCustomValue
-                placeholder="values"
-                value={matcher.values}
-                // The key makes it ask again when the question is another.
-                key={`${pom} ${matcher.dimension}`}
-                options={(typed: string) => search(i, typed)}
-                onChange={(chosen) => change(i, { ...matcher, values: chosen.map(({ value }) => value) })}
-              />
-            </InlineField>
-            <IconButton
-              name="trash-alt"
-              aria-label={`Remove ${name}`}
-              tooltip={`Remove ${name}`}
-              onClick={() => onChange(matchers.filter((_, j) => j !== i))}
-            />
-          </InlineFieldRow>
-        );
-      })}
+      {matchers.map((matcher, i) => (
+        <MatcherRow
+          // The key makes it ask again when the question is another.
+          key={`${i} ${asked.pom} ${matcher.dimension}`}
+          {...asked}
+          idPrefix={`${idPrefix}-${i}`}
+          label={i === 0 ? 'Only' : 'and'}
+          name={`matcher ${i + 1}`}
+          matcher={matcher}
+          others={matchers.filter((_, j) => j !== i)}
+          onChange={(changed) => onChange(matchers.map((old, j) => (i === j ? changed : old)))}
+          onRemove={() => onChange(matchers.filter((_, j) => j !== i))}
+        />
+      ))}
       <Button
         variant="secondary"
         size="sm"
@@ -79,5 +45,63 @@ export function MatcherRows({ idPrefix, datasource, pom, dimensions, matchers, r
         Add matcher
       </Button>
     </>
+  );
+}
+
+interface RowProps extends Omit<Props, 'matchers' | 'onChange'> {
+  label: string;
+  name: string;
+  matcher: Matcher;
+  others: Matcher[];
+  onChange: (matcher: Matcher) => void;
+  onRemove: () => void;
+}
+
+function MatcherRow(props: RowProps) {
+  const { idPrefix, datasource, pom, dimensions, matcher, others, range, label, name, onChange, onRemove } = props;
+  const { dimension } = matcher;
+  const styles = useStyles2(wideStyles);
+
+  // The box waits for a pause in the typing only as long as the function is the same.
+  const question = useRef({ others, range });
+  useEffect(() => {
+    question.current = { others, range };
+  });
+  const search = useCallback(
+    async (typed: string) => {
+      const { others: matchers, range: within } = question.current;
+      const known = await datasource.values(dimension, { pom, matchers, range: within }).catch(() => []);
+      const variables = getTemplateSrv()
+        .getVariables()
+        .map((variable) => `$${variable.name}`);
+      return optionsOf([...known, ...variables].filter((text) => text.toLowerCase().includes(typed.toLowerCase())));
+    },
+    [datasource, pom, dimension]
+  );
+
+  return (
+    <InlineFieldRow>
+      <InlineField label={label} labelWidth={16} htmlFor={`${idPrefix}-dimension`}>
+        <Combobox
+          id={`${idPrefix}-dimension`}
+          width={16}
+          placeholder="dimension"
+          value={dimension || null}
+          options={optionsOf(dimensions, dimension ? [dimension] : [])}
+          onChange={({ value }) => onChange({ dimension: value, values: [] })}
+        />
+      </InlineField>
+      <InlineField label="is one of" htmlFor={`${idPrefix}-values`} disabled={!dimension} grow className={styles.wide}>
+        <MultiCombobox
+          id={`${idPrefix}-values`}
+          createCustomValue
+          placeholder="values"
+          value={matcher.values}
+          options={search}
+          onChange={(chosen) => onChange({ dimension, values: chosen.map(({ value }) => value) })}
+        />
+      </InlineField>
+      <IconButton name="trash-alt" aria-label={`Remove ${name}`} tooltip={`Remove ${name}`} onClick={onRemove} />
+    </InlineFieldRow>
   );
 }

@@ -15,6 +15,7 @@ import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
 import { dimensions, optionsOf, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
 import type { Query } from './query.gen';
+import { wideStyles } from './wide';
 
 const kinds: Array<{ value: Query['kind']; label: string; description: string }> = [
   { value: 'heatmap', label: 'Heatmap', description: 'Counts by time and value' },
@@ -48,6 +49,7 @@ type Props = QueryEditorProps<DataSource, HeatQuery, HeatSettings>;
 /** Edits a query. What a kind does not use is not shown. */
 export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: Props) {
   const styles = useStyles2(getStyles);
+  const { wide } = useStyles2(wideStyles);
   const [points] = useState(() => datasource.points());
   const { value: known = [], problem } = useLoaded(points);
 
@@ -57,7 +59,9 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
   const id = (name: string) => `gotherm-${query.refId}-${name}`;
   const change = (changed: Partial<HeatQuery>) => {
     onChange({ ...query, ...changed });
-    onRunQuery();
+    // A Combobox reports a choice from an effect. In Explore, running the query right there renders it
+    // again before that effect has ended, and it reports the same choice without end.
+    setTimeout(onRunQuery);
   };
 
   return (
@@ -127,14 +131,13 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
           <InlineField
             label="Group by"
             labelWidth={16}
+            grow
+            className={wide}
             htmlFor={id('group')}
             tooltip="One series for each value of these dimensions; all others are added up."
           >
             <MultiCombobox
               id={id('group')}
-              width="auto"
-              minWidth={24}
-              maxWidth={64}
               placeholder="nothing: one series"
               value={query.groupBy ?? []}
               options={optionsOf(available, query.groupBy)}
@@ -144,15 +147,14 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
         )}
         {kind === 'series' && (
           <InlineField
+            grow
+            className={wide}
             label="Statistics"
             htmlFor={id('statistics')}
             tooltip="Any quantile can be typed in: p75, p99.99."
           >
             <MultiCombobox
               id={id('statistics')}
-              width="auto"
-              minWidth={24}
-              maxWidth={64}
               createCustomValue
               value={query.statistics ?? []}
               options={[

@@ -33,7 +33,7 @@ export const schemes: Scheme[] = [
 ];
 
 /** How much of the cold end of a sequential scheme is left out, so that the coldest cell can be told from the background. */
-const invisible = 0.14;
+const invisible = 0.2;
 
 /**
  * The colours of `steps` levels, coldest first, as CSS colours. The cold end
