@@ -47,7 +47,7 @@ func newSource(agent string) (*source, error) {
 
 func (s *source) context() backend.PluginContext {
 	settings := s.settings
-	return backend.PluginContext{OrgID: 1, PluginID: dataSourceID, DataSourceInstanceSettings: &settings}
+	return backend.PluginContext{PluginID: dataSourceID, DataSourceInstanceSettings: &settings}
 }
 
 // api answers what a panel and an editor ask the data source.
