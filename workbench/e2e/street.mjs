@@ -22,6 +22,7 @@ const built = {
   workbench: 'bin/workbench',
   plugin: 'dist/datasource/gpx_gotherm_runtime_linux_amd64',
   frontend: 'dist/module.js',
+  page: 'workbench/dist19/index.html',
 };
 
 /** Fails with what to do when something was not built. */

@@ -1,7 +1,6 @@
 // What a user sees when a part of the street is missing, and that all comes
 // back by itself when the part does.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { after, afterEach, before, test } from 'node:test';
 import { heatmap, keep, openBrowser, painted, panel } from './browser.mjs';
@@ -9,7 +8,6 @@ import {
   firstHeat,
   freePort,
   needBuilt,
-  root,
   startAgent,
   startShop,
   startWorkbench,
@@ -27,7 +25,6 @@ let talk;
 
 before(async () => {
   needBuilt();
-  execFileSync('node', ['workbench/page/build.mjs', '19'], { cwd: root, stdio: 'inherit' });
   shop = await startShop();
 });
 
