@@ -4,7 +4,7 @@ import { getTemplateSrv } from '@grafana/runtime';
 import { Button, Combobox, IconButton, InlineField, InlineFieldRow, MultiCombobox, useStyles2 } from '@grafana/ui';
 import type { DataSource } from './DataSource';
 import { optionsOf } from './lists';
-import { wideStyles } from './wide';
+import { wideStyles } from './boxes';
 import type { Matcher } from './query.gen';
 
 interface Props {

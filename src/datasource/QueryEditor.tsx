@@ -15,7 +15,7 @@ import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
 import { dimensions, optionsOf, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
 import type { Query } from './query.gen';
-import { wideStyles } from './wide';
+import { settled, wideStyles } from './boxes';
 
 const kinds: Array<{ value: Query['kind']; label: string; description: string }> = [
   { value: 'heatmap', label: 'Heatmap', description: 'Counts by time and value' },
@@ -57,12 +57,11 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
   const point = known.find(({ name }) => name === pom);
   const available = point?.dimensions ?? dimensions;
   const id = (name: string) => `gotherm-${query.refId}-${name}`;
-  const change = (changed: Partial<HeatQuery>) => {
-    onChange({ ...query, ...changed });
-    // A Combobox reports a choice from an effect. In Explore, running the query right there renders it
-    // again before that effect has ended, and it reports the same choice without end.
-    setTimeout(onRunQuery);
-  };
+  const change = (changed: Partial<HeatQuery>) =>
+    settled(() => {
+      onChange({ ...query, ...changed });
+      onRunQuery();
+    });
 
   return (
     <div className={styles.rows}>

@@ -8,6 +8,7 @@ import {
 } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 import { Combobox, InlineField, InlineFieldRow } from '@grafana/ui';
+import { settled } from './boxes';
 import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
 import { dimensions, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
@@ -50,7 +51,7 @@ export function VariableEditor({
   const [points] = useState(() => datasource.points());
   const { value: known = [], problem } = useLoaded(points);
   const point = known.find(({ name }) => name === query.pom);
-  const change = (changed: Partial<VariableQuery>) => onChange({ ...query, ...changed });
+  const change = (changed: Partial<VariableQuery>) => settled(() => onChange({ ...query, ...changed }));
   return (
     <>
       <InlineFieldRow>

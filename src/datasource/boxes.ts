@@ -7,3 +7,13 @@ import { css } from '@emotion/css';
  * and for units of 8 pixels in another.
  */
 export const wideStyles = () => ({ wide: css({ width: '440px', flexGrow: 0 }) });
+
+/**
+ * Makes a change that a box has reported, once the box has settled. It reports
+ * a choice from an effect: where a tap moves the pointer and clicks at once,
+ * rendering the change right there makes it report the choice again, without
+ * end (downshift 9.0, in Grafana 12.4).
+ */
+export function settled(change: () => void) {
+  setTimeout(change);
+}
