@@ -186,7 +186,8 @@ func (a *agent) accounting(pom string) Accounting {
 	return Accounting{}
 }
 
-// checkConserved checks that the head has every hit, once.
+// checkConserved checks that the head has every hit, once. The target must be
+// frozen or gone since before the last flush.
 func (a *agent) checkConserved(pom string) Accounting {
 	a.t.Helper()
 	one := a.accounting(pom)

@@ -42,6 +42,8 @@ func TestTargetSurvivesAttachingAHundredTimes(t *testing.T) {
 	if program.Ask("unload").Served == 0 {
 		t.Error("no request was served")
 	}
+	program.Freeze()
+	defer program.Thaw()
 	a.flush()
 	for _, pom := range []string{"goroutine.create", "goroutine.exit", "sched.latency"} {
 		if one := a.checkConserved(pom); one.Hits == 0 {

@@ -153,6 +153,8 @@ func TestSweepGrowsItsBatch(t *testing.T) {
 	a.ingest.counts.grow(1)
 	a.rateLimit(program.PID(), time.Hour)
 	program.Ask("switch 20000")
+	program.Freeze()
+	defer program.Thaw()
 	a.flush()
 	if one := a.checkConserved("sched.latency"); one.Counted == 0 {
 		t.Error("nothing was counted")

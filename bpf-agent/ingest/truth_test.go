@@ -161,6 +161,8 @@ func seeLatencies(t testing.TB, b build, passes int) latencies {
 	a.flush()
 	first := a.total("sched.latency").Count()
 	after := program.Ask("switch %d", passes)
+	program.Freeze()
+	defer program.Thaw()
 	a.flush()
 	a.checkConserved("sched.latency")
 	l := latencies{
@@ -239,6 +241,8 @@ func seeOverload(t testing.TB, options probe.Options) overload {
 	program.Ask("spawn %d", 100_000)
 	program.Ask("switch %d", 100_000)
 	program.Ask("collect %d", 5)
+	program.Freeze()
+	defer program.Thaw()
 	a.flush()
 	var o overload
 	var carried, counted, coarse uint64
@@ -300,6 +304,8 @@ func TestNothingIsLostWhileTheRingIsReadAndProcessesGo(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+	other.Freeze()
+	defer other.Thaw()
 	a.flush()
 	for _, pom := range []string{"gc.stw", "gc.stw.stopping", "gc.stw.stopped", "sched.latency", "goroutine.exit"} {
 		if one := a.checkConserved(pom); one.Hits == 0 {

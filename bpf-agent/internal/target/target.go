@@ -4,6 +4,7 @@ package target
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -120,6 +122,45 @@ func Start(t testing.TB, path string, env ...string) *Target {
 	}
 	t.Cleanup(target.Stop)
 	return target
+}
+
+// Freeze stops all threads of the program, so that it makes no hit until
+// [Target.Thaw]: one that answers still schedules goroutines. A thread that is
+// in a probe is stopped when it leaves it.
+func (t *Target) Freeze() {
+	t.t.Helper()
+	if err := t.command.Process.Signal(syscall.SIGSTOP); err != nil {
+		t.t.Fatalf("freeze target: %v", err)
+	}
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); time.Sleep(time.Millisecond) {
+		if t.isFrozen() {
+			return
+		}
+	}
+	t.t.Fatal("the target's threads did not stop in 10 s")
+}
+
+// Thaw lets a frozen program run on.
+func (t *Target) Thaw() {
+	t.t.Helper()
+	if err := t.command.Process.Signal(syscall.SIGCONT); err != nil {
+		t.t.Fatalf("thaw target: %v", err)
+	}
+}
+
+// isFrozen says whether each thread is in state T: proc_pid_stat(5).
+func (t *Target) isFrozen() bool {
+	stats, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", t.PID()))
+	if err != nil || len(stats) == 0 {
+		return false
+	}
+	for _, path := range stats {
+		stat, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(stat, []byte(") T ")) {
+			return false
+		}
+	}
+	return true
 }
 
 // PID returns the process id.
