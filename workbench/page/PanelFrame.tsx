@@ -1,6 +1,6 @@
 // One panel of the dashboard: its frame, its data, what is wrong with them,
 // and whatever draws it.
-import { Component, PropsWithChildren, useCallback, useMemo, useRef } from 'react';
+import { Component, PropsWithChildren, useCallback, useMemo } from 'react';
 import {
   AbsoluteTimeRange,
   DashboardCursorSync,
@@ -57,8 +57,6 @@ function Drawn({ plugin, place, events, onRange, ...wanted }: Omit<Props, 'visua
     fieldConfig,
     width: Math.max(100, Math.round(place.width / 50) * 50),
   });
-  const renders = useRef(0);
-  renders.current += 1;
 
   const context = useMemo<PanelContext>(
     () => ({
@@ -102,7 +100,7 @@ function Drawn({ plugin, place, events, onRange, ...wanted }: Omit<Props, 'visua
               width={width}
               height={height}
               transparent={panel.transparent ?? false}
-              renderCounter={renders.current}
+              renderCounter={data.structureRev ?? 0}
               replaceVariables={replace}
               eventBus={context.eventBus}
               onOptionsChange={ignore}

@@ -23,7 +23,7 @@ interface Choice {
   error?: string;
 }
 
-const listed: VariableModel['type'][] = ['query', 'custom', 'interval'];
+const listed: Array<VariableModel['type']> = ['query', 'custom', 'interval'];
 
 /** The values of the variables: what was chosen, else what the dashboard says. */
 export function chosen(variables: VariableModel[], picked: Values): Values {
