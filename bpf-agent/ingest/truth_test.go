@@ -217,9 +217,14 @@ func TestLatenciesAreThoseThatTheRuntimeReports(t *testing.T) {
 // BenchmarkTruth reports the ratios of what is seen to what is so: all must be 1.
 func BenchmarkTruth(b *testing.B) {
 	for b.Loop() {
-		b.ReportMetric(seePauses(b, thisGo, 100).sumRatio(), "stw_sum_ratio")
-		b.ReportMetric(seeLatencies(b, thisGo, 100_000).countRatio(), "sched_count_ratio")
-		b.ReportMetric(seeOverload(b, probe.Options{}).ratio(), "conservation_ratio")
+		for name, ratio := range map[string]float64{
+			"stw_sum_ratio":      seePauses(b, thisGo, 100).sumRatio(),
+			"sched_count_ratio":  seeLatencies(b, thisGo, 100_000).countRatio(),
+			"conservation_ratio": seeOverload(b, probe.Options{}).ratio(),
+		} {
+			fmt.Printf("%s %.6f\n", name, ratio)
+			b.ReportMetric(ratio, name)
+		}
 	}
 	b.ReportMetric(0, "ns/op")
 }
