@@ -6,7 +6,7 @@ import { css } from '@emotion/css';
  * width, for ever; and a width it is given is taken for pixels in one place
  * and for units of 8 pixels in another.
  */
-export const wideStyles = () => ({ wide: css({ width: '440px', flexGrow: 0 }) });
+export const wideStyles = () => ({ wide: css({ flex: '1 1 260px', minWidth: 0, maxWidth: '440px' }) });
 
 /**
  * Makes a change that a box has reported, once the box has settled. It reports

@@ -1,4 +1,5 @@
 import { css } from '@emotion/css';
+import { Fragment } from 'react';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Portal, useStyles2, VizTooltipContainer } from '@grafana/ui';
 import type { CellWords } from './words';
@@ -16,19 +17,13 @@ export function CellTooltip({ words, position }: Props) {
     <Portal>
       <VizTooltipContainer position={position} offset={{ x: 12, y: 12 }} data-testid="heat tooltip">
         {words.series && <div className={styles.series}>{words.series}</div>}
-        <div className={styles.when}>{words.when}</div>
+        <div className={styles.where}>{words.where}</div>
         <dl className={styles.facts}>
-          <dt>Bucket</dt>
-          <dd>{words.bucket}</dd>
-          <dt>Count</dt>
-          <dd>{words.count}</dd>
-          <dt>Share of column</dt>
-          <dd>{words.share}</dd>
-          {words.details.map(({ name, text }) => (
-            <div key={name} className={styles.detail}>
+          {words.facts.map(({ name, text }) => (
+            <Fragment key={name}>
               <dt>{name}</dt>
               <dd>{text}</dd>
-            </div>
+            </Fragment>
           ))}
         </dl>
       </VizTooltipContainer>
@@ -38,14 +33,19 @@ export function CellTooltip({ words, position }: Props) {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   series: css({ fontWeight: theme.typography.fontWeightMedium, overflowWrap: 'anywhere' }),
-  when: css({ color: theme.colors.text.secondary, marginBottom: theme.spacing(0.5), whiteSpace: 'nowrap' }),
+  where: css({ color: theme.colors.text.secondary, marginBottom: theme.spacing(0.5), whiteSpace: 'nowrap' }),
   facts: css({
     display: 'grid',
     gridTemplateColumns: 'auto auto',
     columnGap: theme.spacing(2),
     margin: 0,
     '& dt': { color: theme.colors.text.secondary, fontWeight: theme.typography.fontWeightRegular },
-    '& dd': { margin: 0, textAlign: 'right', fontVariantNumeric: 'tabular-nums', overflowWrap: 'anywhere' },
+    '& dd': {
+      margin: 0,
+      textAlign: 'right',
+      fontVariantNumeric: 'tabular-nums',
+      overflowWrap: 'anywhere',
+      whiteSpace: 'pre-line',
+    },
   }),
-  detail: css({ display: 'contents', '& dd': { whiteSpace: 'pre-line' } }),
 });

@@ -14,6 +14,8 @@ export interface Heat {
   /** Rows, lowest first, in the unit of `yField`. */
   y: Bounds;
   xIsTime: boolean;
+  /** Whether it is a goroutine grid: its columns and rows are cells, not measures. */
+  isGrid: boolean;
   /** The cell at (column, row) is `counts[column * rows + row]`; NaN where there is no cell. */
   counts: Float64Array;
   /** The sum of each column. */
@@ -183,6 +185,7 @@ function readHeat(frame: DataFrame, columnWidth: number): Heat {
     x: x.bounds,
     y: y.bounds,
     xIsTime: xField.type === FieldType.time,
+    isGrid: false,
     counts,
     totals: totalsOf(counts, columns, rows),
     xField,
@@ -250,6 +253,7 @@ function readGrid(frame: DataFrame): Heat {
     x: bounds,
     y: bounds,
     xIsTime: false,
+    isGrid: true,
     counts,
     totals: totalsOf(counts, side, side),
     xField: x,

@@ -1,7 +1,7 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe as story, expect, it } from 'vitest';
 import { readHeats } from './heat';
-import { describe, sayCell, valueWriter, writeCount } from './words';
+import { type CellWords, describe, sayCell, valueWriter, writeCount } from './words';
 
 const [heat] = readHeats(
   [
@@ -30,25 +30,38 @@ story('what is said of a cell', () => {
   it('is its bounds in their unit, its exact count and its share of the column', () => {
     expect(describe(heat, 0, 0, write, 'utc')).toEqual({
       series: 'gc.stw{node="0"}',
-      when: '2023-11-14 22:13:20 – 22:13:21',
-      bucket: '(65.5 µs, 131 µs]',
-      count: '1234567',
-      share: '100.00%',
-      details: [],
+      where: '2023-11-14 22:13:20 – 22:13:21',
+      facts: [
+        { name: 'Bucket', text: '(65.5 µs, 131 µs]' },
+        { name: 'Count', text: '1234567' },
+        { name: 'Share of column', text: '100.00%' },
+      ],
     });
   });
 
+  const fact = (words: CellWords, name: string) => words.facts.find((f) => f.name === name)?.text;
+
   it('has the brackets of the bounds that it includes', () => {
-    expect(describe(heat, 0, 1, write, 'utc').bucket).toBe('[1 ms, 2 ms)');
+    expect(fact(describe(heat, 0, 1, write, 'utc'), 'Bucket')).toBe('[1 ms, 2 ms)');
   });
 
   it('has a share of the hits in its own column', () => {
-    expect(describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, write, 'utc').share).toBe('25.00%');
+    const words = describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, write, 'utc');
+    expect(fact(words, 'Share of column')).toBe('25.00%');
+  });
+
+  it('is its place and its share of all in a goroutine grid', () => {
+    const words = describe({ ...heat, isGrid: true, totals: Float64Array.of(5, 3) }, 0, 1, write, 'utc');
+    expect(words.where).toBe('Cell 0, 1');
+    expect(words.facts).toEqual([
+      { name: 'Count', text: '4' },
+      { name: 'Share of grid', text: '50.00%' },
+    ]);
   });
 
   it('is one sentence when it is read aloud', () => {
     expect(sayCell(describe(heat, 0, 1, write, 'utc'))).toBe(
-      'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, bucket [1 ms, 2 ms), count 4, 0.00% of the column'
+      'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, Bucket [1 ms, 2 ms), Count 4, Share of column 0.00%'
     );
   });
 });

@@ -29,36 +29,43 @@ export const writeRoundCount: Writer = (count) => formattedValueToString(getValu
 /** What there is to say of one cell. */
 export interface CellWords {
   series: string;
-  /** The time that its column covers, or the bounds of the column. */
-  when: string;
-  /** Its bounds, with the brackets of what they include. */
-  bucket: string;
-  count: string;
-  /** Its part of the hits in its column, in per cent. */
-  share: string;
-  details: Array<{ name: string; text: string }>;
+  /** The time that its column covers, or which cell it is. */
+  where: string;
+  facts: Array<{ name: string; text: string }>;
 }
 
 /** Describes the cell at a column and row; an empty one has count 0. */
 export function describe(heat: Heat, column: number, row: number, write: Writer, timeZone: TimeZone): CellWords {
   const cell = cellAt(heat, column, row);
   const count = Number.isNaN(heat.counts[cell]) ? 0 : heat.counts[cell];
+  const range = { from: heat.x.from[column], to: heat.x.to[column] };
   const [left, right] = brackets(heat, cell);
-  const total = heat.totals[column];
-  const { from, to } = heat.x;
   return {
     series: heat.name,
-    when: heat.xIsTime
-      ? describeTimes({ from: from[column], to: to[column] }, timeZone)
-      : `${from[column]} – ${to[column]}`,
-    bucket: `${left}${write(heat.y.from[row])}, ${write(heat.y.to[row])}${right}`,
-    count: writeCount(count),
-    share: total > 0 ? formattedValueToString(getValueFormat('percentunit')(count / total, 2)) : '0%',
-    details: heat.details.flatMap(({ name, texts }) => {
-      const text = texts.get(cell);
-      return text ? [{ name, text }] : [];
-    }),
+    where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, timeZone),
+    facts: [
+      ...(heat.isGrid
+        ? []
+        : [{ name: 'Bucket', text: `${left}${write(heat.y.from[row])}, ${write(heat.y.to[row])}${right}` }]),
+      { name: 'Count', text: writeCount(count) },
+      heat.isGrid
+        ? { name: 'Share of grid', text: share(count, sum(heat.totals)) }
+        : { name: 'Share of column', text: share(count, heat.totals[column]) },
+      ...heat.details.flatMap(({ name, texts }) => {
+        const text = texts.get(cell);
+        return text ? [{ name, text }] : [];
+      }),
+    ],
   };
+}
+
+const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);
+
+const share = (count: number, total: number) =>
+  formattedValueToString(getValueFormat('percentunit')(total > 0 ? count / total : 0, 2));
+
+function describeColumn(heat: Heat, range: AbsoluteTimeRange, timeZone: TimeZone): string {
+  return heat.xIsTime ? describeTimes(range, timeZone) : `${range.from} – ${range.to}`;
 }
 
 function brackets(heat: Heat, cell: number): [string, string] {
@@ -84,15 +91,6 @@ export function describeTimes({ from, to }: AbsoluteTimeRange, timeZone: TimeZon
 }
 
 /** The same in one sentence, to be read aloud. */
-export function sayCell(words: CellWords): string {
-  return [
-    words.series,
-    `${words.when}`,
-    `bucket ${words.bucket}`,
-    `count ${words.count}`,
-    `${words.share} of the column`,
-    ...words.details.map(({ name, text }) => `${name} ${text}`),
-  ]
-    .filter(Boolean)
-    .join(', ');
+export function sayCell({ series, where, facts }: CellWords): string {
+  return [series, where, ...facts.map(({ name, text }) => `${name} ${text}`)].filter(Boolean).join(', ');
 }
