@@ -93,7 +93,7 @@ func BuildWorkbench() error {
 	if err := step("build the workbench's server", "", goBuild("bin/workbench", "./workbench")); err != nil {
 		return err
 	}
-	newer, err := target.Dir("workbench/dist19/index.html", "src", "workbench/page", "package.json", "package-lock.json")
+	newer, err := target.Dir("workbench/dist19/index.html", "workbench/page", "package.json", "package-lock.json")
 	if err != nil {
 		return fmt.Errorf("compare the workbench's page with its sources: %w", err)
 	}
@@ -330,7 +330,11 @@ func E2E() error {
 // Lint checks form: gofmt, go vet, staticcheck, eslint, prettier, tsc.
 func Lint() error {
 	mg.Deps(nodeModules)
-	unformatted, err := exec.Command("gofmt", "-l", "bpf-agent", "pkg", "examples", "workbench/pluginhost", "Magefile.go").Output()
+	tracked, err := exec.Command("git", "ls-files", "*.go").Output()
+	if err != nil {
+		return fmt.Errorf("list Go files: %w", err)
+	}
+	unformatted, err := exec.Command("gofmt", append([]string{"-l"}, strings.Fields(string(tracked))...)...).Output()
 	if err != nil {
 		return fmt.Errorf("gofmt: %w", err)
 	}
