@@ -48,7 +48,7 @@ func healthLine(s query.AgentState) string {
 	for _, a := range s.Accounting {
 		hits, carried, counted = hits+a.Hits, carried+a.Carried, counted+a.Counted
 	}
-	return fmt.Sprintf("%s (version %s on %s): processes: %d watched, %d refused; points firing: %d; hits: %d = %d carried + %d counted.",
+	return fmt.Sprintf("%s (version %s on %s): processes: %d watched, %d refused; points firing: %d; hits: %d, of which %d carried and %d counted so far.",
 		s.Name, s.Version, s.Hostname, s.ProcessesWatched, s.ProcessesRefused, s.PointsFiring, hits, carried, counted)
 }
 

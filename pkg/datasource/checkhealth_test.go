@@ -24,7 +24,7 @@ func TestHealthSaysOfEachAgentWhatItSeesOrWhyItDoesNot(t *testing.T) {
 	hits := shop.hits[0] + shop.hits[1]
 	for _, part := range []string{
 		"1 of 2 agents answer.",
-		fmt.Sprintf("east (version v0.1.0 on east-1): processes: 1 watched, 1 refused; points firing: 1; hits: %d = 10 carried + %d counted.", hits, hits-10),
+		fmt.Sprintf("east (version v0.1.0 on east-1): processes: 1 watched, 1 refused; points firing: 1; hits: %d, of which 10 carried and %d counted so far.", hits, hits-10),
 		"agent west (" + d.agents[1].url + "): does not answer",
 	} {
 		if !strings.Contains(health.Message, part) {
