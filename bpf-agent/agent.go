@@ -15,9 +15,10 @@ import (
 	"github.com/gotherm/gotherm/pkg/heat"
 )
 
-// maxSeries is how many series the head holds. One takes up to 47 KB and what
-// its hits need, so this is some 200 MB at the worst; a process has a series for
-// each start function and NUMA node.
+// maxSeries is how many series the head holds. One that is hit in every second
+// takes 47 KB and what its hits need, so this is some 200 MB at the worst; a
+// process has a series for each start function and NUMA node, most of them
+// hit in a few seconds only, for 10 KB.
 const maxSeries = 4096
 
 // selection says which processes to watch.

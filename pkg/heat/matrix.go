@@ -30,9 +30,13 @@ const (
 // time may Advance. A hit is never lost: one that comes for a second that was
 // already sealed falls into the oldest open second, and one that slips in
 // between the sealing and the reuse of a slot falls into the slot's next second.
+//
+// Memory is taken as seconds are hit, for most series belong to processes or
+// functions that are hit in few: 3 KB for a series, 2 KB for each open column,
+// and half a KB and what its hits need for each minute.
 type Matrix struct {
-	open   [openColumns]openColumn
-	sealed [HeadColumns]atomic.Pointer[sealedColumn]
+	open   [openColumns]atomic.Pointer[openColumn]
+	sealed [HeadColumns / sealedColumns]atomic.Pointer[sealedMinute]
 	// next is the first second that is not sealed.
 	next atomic.Int64
 	// settling is held while columns are sealed, and while all that was ever
@@ -47,6 +51,11 @@ type openColumn struct {
 	sum   atomic.Uint64
 	max   atomic.Uint64
 }
+
+// sealedColumns is how many columns are kept together.
+const sealedColumns = 60
+
+type sealedMinute [sealedColumns]atomic.Pointer[sealedColumn]
 
 // sealedColumn is a column at rest: pairs of (bucket distance, count) as varints.
 type sealedColumn struct {
@@ -67,7 +76,13 @@ func NewMatrix(now time.Time) *Matrix {
 func (m *Matrix) Add(t time.Time, bucket int, n, sum, greatest uint64) {
 	first := m.next.Load()
 	second := min(max(t.Unix(), first), first+openColumns-1)
-	c := &m.open[second&(openColumns-1)]
+	slot := &m.open[second&(openColumns-1)]
+	c := slot.Load()
+	if c == nil {
+		// Another writer may be faster: then its column is the one.
+		slot.CompareAndSwap(nil, &openColumn{})
+		c = slot.Load()
+	}
 	c.cells[bucket].Add(n)
 	c.sum.Add(sum)
 	for {
@@ -97,8 +112,12 @@ func (m *Matrix) Advance(now time.Time) {
 
 func (m *Matrix) openIsEmpty() bool {
 	for i := range m.open {
-		for b := range m.open[i].cells {
-			if m.open[i].cells[b].Load() != 0 {
+		c := m.open[i].Load()
+		if c == nil {
+			continue
+		}
+		for b := range c.cells {
+			if c.cells[b].Load() != 0 {
 				return false
 			}
 		}
@@ -107,26 +126,69 @@ func (m *Matrix) openIsEmpty() bool {
 }
 
 func (m *Matrix) seal(second int64) {
-	c := &m.open[second&(openColumns-1)]
-	var cells []byte
-	previous := 0
-	for i := range c.cells {
-		n := c.cells[i].Swap(0)
-		if n == 0 {
-			continue
-		}
-		cells = binary.AppendUvarint(cells, uint64(i-previous))
-		cells = binary.AppendUvarint(cells, n)
-		previous = i
-	}
 	var sealed *sealedColumn
-	if cells != nil {
-		sealed = &sealedColumn{second: second, sum: c.sum.Swap(0), max: c.max.Swap(0), cells: cells}
+	if c := m.open[second&(openColumns-1)].Load(); c != nil {
+		sealed = c.empty(second)
 	}
 	if sealed != nil {
 		sealed.addTo(&m.settled)
 	}
-	m.sealed[slot(second)].Store(sealed)
+	at := slot(second)
+	minute := &m.sealed[at/sealedColumns]
+	columns := minute.Load()
+	if columns == nil {
+		if sealed == nil {
+			return
+		}
+		columns = &sealedMinute{}
+		minute.Store(columns)
+	}
+	columns[at%sealedColumns].Store(sealed)
+	if at%sealedColumns == sealedColumns-1 && columns.isEmpty() {
+		minute.Store(nil)
+	}
+}
+
+func (s *sealedMinute) isEmpty() bool {
+	for i := range s {
+		if s[i].Load() != nil {
+			return false
+		}
+	}
+	return true
+}
+
+// sealedAt returns the sealed column of a second, nil when it has no hits.
+func (m *Matrix) sealedAt(second int64) *sealedColumn {
+	at := slot(second)
+	columns := m.sealed[at/sealedColumns].Load()
+	if columns == nil {
+		return nil
+	}
+	s := columns[at%sealedColumns].Load()
+	if s == nil || s.second != second {
+		return nil
+	}
+	return s
+}
+
+// empty takes the hits out of an open column; it returns nil when there are none.
+func (c *openColumn) empty(second int64) *sealedColumn {
+	var cells []byte
+	previous := 0
+	for i := range c.cells {
+		if c.cells[i].Load() == 0 {
+			continue
+		}
+		n := c.cells[i].Swap(0)
+		cells = binary.AppendUvarint(cells, uint64(i-previous))
+		cells = binary.AppendUvarint(cells, n)
+		previous = i
+	}
+	if cells == nil {
+		return nil
+	}
+	return &sealedColumn{second: second, sum: c.sum.Swap(0), max: c.max.Swap(0), cells: cells}
 }
 
 func slot(second int64) int64 { return ((second % HeadColumns) + HeadColumns) % HeadColumns }
@@ -155,15 +217,16 @@ func (m *Matrix) Merge(h *Histogram, from, to time.Time) (any bool) {
 	start, end := max(from.Unix(), first-HeadColumns), min(to.Unix(), first+openColumns)
 	for second := start; second < end; second++ {
 		if second < first {
-			s := m.sealed[slot(second)].Load()
-			if s == nil || s.second != second {
-				continue
+			if s := m.sealedAt(second); s != nil {
+				s.addTo(h)
+				any = true
 			}
-			s.addTo(h)
-			any = true
 			continue
 		}
-		c := &m.open[second&(openColumns-1)]
+		c := m.open[second&(openColumns-1)].Load()
+		if c == nil {
+			continue
+		}
 		hit := false
 		for i := range c.cells {
 			if n := c.cells[i].Load(); n != 0 {

@@ -96,3 +96,13 @@ func BenchmarkMatrixAdd(b *testing.B) {
 		}
 	})
 }
+
+// Most series are hit in few seconds: B/op is what one takes.
+func BenchmarkSeriesThatIsHitOnce(b *testing.B) {
+	b.ReportAllocs()
+	for b.Loop() {
+		m := heat.NewMatrix(noon)
+		m.Add(noon, 100, 1, 1000, 1000)
+		m.Advance(noon.Add(10 * time.Second))
+	}
+}
