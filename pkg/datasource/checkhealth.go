@@ -48,8 +48,12 @@ func healthLine(s query.AgentState) string {
 	for _, a := range s.Accounting {
 		hits, carried, counted = hits+a.Hits, carried+a.Carried, counted+a.Counted
 	}
-	return fmt.Sprintf("%s (version %s on %s): processes: %d watched, %d refused; points firing: %d; hits: %d, of which %d carried and %d counted so far.",
+	line := fmt.Sprintf("%s (version %s on %s): processes: %d watched, %d refused; points firing: %d; hits: %d, of which %d carried and %d counted so far.",
 		s.Name, s.Version, s.Hostname, s.ProcessesWatched, s.ProcessesRefused, s.PointsFiring, hits, carried, counted)
+	if s.ProcessesWatched == 0 && s.ProcessesRefused > 0 {
+		line += " Nothing will be seen before that is mended: gotherm-agent doctor says how."
+	}
+	return line
 }
 
 // agentStates asks all agents how they are, in the order of the settings.

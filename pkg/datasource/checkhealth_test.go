@@ -40,6 +40,17 @@ func TestHealthSaysOfEachAgentWhatItSeesOrWhyItDoesNot(t *testing.T) {
 	}
 }
 
+func TestHealthSaysWhenAllProcessesAreRefused(t *testing.T) {
+	refusing := query.AgentState{Name: "east", ProcessesRefused: 3}
+	if line := healthLine(refusing); !strings.Contains(line, "Nothing will be seen before that is mended") {
+		t.Errorf("the line of an agent that may watch nothing is %q", line)
+	}
+	refusing.ProcessesWatched = 1
+	if line := healthLine(refusing); strings.Contains(line, "Nothing will be seen") {
+		t.Errorf("the line of an agent that watches one is %q", line)
+	}
+}
+
 func TestHealthIsAnErrorWhenNoAgentAnswers(t *testing.T) {
 	d := open(t, "east", deadURL(t), "west", garbageServers(t)["a web page"])
 	health, err := d.CheckHealth(t.Context(), &backend.CheckHealthRequest{})
