@@ -142,7 +142,7 @@ func asNobody(c *exec.Cmd) {
 }
 
 // eventually waits for what must come to be true, for as long as a busy machine may need.
-func eventually(t *testing.T, what string, done func() bool) {
+func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for range 300 {
 		if done() {

@@ -45,7 +45,7 @@ func BenchmarkCost(b *testing.B) {
 	}
 	shop := exec.Command("../bin/shop", "--listen", costShop, "--metrics-listen", "127.0.0.1:0")
 	startForBenchmark(b, shop)
-	waitFor(b, "the shop", func() bool {
+	eventually(b, "the shop", func() bool {
 		response, err := http.Get("http://" + costShop + "/version")
 		if err == nil {
 			response.Body.Close()
@@ -117,7 +117,7 @@ func startAgent(b *testing.B, pid int) *exec.Cmd {
 	agent := exec.Command("../bin/gotherm-agent", "run", "--pid", strconv.Itoa(pid), "--listen", costAgent)
 	startForBenchmark(b, agent)
 	client := gothermpbconnect.NewAgentServiceClient(http.DefaultClient, "http://"+costAgent)
-	waitFor(b, "the agent to attach", func() bool {
+	eventually(b, "the agent to attach", func() bool {
 		response, err := client.ListProcesses(context.Background(), connect.NewRequest(&gothermpb.ListProcessesRequest{}))
 		if err != nil {
 			return false
@@ -151,17 +151,6 @@ func endForBenchmark(cmd *exec.Cmd) {
 		_ = cmd.Process.Signal(unix.SIGTERM)
 		_ = cmd.Wait()
 	}
-}
-
-func waitFor(b *testing.B, what string, done func() bool) {
-	b.Helper()
-	for range 200 {
-		if done() {
-			return
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	b.Fatalf("waited ten seconds for %s", what)
 }
 
 func median(values []float64) float64 {
