@@ -20,7 +20,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -399,9 +398,8 @@ func Demo() error {
 	if sick != nil {
 		fmt.Printf("%s\nNothing can be measured before that is mended. What is shown meanwhile: which Go programs run, and why they are not watched.\n", diagnosis)
 	}
-	var d demo
+	d := newDemo()
 	defer d.stop()
-	signal.Notify(d.interrupt(), os.Interrupt, syscall.SIGTERM)
 
 	// A service says who it is as OpenTelemetry has it: in its environment.
 	identity := []string{"OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0"}
@@ -434,15 +432,13 @@ type demo struct {
 	running []*exec.Cmd
 	ended   chan error
 	signals chan os.Signal
-	once    sync.Once
 }
 
-func (d *demo) interrupt() chan os.Signal {
-	d.once.Do(func() {
-		d.signals = make(chan os.Signal, 1)
-		d.ended = make(chan error, 16)
-	})
-	return d.signals
+func newDemo() *demo {
+	// There is room for the end of each of its four processes, whether or not it is read.
+	d := &demo{ended: make(chan error, 4), signals: make(chan os.Signal, 1)}
+	signal.Notify(d.signals, os.Interrupt, syscall.SIGTERM)
+	return d
 }
 
 func (d *demo) start(name string, env []string, command string, args ...string) {
