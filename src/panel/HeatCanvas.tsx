@@ -5,7 +5,7 @@ import type { Heat } from './heat';
 import { columnEdges, gridOf, rowEdges } from './picture';
 import type { Scale } from './scale';
 
-interface Props {
+export interface HeatCanvasProps {
   heat: Heat;
   ramp: Ramp;
   /** One for each step of the ramp. */
@@ -20,7 +20,16 @@ interface Props {
 }
 
 /** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
-export const HeatCanvas = memo(function HeatCanvas({ heat, ramp, colours, range, scale, width, gap, label }: Props) {
+export const HeatCanvas = memo(function HeatCanvas({
+  heat,
+  ramp,
+  colours,
+  range,
+  scale,
+  width,
+  gap,
+  label,
+}: HeatCanvasProps) {
   const holder = useRef<HTMLDivElement>(null);
   const surface = useRef<Surface>(null);
   // The series whose numbers the surface has been given.

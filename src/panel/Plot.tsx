@@ -2,8 +2,7 @@ import { css } from '@emotion/css';
 import { type KeyboardEvent, type PointerEvent, type ReactNode, useMemo, useRef } from 'react';
 import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
 import { useStyles2, useTheme2 } from '@grafana/ui';
-import type { Ramp } from '../renderer';
-import { HeatCanvas } from './HeatCanvas';
+import { HeatCanvas, type HeatCanvasProps } from './HeatCanvas';
 import { cellAt, type Heat } from './heat';
 import { move } from './keys';
 import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
@@ -43,15 +42,7 @@ const timeScale = ({ from, to }: AbsoluteTimeRange, width: number): Scale => ({
   length: width,
 });
 
-interface Props {
-  heat: Heat;
-  ramp: Ramp;
-  colours: string[];
-  range: AbsoluteTimeRange;
-  scale: Scale;
-  width: number;
-  gap: number;
-  label: string;
+interface Props extends HeatCanvasProps {
   /** What the user points at in this plot, and how. */
   pointed?: Pointed;
   pointing?: Pointing;
