@@ -23,16 +23,24 @@ const maxSeries = 4096
 
 // selection says which processes to watch.
 type selection struct {
-	PIDs  []int    `name:"pid" env:"GOTHERM_PID" placeholder:"N" help:"Watch this process."`
-	Globs []string `name:"exe" env:"GOTHERM_EXE" placeholder:"GLOB" help:"Watch processes whose executable matches, by its path or, without a slash, by its name."`
-	Ports []int    `name:"port" env:"GOTHERM_PORT" placeholder:"N" help:"Watch the processes that listen on this TCP port."`
-	All   bool     `help:"Watch every Go process. So it is when nothing else is said."`
+	PIDs       []int    `name:"pid" env:"GOTHERM_PID" placeholder:"N" help:"Watch this process."`
+	Globs      []string `name:"exe" env:"GOTHERM_EXE" placeholder:"GLOB" help:"Watch processes whose executable matches, by its path or, without a slash, by its name."`
+	Ports      []int    `name:"port" env:"GOTHERM_PORT" placeholder:"N" help:"Watch the processes that listen on this TCP port."`
+	Containers []string `name:"container" env:"GOTHERM_CONTAINER" placeholder:"ID" help:"Watch what runs in this container; the beginning of its id is enough."`
+	Cgroups    []string `name:"cgroup" env:"GOTHERM_CGROUP" placeholder:"PATH" help:"Watch what runs in this control group or below, by its path as /proc/PID/cgroup has it."`
+	Units      []string `name:"unit" env:"GOTHERM_UNIT" placeholder:"NAME" help:"Watch this service or scope of systemd."`
+	All        bool     `help:"Watch every Go process. So it is when nothing else is said. A process that was started with GOTHERM=off is never watched."`
+	Exclude    []string `env:"GOTHERM_EXCLUDE" placeholder:"GLOB" help:"Do not watch processes whose executable matches, whatever else is said."`
 }
 
 // finder finds what is selected.
 func (s selection) finder(log *slog.Logger) (*goproc.Finder, error) {
-	sel := goproc.Selection{PIDs: s.PIDs, Globs: s.Globs, Ports: s.Ports}
-	sel.All = s.All || len(s.PIDs)+len(s.Globs)+len(s.Ports) == 0
+	sel := goproc.Selection{
+		PIDs: s.PIDs, Globs: s.Globs, Ports: s.Ports,
+		Containers: s.Containers, Cgroups: s.Cgroups, Units: s.Units, Exclude: s.Exclude,
+	}
+	named := len(s.PIDs) + len(s.Globs) + len(s.Ports) + len(s.Containers) + len(s.Cgroups) + len(s.Units)
+	sel.All = s.All || named == 0
 	if err := sel.Validate(); err != nil {
 		return nil, err
 	}

@@ -30,6 +30,8 @@ type listed struct {
 	Modified   bool   `json:"modified,omitempty"`
 	GoVersion  string `json:"goVersion,omitempty"`
 	Executable string `json:"executable"`
+	Container  string `json:"container,omitempty"`
+	Unit       string `json:"unit,omitempty"`
 	Watchable  bool   `json:"watchable"`
 	// Refused says why it can't be watched.
 	Refused string `json:"refused,omitempty"`
@@ -55,7 +57,7 @@ func (l *listCommand) Run(log *slog.Logger) error {
 		q.Refused = cmp.Or(q.Refused, nobody)
 		list = append(list, listed{
 			PID: p.PID, ID: q.Id, Service: q.Service, Version: q.Version, Revision: q.Revision, Modified: q.Modified,
-			GoVersion: q.GoVersion, Executable: q.Executable, Watchable: q.Refused == "", Refused: q.Refused,
+			GoVersion: q.GoVersion, Executable: q.Executable, Container: q.Container, Unit: q.Unit, Watchable: q.Refused == "", Refused: q.Refused,
 		})
 	}
 	if l.JSON {
@@ -68,7 +70,7 @@ func (l *listCommand) Run(log *slog.Logger) error {
 
 func printList(to io.Writer, list []listed) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "PID\tSERVICE\tVERSION\tREVISION\tGO\tWATCHABLE")
+	fmt.Fprintln(t, "PID\tSERVICE\tVERSION\tREVISION\tGO\tCONTAINER\tUNIT\tWATCHABLE")
 	for _, p := range list {
 		revision := p.Revision[:min(len(p.Revision), 12)]
 		if p.Modified {
@@ -78,7 +80,8 @@ func printList(to io.Writer, list []listed) error {
 		if !p.Watchable {
 			watchable = "no: " + p.Refused
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\n", p.PID, dash(p.Service), dash(p.Version), dash(revision), dash(p.GoVersion), watchable)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", p.PID, dash(p.Service), dash(p.Version), dash(revision), dash(p.GoVersion),
+			dash(p.Container[:min(len(p.Container), 12)]), dash(p.Unit), watchable)
 	}
 	return t.Flush()
 }

@@ -31,8 +31,36 @@ type Selection struct {
 	// Once found, it stays selected: what it does while it drains is worth
 	// seeing.
 	Ports []int
+	// Containers are what ids of containers begin with, of as many digits as
+	// the user wants to give.
+	Containers []string
+	// Cgroups are paths of control groups, as /proc/PID/cgroup has them: what
+	// runs in one of them or below is looked at.
+	Cgroups []string
+	// Units are names of systemd's services and scopes; ".service" may be left out.
+	Units []string
 	// All is every Go process.
 	All bool
+	// Exclude are globs, as Globs are, of what is not looked at though another
+	// part names it. Who names it by pid is told so.
+	Exclude []string
+}
+
+// patterns says whether the selection names processes otherwise than by pid.
+func (s Selection) patterns() bool {
+	return s.All || len(s.Globs)+len(s.Ports) > 0 || s.placed()
+}
+
+// placed says whether it matters where processes are among the control groups.
+func (s Selection) placed() bool {
+	return len(s.Containers)+len(s.Cgroups)+len(s.Units) > 0
+}
+
+// holds says whether a place is one that was named.
+func (s Selection) holds(p place) bool {
+	return slices.ContainsFunc(s.Containers, p.inContainer) ||
+		slices.ContainsFunc(s.Cgroups, p.cgroup) ||
+		slices.ContainsFunc(s.Units, p.inUnit)
 }
 
 // Validate fails when the selection has a value that can't be meant.
@@ -42,7 +70,7 @@ func (s Selection) Validate() error {
 			return fmt.Errorf("selection: pid %d, limits 1 and %d", pid, 1<<22)
 		}
 	}
-	for _, glob := range s.Globs {
+	for _, glob := range slices.Concat(s.Globs, s.Exclude) {
 		if _, err := filepath.Match(glob, ""); err != nil {
 			return fmt.Errorf("selection: glob %q: %w", glob, err)
 		}
@@ -52,22 +80,37 @@ func (s Selection) Validate() error {
 			return fmt.Errorf("selection: port %d, limits 1 and 65535", port)
 		}
 	}
+	for _, one := range []struct {
+		what   string
+		values []string
+		check  func(string) error
+	}{
+		{"container", s.Containers, checkContainerPrefix},
+		{"cgroup", s.Cgroups, checkCgroup},
+		{"unit", s.Units, checkUnit},
+	} {
+		for _, value := range one.values {
+			if err := one.check(value); err != nil {
+				return fmt.Errorf("selection: %s %q: %w", one.what, value, err)
+			}
+		}
+	}
 	return nil
 }
 
-// matches says whether one of the globs matches an executable's path.
-func (s Selection) matches(executable string) bool {
+// matches returns the first of some globs that matches an executable's path, "" for none.
+func matches(globs []string, executable string) string {
 	executable = strings.TrimSuffix(executable, " (deleted)")
-	for _, glob := range s.Globs {
+	for _, glob := range globs {
 		name := executable
 		if !strings.Contains(glob, "/") {
 			name = filepath.Base(executable)
 		}
 		if ok, _ := filepath.Match(glob, name); ok {
-			return true
+			return glob
 		}
 	}
-	return false
+	return ""
 }
 
 // EventKind says what happened to a process.
@@ -247,7 +290,7 @@ func (f *Finder) Scan() ([]*Process, error) {
 // are selected, nobody else is looked at.
 func (f *Finder) candidates() ([]int, error) {
 	pids := slices.Clone(f.selection.PIDs)
-	if f.selection.All || len(f.selection.Globs) > 0 || len(f.selection.Ports) > 0 {
+	if f.selection.patterns() {
 		dir, err := os.Open(procDir)
 		if err != nil {
 			return nil, fmt.Errorf("listing processes: %w", err)
@@ -289,7 +332,7 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 	}
 	file := fileOf(&st)
 	if before != nil && before.file == file {
-		if before.process == nil && !listening {
+		if before.process == nil && !listening && !f.mayHaveMoved() {
 			return before, nil
 		}
 		if before.process != nil {
@@ -298,7 +341,7 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 			}
 		}
 	}
-	seen, err := f.meet(pid, file, named || listening)
+	seen, err := f.meet(pid, file, named, listening)
 	switch {
 	case err == nil:
 		return seen, nil
@@ -307,6 +350,16 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 	default:
 		return nil, err
 	}
+}
+
+// movesLookedFor is how many scans may pass until it is noticed that a process
+// was moved into a control group that is selected. Runtimes and systemd move a
+// process before it runs its program, so this is for what is moved by hand; and
+// to read of a control group takes a lock that the whole kernel shares.
+const movesLookedFor = 10
+
+func (f *Finder) mayHaveMoved() bool {
+	return f.selection.placed() && f.scans%movesLookedFor == 0
 }
 
 // notThread fails for the id of a thread, which /proc shows as well, but does
@@ -329,14 +382,19 @@ func fileOf(st *unix.Stat_t) fileID {
 }
 
 // meet reads a process that was not known, or is not what it was.
-func (f *Finder) meet(pid int, file fileID, asked bool) (*sighting, error) {
+func (f *Finder) meet(pid int, file fileID, named, listening bool) (*sighting, error) {
 	seen := &sighting{file: file}
 	exe := procPath(pid, "exe")
 	path, err := os.Readlink(exe)
 	if err != nil {
 		return nil, err
 	}
-	if !asked && !f.selection.All && !f.selection.matches(path) {
+	at, err := placeOf(pid)
+	if err != nil {
+		return nil, err
+	}
+	excluded := matches(f.selection.Exclude, path)
+	if !named && (excluded != "" || !listening && !f.selection.All && matches(f.selection.Globs, path) == "" && !f.selection.holds(at)) {
 		return seen, nil
 	}
 	life, state, err := readLife(pid)
@@ -350,12 +408,12 @@ func (f *Finder) meet(pid int, file fileID, asked bool) (*sighting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if read.refusal != nil && read.refusal.notGo && !asked {
+	if read.refusal != nil && read.refusal.notGo && !named && !listening {
 		return seen, nil
 	}
 	p := &Process{
 		ID: fmt.Sprintf("%d-%d", pid, life.started), PID: pid, Started: startTime(life.started),
-		Executable: clean(path), life: life,
+		Executable: clean(path), Container: at.container(), Unit: clean(at.unit()), life: life,
 	}
 	environment, err := readSmall(procPath(pid, "environ"), maxEnvironment)
 	if err != nil {
@@ -375,6 +433,13 @@ func (f *Finder) meet(pid int, file fileID, asked bool) (*sighting, error) {
 		p.Binary, p.LoadBias, build = read.binary, bias, read.binary.Build
 	}
 	p.Identity = identify(environment, build, path)
+	switch {
+	case p.Refused != nil:
+	case excluded != "":
+		p.Refused, p.Binary = refuse(p.Executable, "the operator excludes it: %s", excluded), nil
+	case optsOut(environment):
+		p.Refused, p.Binary = refuse(p.Executable, "it opts out, by GOTHERM=off in its environment"), nil
+	}
 	// All of that must have been of one life: between two reads it may have
 	// ended, or called exec.
 	if after, _, err := readLife(pid); err != nil || after != life {

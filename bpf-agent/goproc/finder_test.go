@@ -261,6 +261,14 @@ func TestASelectionIsChecked(t *testing.T) {
 		{Selection{PIDs: []int{-4}}, "pid -4"},
 		{Selection{Ports: []int{65536}}, "port 65536, limits 1 and 65535"},
 		{Selection{Globs: []string{"[x"}}, `glob "[x"`},
+		{Selection{Exclude: []string{"[x"}}, `glob "[x"`},
+		{Selection{Containers: []string{"abc"}}, `container "abc": 3 digits, limits 4 and 64`},
+		{Selection{Containers: []string{"shop-web-1"}}, `container "shop-web-1": not hex digits`},
+		{Selection{Cgroups: []string{"system.slice"}}, `cgroup "system.slice": must begin with a slash`},
+		{Selection{Cgroups: []string{"/sys/fs/cgroup/system.slice"}}, "must be below where the hierarchy is mounted"},
+		{Selection{Cgroups: []string{"/system.slice/"}}, "must be /system.slice"},
+		{Selection{Units: []string{"a/b"}}, `unit "a/b": not the name of a unit`},
+		{Selection{Units: []string{strings.Repeat("u", 250)}}, "258 bytes, limit 255"},
 	} {
 		if _, err := NewFinder(c.s, nil).Scan(); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%+v: got %v, want %q", c.s, err, c.want)

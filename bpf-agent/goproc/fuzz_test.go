@@ -222,3 +222,34 @@ func FuzzListening(f *testing.F) {
 		}
 	})
 }
+
+// FuzzPlace reads a /proc/PID/cgroup of any bytes.
+func FuzzPlace(f *testing.F) {
+	f.Add("0::/system.slice/docker-"+webID+".scope\n", "/system.slice", "docker-"+webID+".scope")
+	f.Add("12:cpu,cpuacct:/kubepods/burstable/pod1/"+webID+"\n1:name=systemd:/user.slice/user@7.service/_cpu.service (deleted)\n", "/kubepods", "cpu")
+	f.Add("0::/../..\n::::\n0:/\n\x00:\xff:/.service/.scope/-"+sidecar, "/..", ".service")
+	f.Fuzz(func(t *testing.T, text, group, unit string) {
+		p := parsePlace(text)
+		for _, id := range p.containers {
+			if len(id) != containerIDLength || checkContainerPrefix(id) != nil || !p.inContainer(id[:12]) {
+				t.Errorf("container %q", id)
+			}
+		}
+		for _, u := range p.units {
+			if strings.ContainsAny(u, "/\n") || !p.inUnit(u) {
+				t.Errorf("unit %q", u)
+			}
+		}
+		for _, at := range p.paths {
+			if !strings.Contains(text, at) || !p.cgroup(at) || !p.cgroup("/") {
+				t.Errorf("path %q", at)
+			}
+		}
+		if checkCgroup(group) == nil && p.cgroup(group) && group != "/" && !strings.Contains(text, group) {
+			t.Errorf("in %q, of which %q says nothing", group, text)
+		}
+		if checkUnit(unit) == nil && p.inUnit(unit) && !strings.Contains(text, strings.TrimSuffix(unit, ".service")) {
+			t.Errorf("in %q, of which %q says nothing", unit, text)
+		}
+	})
+}

@@ -106,6 +106,17 @@ func fromEnvironment(environment []byte) (service, version string) {
 	return clean(service), clean(resource["service.version"])
 }
 
+// optsOut says whether a process was started with GOTHERM=off: its owner wants
+// nobody to watch it.
+func optsOut(environment []byte) bool {
+	for variable := range strings.SplitSeq(string(environment), "\x00") {
+		if v, ok := strings.CutPrefix(variable, "GOTHERM="); ok {
+			return v == "off" // the first counts
+		}
+	}
+	return false
+}
+
 // resourceAttributes reads "key=value,key=value", keys and values
 // percent-encoded. One that can't be read spoils all, as the specification
 // wants: half an identity would be a wrong one.

@@ -22,7 +22,10 @@ type Process struct {
 	Started    time.Time
 	Executable string // as /proc/PID/exe reads
 	Identity   Identity
-	Binary     *Binary // nil when refused
+	// Container is the id of the innermost container that it runs in, and Unit
+	// the innermost service or scope of systemd; "" for none.
+	Container, Unit string
+	Binary          *Binary // nil when refused
 	// LoadBias is what is added to linked addresses; 0 but for PIE.
 	LoadBias uint64
 	// Refused says why the process can't be watched; nil when it can.

@@ -63,6 +63,8 @@ func Process(from *goproc.Process) *gothermpb.Process {
 		Revision:   from.Identity.Revision,
 		Modified:   from.Identity.Modified,
 		Started:    timestamppb.New(from.Started),
+		Container:  from.Container,
+		Unit:       from.Unit,
 	}
 	if from.Binary != nil {
 		p.GoVersion = from.Binary.GoVersion

@@ -419,9 +419,13 @@ type Process struct {
 	GoVersion  string                 `protobuf:"bytes,8,opt,name=go_version,json=goVersion,proto3" json:"go_version,omitempty"`
 	Started    *timestamppb.Timestamp `protobuf:"bytes,9,opt,name=started,proto3" json:"started,omitempty"`
 	// Why it is not watched; empty when it is.
-	Refused       string          `protobuf:"bytes,10,opt,name=refused,proto3" json:"refused,omitempty"`
-	Points        []*ProcessPoint `protobuf:"bytes,11,rep,name=points,proto3" json:"points,omitempty"`
-	Hostname      string          `protobuf:"bytes,12,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	Refused  string          `protobuf:"bytes,10,opt,name=refused,proto3" json:"refused,omitempty"`
+	Points   []*ProcessPoint `protobuf:"bytes,11,rep,name=points,proto3" json:"points,omitempty"`
+	Hostname string          `protobuf:"bytes,12,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// Id of the innermost container that it runs in; empty for none.
+	Container string `protobuf:"bytes,13,opt,name=container,proto3" json:"container,omitempty"`
+	// The innermost service or scope of systemd that it runs in; empty for none.
+	Unit          string `protobuf:"bytes,14,opt,name=unit,proto3" json:"unit,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -536,6 +540,20 @@ func (x *Process) GetPoints() []*ProcessPoint {
 func (x *Process) GetHostname() string {
 	if x != nil {
 		return x.Hostname
+	}
+	return ""
+}
+
+func (x *Process) GetContainer() string {
+	if x != nil {
+		return x.Container
+	}
+	return ""
+}
+
+func (x *Process) GetUnit() string {
+	if x != nil {
+		return x.Unit
 	}
 	return ""
 }
@@ -2472,7 +2490,7 @@ const file_agent_proto_rawDesc = "" +
 	"\x04hits\x18\x02 \x01(\x04R\x04hits\x12\x18\n" +
 	"\acarried\x18\x03 \x01(\x04R\acarried\x12\x18\n" +
 	"\acounted\x18\x04 \x01(\x04R\acounted\x12\x16\n" +
-	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\xf4\x02\n" +
+	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\xa6\x03\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1e\n" +
@@ -2489,7 +2507,9 @@ const file_agent_proto_rawDesc = "" +
 	"\arefused\x18\n" +
 	" \x01(\tR\arefused\x120\n" +
 	"\x06points\x18\v \x03(\v2\x18.gotherm.v1.ProcessPointR\x06points\x12\x1a\n" +
-	"\bhostname\x18\f \x01(\tR\bhostname\"\xa2\x02\n" +
+	"\bhostname\x18\f \x01(\tR\bhostname\x12\x1c\n" +
+	"\tcontainer\x18\r \x01(\tR\tcontainer\x12\x12\n" +
+	"\x04unit\x18\x0e \x01(\tR\x04unit\"\xa2\x02\n" +
 	"\fProcessPoint\x12\x10\n" +
 	"\x03pom\x18\x01 \x01(\tR\x03pom\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.gotherm.v1.ProcessPoint.StateR\x05state\x12\x16\n" +
