@@ -72,12 +72,13 @@ func newAgent(sel selection, log *slog.Logger) (*agent, error) {
 		}
 	}
 	head := heat.NewHead(time.Now(), maxSeries)
+	gauges := &heat.Gauges{}
 	ledger := goproc.NewLedger()
 	a := &agent{kernel: kernel}
 	a.watcher = probe.NewWatcher(kernel, finder, ledger, log)
 	a.ingest = ingest.New(kernel, a.watcher, head, log)
 	a.server = server.New(server.Sources{
-		Head: head, Watcher: a.watcher, Ingest: a.ingest, Ledger: ledger, Version: version(), Log: log,
+		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Ledger: ledger, Version: version(), Log: log,
 	})
 	return a, nil
 }

@@ -24,6 +24,8 @@
 struct starting {
 	u64 started, finished;
 	u32 reason, open;
+	// Of its events: the P that was last to stop, plus one.
+	u64 extra[NUM_EXTRAS];
 };
 
 struct {
@@ -66,11 +68,9 @@ int gc_stop(struct pt_regs *ctx)
 	struct process *proc;
 	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
-	last = bpf_map_lookup_elem(&last_stops, &slot);
-	if (!proc || !last)
+	proc = enter(ctx, RUN_GC_STOP, &slot);
+	last = proc ? bpf_map_lookup_elem(&last_stops, &slot) : 0;
+	if (!last)
 		return 0;
 	last->time = bpf_ktime_get_ns();
 	last->node = bpf_get_numa_node_id() + 1;
@@ -88,12 +88,10 @@ int gc_start(struct pt_regs *ctx)
 	struct starting *s;
 	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
-	s = bpf_map_lookup_elem(&starting, &slot);
+	proc = enter(ctx, RUN_GC_START, &slot);
+	s = proc ? bpf_map_lookup_elem(&starting, &slot) : 0;
 	// What is not wanted is not left open either, to be closed by a later RET.
-	if (!proc || !s || !(proc->points & PAUSES))
+	if (!s || !(proc->points & PAUSES))
 		return 0;
 	s->reason = (u8)GO_ARG2(ctx);
 	s->started = GO_ARG3(ctx);
@@ -111,15 +109,13 @@ int gc_started(struct pt_regs *ctx)
 	struct process *proc;
 	struct starting *s;
 	u64 now = GO_RESULT1(ctx);
-	u32 slot, p;
+	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
-	last = bpf_map_lookup_elem(&last_stops, &slot);
-	s = bpf_map_lookup_elem(&starting, &slot);
+	proc = enter(ctx, RUN_GC_STARTED, &slot);
+	last = proc ? bpf_map_lookup_elem(&last_stops, &slot) : 0;
+	s = last ? bpf_map_lookup_elem(&starting, &slot) : 0;
 	// Attached between the push and the RET: this one began before we looked.
-	if (!proc || !last || !s || !s->open)
+	if (!s || !s->open)
 		return 0;
 	s->open = 0;
 	key.slot = slot;
@@ -127,26 +123,24 @@ int gc_started(struct pt_regs *ctx)
 	if (last->time >= s->started && last->time <= s->finished) {
 		key.node = last->node;
 		key.cpu = last->cpu;
-		p = last->p;
+		s->extra[0] = last->p + 1;
 	} else {
 		// No P had to be waited for: the pause is of the one that stops.
 		key.node = bpf_get_numa_node_id() + 1;
 		key.cpu = bpf_get_smp_processor_id() + 1;
-		p = current_p(ctx, proc);
+		s->extra[0] = current_p(ctx, proc) + 1;
 	}
 	if (wanted(proc, GC_STW)) {
 		key.point = GC_STW;
-		hit(&key, now - s->started, 0, 0, p);
+		hit(&key, now - s->started, 0, 0, s->extra);
 	}
 	if (wanted(proc, GC_STW_STOPPING)) {
 		key.point = GC_STW_STOPPING;
-		key.bucket = 0;
-		hit(&key, s->finished - s->started, 0, 0, p);
+		hit(&key, s->finished - s->started, 0, 0, s->extra);
 	}
 	if (wanted(proc, GC_STW_STOPPED)) {
 		key.point = GC_STW_STOPPED;
-		key.bucket = 0;
-		hit(&key, now - s->finished, 0, 0, p);
+		hit(&key, now - s->finished, 0, 0, s->extra);
 	}
 	return 0;
 }

@@ -14,14 +14,12 @@ int goroutine_create(struct pt_regs *ctx)
 	struct process *proc;
 	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
+	proc = enter(ctx, RUN_GOROUTINE_CREATE, &slot);
 	if (!proc || !wanted(proc, GOROUTINE_CREATE))
 		return 0;
 	key.slot = slot;
-	key.function = read_word(GO_ARG1(ctx));
-	hit(&key, 1, proc->rate_limit_ns, 0, -1);
+	key.function = function_at(proc, read_word(GO_ARG1(ctx)));
+	hit(&key, 1, proc->rate_limit_ns, 0, 0);
 	return 0;
 }
 
@@ -34,13 +32,11 @@ int goroutine_exit(struct pt_regs *ctx)
 	u64 g = GO_ARG1(ctx);
 	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
+	proc = enter(ctx, RUN_GOROUTINE_EXIT, &slot);
 	if (!proc || !wanted(proc, GOROUTINE_EXIT))
 		return 0;
 	key.slot = slot;
-	key.function = read_word(g + proc->g_startpc);
-	hit(&key, 1, proc->rate_limit_ns, g + proc->g_goid, -1);
+	key.function = function_at(proc, read_word(g + proc->g_startpc));
+	hit(&key, 1, proc->rate_limit_ns, g, 0);
 	return 0;
 }

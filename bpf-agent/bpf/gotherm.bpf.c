@@ -4,6 +4,7 @@
 // All families in one object, for they share their maps.
 
 #include "gotherm.h"
+#include "words.h"
 
 #include "gc.bpf.c"
 #include "goroutine.bpf.c"
@@ -12,6 +13,7 @@
 // Only what a map or a variable names is kept for bpf2go to see.
 const struct event *event_type;
 const enum point *point_type;
+const enum program *program_type;
 
 // bpf_probe_read_user is for programs that are also under the GPL.
 char __license[] SEC("license") = "Dual MIT/GPL";

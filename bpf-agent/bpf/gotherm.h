@@ -23,22 +23,50 @@
 #include "kernel.h"
 
 #define MAX_SLOTS 256
-#define MAX_POINTS 8
+#define MAX_POINTS 32
+#define MAX_PROGRAMS 48
 #define NUM_BUCKETS 242
+#define NUM_EXTRAS 4
 
 // The measurement points, in the order of probe.Catalogue.
 enum point {
+	// gc.bpf.c
 	GC_STW,
 	GC_STW_STOPPING,
 	GC_STW_STOPPED,
+	// sched.bpf.c
 	SCHED_LATENCY,
+	// goroutine.bpf.c
 	GOROUTINE_CREATE,
 	GOROUTINE_EXIT,
+
 	NUM_POINTS,
 };
 
-// A process that is watched has a slot: its number in all maps.
+// The programs, whose runs are counted for what they cost: as many as are on
+// probes of a process, whether or not a run is a hit. probe.programs has them
+// by name.
+enum program {
+	// gc.bpf.c
+	RUN_GC_STOP,
+	RUN_GC_START,
+	RUN_GC_STARTED,
+	// sched.bpf.c
+	RUN_SCHED_LATENCY,
+	// goroutine.bpf.c
+	RUN_GOROUTINE_CREATE,
+	RUN_GOROUTINE_EXIT,
+
+	NUM_PROGRAMS,
+};
+
+// A process that is watched has a slot: its number in all maps. What only one
+// family of programs needs to know of it is in a map of that family.
 struct process {
+	// The number of the file that it runs, which is the cookie of links on that file.
+	u64 file;
+	// Where its code begins in memory.
+	u64 text;
 	// Address of runtime.sched.timeToRun.
 	u64 time_to_run;
 	// Least time between two events of a point that are carried.
@@ -50,11 +78,16 @@ struct process {
 	u32 unused;
 };
 
-// What tells series apart, and the bucket. Numbers of nodes and CPUs are
-// shifted by one, and a function is a program counter; 0 means not split.
+// What tells series apart, and the bucket. A dimension that is 0 is one that
+// is not split by.
 struct key {
-	u64 function;
-	u16 node, cpu;
+	// Where a function begins, from the beginning of the code.
+	u32 function;
+	// A word of words.h: a route, or a label.
+	u32 word;
+	// Numbers of CPUs, nodes and depths are shifted by one.
+	u16 cpu;
+	u8 node, depth;
 	u8 slot, point, reason, bucket;
 };
 
@@ -65,8 +98,11 @@ struct count {
 struct event {
 	struct key key;
 	u64 time, value, goid;
-	// The P, for points that know it.
-	u32 p, unused;
+	// What else is known; its meaning is the point's: see probe.Point.
+	u64 extra[NUM_EXTRAS];
+	// The pprof label of the goroutine, a word.
+	u32 label;
+	u32 unused;
 };
 
 struct tally {
@@ -75,6 +111,7 @@ struct tally {
 
 struct slot_tallies {
 	struct tally of[MAX_POINTS];
+	u64 runs[MAX_PROGRAMS];
 };
 
 struct coarse_count {
@@ -173,15 +210,41 @@ static __always_inline u32 read_half(u64 address)
 	return half;
 }
 
-static __always_inline bool find_slot(u32 *slot)
+// Begins every program but those of uprobes: counts its run, and says which
+// watched process it is about, if any.
+static __always_inline struct process *enter_task(enum program program, u32 *slot)
 {
 	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 *found = bpf_map_lookup_elem(&slots, &tgid);
+	struct slot_tallies *all;
 
 	if (!found)
-		return false;
+		return 0;
 	*slot = *found;
-	return true;
+	all = bpf_map_lookup_elem(&tallies, slot);
+	if (!all)
+		return 0;
+	__sync_fetch_and_add(&all->runs[program], 1);
+	return bpf_map_lookup_elem(&processes, slot);
+}
+
+// Begins every program of a uprobe. One file can be seen as two, as by two
+// containers of one image: a link on either fires in the processes of both.
+static __always_inline struct process *enter(void *ctx, enum program program, u32 *slot)
+{
+	struct process *proc = enter_task(program, slot);
+
+	if (!proc || proc->file != bpf_get_attach_cookie(ctx))
+		return 0;
+	return proc;
+}
+
+// Returns the function that begins at an address, as keys have it.
+static __always_inline u32 function_at(struct process *proc, u64 address)
+{
+	u64 offset = address - proc->text;
+
+	return offset >> 32 ? 0 : offset;
 }
 
 static __always_inline bool wanted(struct process *proc, enum point point)
@@ -203,10 +266,15 @@ static __always_inline bool due(u32 slot, u8 point, u64 limit, u64 now)
 	return true;
 }
 
-static __always_inline bool carry(struct key *key, u64 value, u64 goid, u32 p, u64 now)
+static __always_inline bool carry(struct key *key, u64 value, u64 g, const u64 *extra, u64 now)
 {
-	struct event *e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	u32 slot = key->slot;
+	struct process *proc = bpf_map_lookup_elem(&processes, &slot);
+	struct event *e;
 
+	if (!proc)
+		return false;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
 	if (!e)
 		return false;
 	e->key = *key;
@@ -214,9 +282,11 @@ static __always_inline bool carry(struct key *key, u64 value, u64 goid, u32 p, u
 	e->value = value;
 	// Straight into the ring: 0 where it can't be read.
 	e->goid = 0;
-	if (goid && bpf_probe_read_user(&e->goid, sizeof(e->goid), (void *)goid))
+	if (g && bpf_probe_read_user(&e->goid, sizeof(e->goid), (void *)(g + proc->g_goid)))
 		e->goid = 0;
-	e->p = p;
+	for (u32 i = 0; i < NUM_EXTRAS; i++)
+		e->extra[i] = extra ? extra[i] : 0;
+	e->label = 0;
 	e->unused = 0;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	return true;
@@ -251,9 +321,9 @@ static __always_inline void count_coarsely(struct key *key, u64 value)
 	__sync_fetch_and_add(&c->count[bucket], 1);
 }
 
-// Accounts one hit. goid is the address of the id of the goroutine that the
-// event is about, or 0; limit is the least time between two events.
-static __attribute__((noinline)) int hit(struct key *key, u64 value, u64 limit, u64 goid, u32 p)
+// Accounts one hit. g is the address of the goroutine that it is about, or 0;
+// extra is NUM_EXTRAS words in a map, or 0; limit is the least time between two events.
+static __attribute__((noinline)) int hit(struct key *key, u64 value, u64 limit, u64 g, const u64 *extra)
 {
 	u32 slot = key->slot;
 	struct slot_tallies *all = bpf_map_lookup_elem(&tallies, &slot);
@@ -265,7 +335,8 @@ static __attribute__((noinline)) int hit(struct key *key, u64 value, u64 limit, 
 	tally = &all->of[key->point];
 	__sync_fetch_and_add(&tally->hits, 1);
 	now = bpf_ktime_get_ns();
-	if ((!limit || due(slot, key->point, limit, now)) && carry(key, value, goid, p, now)) {
+	key->bucket = 0;
+	if ((!limit || due(slot, key->point, limit, now)) && carry(key, value, g, extra, now)) {
 		__sync_fetch_and_add(&tally->carried, 1);
 		return 0;
 	}

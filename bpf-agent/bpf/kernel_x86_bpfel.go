@@ -31,15 +31,18 @@ type KernelEvent struct {
 	Time   uint64
 	Value  uint64
 	Goid   uint64
-	P      uint32
+	Extra  [4]uint64
+	Label  uint32
 	Unused uint32
 }
 
 type KernelKey struct {
 	_        structs.HostLayout
-	Function uint64
-	Node     uint16
+	Function uint32
+	Word     uint32
 	Cpu      uint16
+	Node     uint8
+	Depth    uint8
 	Slot     uint8
 	Point    uint8
 	Reason   uint8
@@ -48,7 +51,7 @@ type KernelKey struct {
 
 type KernelLastCarried struct {
 	_    structs.HostLayout
-	Time [8]uint64
+	Time [32]uint64
 }
 
 type KernelLastStop struct {
@@ -73,6 +76,8 @@ const (
 
 type KernelProcess struct {
 	_           structs.HostLayout
+	File        uint64
+	Text        uint64
 	TimeToRun   uint64
 	RateLimitNs uint64
 	Points      uint32
@@ -85,9 +90,22 @@ type KernelProcess struct {
 	Unused      uint32
 }
 
+type KernelProgram uint32
+
+const (
+	KernelProgramRUN_GC_STOP          KernelProgram = 0
+	KernelProgramRUN_GC_START         KernelProgram = 1
+	KernelProgramRUN_GC_STARTED       KernelProgram = 2
+	KernelProgramRUN_SCHED_LATENCY    KernelProgram = 3
+	KernelProgramRUN_GOROUTINE_CREATE KernelProgram = 4
+	KernelProgramRUN_GOROUTINE_EXIT   KernelProgram = 5
+	KernelProgramNUM_PROGRAMS         KernelProgram = 6
+)
+
 type KernelSlotTallies struct {
-	_  structs.HostLayout
-	Of [8]KernelTally
+	_    structs.HostLayout
+	Of   [32]KernelTally
+	Runs [48]uint64
 }
 
 type KernelStarting struct {
@@ -96,6 +114,7 @@ type KernelStarting struct {
 	Finished uint64
 	Reason   uint32
 	Open     uint32
+	Extra    [4]uint64
 }
 
 type KernelTally struct {
@@ -106,11 +125,23 @@ type KernelTally struct {
 	Coarse  uint64
 }
 
+type KernelWord struct {
+	_     structs.HostLayout
+	Bytes [8]uint64
+}
+
+type KernelWordKey struct {
+	_    structs.HostLayout
+	Slot uint32
+	Word uint32
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	KernelMapCoarse           = "coarse"
+	KernelMapDrafts           = "drafts"
 	KernelMapEvents           = "events"
 	KernelMapHeat             = "heat"
 	KernelMapLastStops        = "last_stops"
@@ -119,6 +150,7 @@ const (
 	KernelMapSlots            = "slots"
 	KernelMapStarting         = "starting"
 	KernelMapTallies          = "tallies"
+	KernelMapWords            = "words"
 	KernelProgGcStart         = "gc_start"
 	KernelProgGcStarted       = "gc_started"
 	KernelProgGcStop          = "gc_stop"
@@ -128,6 +160,7 @@ const (
 	KernelVarBounds           = "bounds"
 	KernelVarEventType        = "event_type"
 	KernelVarPointType        = "point_type"
+	KernelVarProgramType      = "program_type"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -185,6 +218,7 @@ type KernelProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
 	Coarse    *ebpf.MapSpec `ebpf:"coarse"`
+	Drafts    *ebpf.MapSpec `ebpf:"drafts"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Heat      *ebpf.MapSpec `ebpf:"heat"`
 	LastStops *ebpf.MapSpec `ebpf:"last_stops"`
@@ -193,15 +227,17 @@ type KernelMapSpecs struct {
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Starting  *ebpf.MapSpec `ebpf:"starting"`
 	Tallies   *ebpf.MapSpec `ebpf:"tallies"`
+	Words     *ebpf.MapSpec `ebpf:"words"`
 }
 
 // KernelVariableSpecs contains global variables before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
-	Bounds    *ebpf.VariableSpec `ebpf:"bounds"`
-	EventType *ebpf.VariableSpec `ebpf:"event_type"`
-	PointType *ebpf.VariableSpec `ebpf:"point_type"`
+	Bounds      *ebpf.VariableSpec `ebpf:"bounds"`
+	EventType   *ebpf.VariableSpec `ebpf:"event_type"`
+	PointType   *ebpf.VariableSpec `ebpf:"point_type"`
+	ProgramType *ebpf.VariableSpec `ebpf:"program_type"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -225,6 +261,7 @@ func (o *KernelObjects) Close() error {
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
 	Coarse    *ebpf.Map `ebpf:"coarse"`
+	Drafts    *ebpf.Map `ebpf:"drafts"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Heat      *ebpf.Map `ebpf:"heat"`
 	LastStops *ebpf.Map `ebpf:"last_stops"`
@@ -233,11 +270,13 @@ type KernelMaps struct {
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Starting  *ebpf.Map `ebpf:"starting"`
 	Tallies   *ebpf.Map `ebpf:"tallies"`
+	Words     *ebpf.Map `ebpf:"words"`
 }
 
 func (m *KernelMaps) Close() error {
 	return _KernelClose(
 		m.Coarse,
+		m.Drafts,
 		m.Events,
 		m.Heat,
 		m.LastStops,
@@ -246,6 +285,7 @@ func (m *KernelMaps) Close() error {
 		m.Slots,
 		m.Starting,
 		m.Tallies,
+		m.Words,
 	)
 }
 
@@ -253,9 +293,10 @@ func (m *KernelMaps) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
-	Bounds    *ebpf.Variable `ebpf:"bounds"`
-	EventType *ebpf.Variable `ebpf:"event_type"`
-	PointType *ebpf.Variable `ebpf:"point_type"`
+	Bounds      *ebpf.Variable `ebpf:"bounds"`
+	EventType   *ebpf.Variable `ebpf:"event_type"`
+	PointType   *ebpf.Variable `ebpf:"point_type"`
+	ProgramType *ebpf.Variable `ebpf:"program_type"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.

@@ -21,9 +21,7 @@ int sched_latency(struct pt_regs *ctx)
 	u64 m, g = 0;
 	u32 slot;
 
-	if (!find_slot(&slot))
-		return 0;
-	proc = bpf_map_lookup_elem(&processes, &slot);
+	proc = enter(ctx, RUN_SCHED_LATENCY, &slot);
 	if (!proc || !wanted(proc, SCHED_LATENCY) || GO_ARG1(ctx) != proc->time_to_run)
 		return 0;
 	// The scheduler runs on a stack of its own, whose g is not the goroutine:
@@ -34,10 +32,10 @@ int sched_latency(struct pt_regs *ctx)
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
 	if (g)
-		key.function = read_word(g + proc->g_startpc);
+		key.function = function_at(proc, read_word(g + proc->g_startpc));
 	// A clock that stepped between two CPUs: the runtime counts it as well.
 	if (duration < 0)
 		duration = 0;
-	hit(&key, duration, proc->rate_limit_ns, g ? g + proc->g_goid : 0, -1);
+	hit(&key, duration, proc->rate_limit_ns, g, 0);
 	return 0;
 }

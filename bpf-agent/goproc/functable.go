@@ -97,6 +97,9 @@ const maxName = 64 << 10
 // Len is how many functions there are.
 func (t *FuncTable) Len() int { return len(t.names) }
 
+// Text is the linked address where the code begins.
+func (t *FuncTable) Text() uint64 { return t.text }
+
 // At is the i-th function by address.
 func (t *FuncTable) At(i int) Func {
 	name := t.table[t.names[i]:]

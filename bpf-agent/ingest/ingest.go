@@ -63,6 +63,8 @@ type Ingest struct {
 	freeing sync.Mutex // held while the hits of a slot become freed hits
 	tallies [maxPoints]tally
 	grids   grids
+	// exemplars of each point whose events carry more than a value, by process.
+	exemplars sync.Map // of gridKey to *heat.Exemplars
 }
 
 const maxPoints = len(bpf.KernelSlotTallies{}.Of)
@@ -76,9 +78,11 @@ type tally struct {
 
 // series is where the hits of one key go.
 type series struct {
-	matrix   *heat.Matrix
-	grid     *heat.Grid // nil when the point has none
-	function string
+	key       heat.Key
+	matrix    *heat.Matrix
+	grid      *heat.Grid      // nil when the point has none
+	exemplars *heat.Exemplars // nil when the point has none
+	function  string
 }
 
 // New returns an ingest that has read nothing yet. Without a kernel it only
@@ -203,6 +207,11 @@ func (i *Ingest) take(record []byte) {
 	if s.grid != nil && e.Goid != 0 {
 		s.grid.Add(at, heat.Goroutine{ID: e.Goid, StartFunction: s.function}, e.Value)
 	}
+	if s.exemplars != nil {
+		s.exemplars.Add(at, e.Value, func() heat.Exemplar {
+			return heat.Exemplar{Key: s.key, Goroutine: heat.Goroutine{ID: e.Goid, StartFunction: s.function}, Extra: e.Extra}
+		})
+	}
 	i.tallies[key.Point].carried.Add(1)
 }
 
@@ -218,15 +227,30 @@ func (i *Ingest) find(key bpf.KernelKey) *series {
 	p, point := slot.Process, probe.Catalogue[key.Point]
 	s := &series{}
 	if key.Function != 0 {
-		s.function = p.Binary.Functions.Name(key.Function - p.LoadBias)
+		s.function = p.Binary.Functions.Name(p.Binary.Functions.Text() + uint64(key.Function))
 	}
 	k := seriesKey(p, point.Name)
-	k.Node, k.CPU, k.Function = key.Node, key.Cpu, s.function
+	k.Node, k.CPU, k.Depth, k.Function = uint16(key.Node), key.Cpu, key.Depth, s.function
 	// A reason's number 0 is one, and is 0 where there is none.
 	if slices.Contains(point.Dimensions, "reason") {
-		k.Reason = probe.Reason(key.Reason)
+		k.Reason = point.Reason(p.Binary, key.Reason)
 	}
-	s.matrix = i.head.Matrix(k)
+	if key.Word != 0 {
+		word, err := i.kernel.Word(slot, key.Word)
+		if err != nil {
+			i.log.Error("hits not split by their word", "pom", point.Name, "pid", p.PID, "error", err)
+		}
+		if slices.Contains(point.Dimensions, "route") {
+			k.Route = word
+		} else {
+			k.Label = word
+		}
+	}
+	s.key, s.matrix = k, i.head.Matrix(k)
+	if point.Extra != nil {
+		kept, _ := i.exemplars.LoadOrStore(gridKey{point.Name, p}, &heat.Exemplars{})
+		s.exemplars = kept.(*heat.Exemplars)
+	}
 	if point.Goroutines {
 		s.grid = i.grids.of(point.Name, p)
 	}
@@ -360,6 +384,12 @@ func (i *Ingest) forget(now time.Time) {
 	}
 	i.head.Forget(func(k heat.Key) bool { return ids[k.Process] })
 	i.grids.forget(now, alive)
+	i.exemplars.Range(func(key, kept any) bool {
+		if !alive[key.(gridKey).process] && kept.(*heat.Exemplars).Idle(now) {
+			i.exemplars.Delete(key)
+		}
+		return true
+	})
 }
 
 // Accounting says where the hits of a point have gone. When all has been

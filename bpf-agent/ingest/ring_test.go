@@ -89,7 +89,7 @@ func TestRingRefusesARecordThatIsLongerThanWhatWasWritten(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	whole := bpf.KernelEvent{Key: bpf.KernelKey{Function: 0x401000, Node: 1, Cpu: 2, Slot: 3, Point: uint8(bpf.KernelPointSCHED_LATENCY)}, Time: 5, Value: 6, Goid: 7, P: 8}
+	whole := bpf.KernelEvent{Key: bpf.KernelKey{Function: 0x1000, Node: 1, Cpu: 2, Slot: 3, Point: uint8(bpf.KernelPointSCHED_LATENCY)}, Time: 5, Value: 6, Goid: 7, Extra: [4]uint64{8}}
 	record := unsafe.Slice((*byte)(unsafe.Pointer(&whole)), unsafe.Sizeof(whole))
 	f.Add(record)
 	f.Add(record[1:])

@@ -120,8 +120,8 @@ func TestPauseSaysWhichPItWaitedFor(t *testing.T) {
 			return
 		}
 		pauses++
-		if e.P >= uint32(runtime.GOMAXPROCS(0)) {
-			t.Errorf("a pause waited for P %d, there are %d", e.P, runtime.GOMAXPROCS(0))
+		if p := e.Extra[0] - 1; p >= uint64(runtime.GOMAXPROCS(0)) {
+			t.Errorf("a pause waited for P %d, there are %d", p, runtime.GOMAXPROCS(0))
 		}
 		// The kernel links each CPU to its node; a kernel without NUMA has no such link, and one node.
 		cpu, node := int(e.Key.Cpu)-1, int(e.Key.Node)-1

@@ -17,7 +17,7 @@ import (
 // duration or a count is taken.
 type Point struct {
 	Name string
-	// Unit is "ns" for durations and "1" for counts.
+	// Unit is "ns" for durations, "By" for bytes and "1" for counts.
 	Unit string
 	// Tier says what a hit's rate makes of its cost: T1 a few per garbage
 	// collection, T2 sampled, T3 for each event.
@@ -29,19 +29,42 @@ type Point struct {
 	OnDemand bool
 	// Goroutines says that events name the goroutine: there is a grid.
 	Goroutines bool
+	// Reason names the number of a reason, where "reason" is a dimension.
+	Reason func(b *goproc.Binary, number uint8) string
+	// Extra names what else events carry, in order; see [Extra].
+	Extra []string
 	// Probes that feed it, in the order of attaching.
 	Probes []Probe
 	// needs says what a binary lacks for this point.
 	needs func(*goproc.Binary) error
 }
 
-// Probe is a program of package bpf at a place of a function.
+// What events may carry beside their value: see [Point.Extra].
+const (
+	// ExtraP is the number of the P plus one, 0 when unknown.
+	ExtraP = "p"
+	// ExtraHeapLive, ExtraHeapGoal and ExtraHeapTrigger are of the heap when it
+	// happened, in bytes.
+	ExtraHeapLive    = "heap_live"
+	ExtraHeapGoal    = "heap_goal"
+	ExtraHeapTrigger = "heap_trigger"
+	// ExtraTraceHigh and ExtraTraceLow are the halves of a W3C trace id.
+	ExtraTraceHigh = "trace_high"
+	ExtraTraceLow  = "trace_low"
+)
+
+// Probe is a program of package bpf at a place of a function, or of the kernel.
 type Probe struct {
+	// Function of the process; "" for a program of a tracepoint of the kernel,
+	// which is attached once for all processes.
 	Function string
-	// Kind is SiteReturn for all returns, else the one site that is hit once a
-	// call and that the kernel emulates.
+	// Kind is SiteReturn for all returns, SiteTail for the last place that all
+	// calls pass and that the kernel emulates, else the first such place.
 	Kind    goproc.SiteKind
 	Program string
+	// Otherwise are functions to take, the first that can be had, where the
+	// binary's Go release has no such function.
+	Otherwise []string
 }
 
 var (
@@ -52,9 +75,9 @@ var (
 // The return is attached before the push: a pause that is seen to begin is
 // also seen to end.
 var pauseProbes = []Probe{
-	{"runtime.startTheWorldWithSema", goproc.SiteReturn, bpf.KernelProgGcStarted},
-	{"runtime.gcstopm", goproc.SitePush, bpf.KernelProgGcStop},
-	{"runtime.startTheWorldWithSema", goproc.SitePush, bpf.KernelProgGcStart},
+	{Function: "runtime.startTheWorldWithSema", Kind: goproc.SiteReturn, Program: bpf.KernelProgGcStarted},
+	{Function: "runtime.gcstopm", Kind: goproc.SitePush, Program: bpf.KernelProgGcStop},
+	{Function: "runtime.startTheWorldWithSema", Kind: goproc.SitePush, Program: bpf.KernelProgGcStart},
 }
 
 // Catalogue is every measurement point; the index is the point's number in the
@@ -67,6 +90,8 @@ var Catalogue = []Point{
 		Tier:       "T1",
 		Help:       "Time the world was stopped, from the order to stop to the start, by reason, and by NUMA node and CPU of the last P to stop.",
 		Dimensions: pauseDimensions,
+		Reason:     stopReason,
+		Extra:      []string{ExtraP},
 		Probes:     pauseProbes,
 		needs:      needsPause,
 	},
@@ -76,6 +101,8 @@ var Catalogue = []Point{
 		Tier:       "T1",
 		Help:       "The part of gc.stw from the order to stop until the last P has stopped.",
 		Dimensions: pauseDimensions,
+		Reason:     stopReason,
+		Extra:      []string{ExtraP},
 		Probes:     pauseProbes,
 		needs:      needsPause,
 	},
@@ -85,6 +112,8 @@ var Catalogue = []Point{
 		Tier:       "T1",
 		Help:       "The part of gc.stw in which all Ps were stopped.",
 		Dimensions: pauseDimensions,
+		Reason:     stopReason,
+		Extra:      []string{ExtraP},
 		Probes:     pauseProbes,
 		needs:      needsPause,
 	},
@@ -98,7 +127,7 @@ var Catalogue = []Point{
 		Help:       "Time from runnable to running, of the one in 8 transitions of a goroutine that the runtime samples, by start function and by NUMA node on which it runs.",
 		Dimensions: append(processDimensions[:3:3], "node", "function"),
 		Goroutines: true,
-		Probes:     []Probe{{"runtime.(*timeHistogram).record", goproc.SitePush, bpf.KernelProgSchedLatency}},
+		Probes:     []Probe{{Function: "runtime.(*timeHistogram).record", Kind: goproc.SitePush, Program: bpf.KernelProgSchedLatency}},
 		needs:      needsLatency,
 	},
 	bpf.KernelPointGOROUTINE_CREATE: {
@@ -108,7 +137,7 @@ var Catalogue = []Point{
 		Help:       "Goroutines created, by start function.",
 		Dimensions: append(processDimensions[:3:3], "function"),
 		OnDemand:   true,
-		Probes:     []Probe{{"runtime.newproc1", goproc.SitePush, bpf.KernelProgGoroutineCreate}},
+		Probes:     []Probe{{Function: "runtime.newproc1", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutineCreate}},
 	},
 	bpf.KernelPointGOROUTINE_EXIT: {
 		Name:       "goroutine.exit",
@@ -118,7 +147,7 @@ var Catalogue = []Point{
 		Dimensions: append(processDimensions[:3:3], "function"),
 		OnDemand:   true,
 		Goroutines: true,
-		Probes:     []Probe{{"runtime.gdestroy", goproc.SitePush, bpf.KernelProgGoroutineExit}},
+		Probes:     []Probe{{Function: "runtime.gdestroy", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutineExit}},
 		needs:      needsStartpc,
 	},
 }

@@ -36,14 +36,14 @@ func TestCatalogueIsCoherent(t *testing.T) {
 	if len(Catalogue) > maxPoints {
 		t.Errorf("%d points, the maps have room for %d", len(Catalogue), maxPoints)
 	}
-	names, used := map[string]bool{}, map[string]bool{}
+	names, used, numbered := map[string]bool{}, map[string]bool{}, map[int]string{}
 	for _, p := range Catalogue {
 		if p.Name == "" || names[p.Name] {
 			t.Errorf("name %q is empty or not unique", p.Name)
 		}
 		names[p.Name] = true
-		if p.Unit != "ns" && p.Unit != "1" {
-			t.Errorf("%s: unit is %q, must be ns or 1", p.Name, p.Unit)
+		if p.Unit != "ns" && p.Unit != "By" && p.Unit != "1" {
+			t.Errorf("%s: unit is %q, must be ns, By or 1", p.Name, p.Unit)
 		}
 		if !slices.Contains([]string{"T1", "T2", "T3"}, p.Tier) {
 			t.Errorf("%s: tier is %q", p.Name, p.Tier)
@@ -64,6 +64,12 @@ func TestCatalogueIsCoherent(t *testing.T) {
 				t.Errorf("%s: can't be split by %s", p.Name, d)
 			}
 		}
+		if slices.Contains(p.Dimensions, "reason") != (p.Reason != nil) {
+			t.Errorf("%s: what is split by reason names its reasons, and nothing else does", p.Name)
+		}
+		if len(p.Extra) > len(bpf.KernelEvent{}.Extra) {
+			t.Errorf("%s: events have room for %d extras", p.Name, len(bpf.KernelEvent{}.Extra))
+		}
 		if len(p.Probes) == 0 {
 			t.Errorf("%s: no probe feeds it", p.Name)
 		}
@@ -72,6 +78,11 @@ func TestCatalogueIsCoherent(t *testing.T) {
 				t.Errorf("%s: there is no program %q", p.Name, probe.Program)
 			}
 			used[probe.Program] = true
+			if n, ok := programs[probe.Program]; !ok || numbered[n] != "" && numbered[n] != probe.Program {
+				t.Errorf("program %q has no number of its own for its runs", probe.Program)
+			} else {
+				numbered[n] = probe.Program
+			}
 		}
 	}
 	for program := range spec.Programs {
@@ -122,7 +133,7 @@ func TestReasonsAreTheRuntimes(t *testing.T) {
 	if !slices.Equal(names, reasons[:]) {
 		t.Errorf("the runtime has %q, the table %q", names, reasons)
 	}
-	if got := Reason(255); got != "unknown" {
+	if got := stopReason(nil, 255); got != "unknown" {
 		t.Errorf("a number past the table is %q", got)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/features"
 	"github.com/cilium/ebpf/rlimit"
 
@@ -41,9 +42,13 @@ type Kernel struct {
 
 	collection *ebpf.Collection
 	perfLinks  bool
+	// missing says why a program is not loaded, by its name.
+	missing map[string]error
 
 	slots [MaxSlots]atomic.Pointer[Slot]
-	mu    sync.Mutex // held while slots changes
+	mu    sync.Mutex // held while slots and files change
+	// files numbers the files that processes run, for the cookies of links.
+	files map[goproc.BinaryID]uint64
 }
 
 // countersMemory bounds what the per-CPU counters take.
@@ -64,8 +69,14 @@ func Load(options Options) (*Kernel, error) {
 	perfLinks := options.PerfLinks || features.HaveBPFLinkUprobeMulti() != nil
 	if perfLinks {
 		for _, p := range spec.Programs {
-			p.AttachType = ebpf.AttachNone
+			if p.AttachType == ebpf.AttachTraceUprobeMulti {
+				p.AttachType = ebpf.AttachNone
+			}
 		}
+	}
+	missing, err := leaveOut(spec)
+	if err != nil {
+		return nil, err
 	}
 	if err := spec.Variables[bpf.KernelVarBounds].Set(paddedBounds()); err != nil {
 		return nil, fmt.Errorf("write bucket bounds: %w", err)
@@ -91,7 +102,32 @@ func Load(options Options) (*Kernel, error) {
 		Tallies:    collection.Maps[bpf.KernelMapTallies],
 		collection: collection,
 		perfLinks:  perfLinks,
+		missing:    missing,
+		files:      map[goproc.BinaryID]uint64{},
 	}, nil
+}
+
+// leaveOut takes out of a spec the programs for tracepoints that this kernel
+// does not have, and says so of each by name.
+func leaveOut(spec *ebpf.CollectionSpec) (map[string]error, error) {
+	missing := map[string]error{}
+	for name, p := range spec.Programs {
+		if p.Type != ebpf.Tracing || p.AttachType != ebpf.AttachTraceRawTp {
+			continue
+		}
+		types, err := btf.LoadKernelSpec()
+		if err != nil {
+			return nil, fmt.Errorf("read the kernel's types: %w", err)
+		}
+		var tracepoint *btf.Typedef
+		if err := types.TypeByName("btf_trace_"+p.AttachTo, &tracepoint); errors.Is(err, btf.ErrNotFound) {
+			missing[name] = fmt.Errorf("this kernel has no tracepoint %s", p.AttachTo)
+			delete(spec.Programs, name)
+		} else if err != nil {
+			return nil, fmt.Errorf("look for tracepoint %s: %w", p.AttachTo, err)
+		}
+	}
+	return missing, nil
 }
 
 // Close unloads all. Closing twice is safe.
@@ -167,6 +203,8 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 		}
 		offsets := p.Binary.Offsets
 		s := &Slot{Number: uint8(i), Process: p, config: bpf.KernelProcess{
+			File:        k.file(p.Binary.ID),
+			Text:        p.Binary.Functions.Text() + p.LoadBias,
 			RateLimitNs: uint64(DefaultRateLimit),
 			G_m:         offsets.GM,
 			G_goid:      offsets.GGoid,
@@ -181,6 +219,14 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 		if err := k.configure(s); err != nil {
 			return nil, err
 		}
+		for _, f := range families {
+			if f.admit == nil {
+				continue
+			}
+			if err := f.admit(k, s); err != nil {
+				return nil, err
+			}
+		}
 		k.slots[i].Store(s)
 		if err := k.collection.Maps[bpf.KernelMapSlots].Put(uint32(p.PID), uint32(i)); err != nil {
 			k.slots[i].Store(nil)
@@ -191,6 +237,16 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 	return nil, fmt.Errorf("all %d slots for processes are in use", MaxSlots)
 }
 
+// file numbers a file. Numbers begin with 1: no cookie is 0.
+func (k *Kernel) file(id goproc.BinaryID) uint64 {
+	n, ok := k.files[id]
+	if !ok {
+		n = uint64(len(k.files) + 1)
+		k.files[id] = n
+	}
+	return n
+}
+
 func (k *Kernel) configure(s *Slot) error {
 	if err := k.collection.Maps[bpf.KernelMapProcesses].Put(uint32(s.Number), &s.config); err != nil {
 		return fmt.Errorf("configure process %d: %w", s.Process.PID, err)
@@ -198,18 +254,15 @@ func (k *Kernel) configure(s *Slot) error {
 	return nil
 }
 
-// pausePoints has the bits of the points that the pause programs take.
-const pausePoints = 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED
-
 // want switches the counting of a point on or off. The link may be there for
 // another process that runs the same file.
 func (k *Kernel) want(s *Slot, point int, on bool) error {
 	if on {
-		// A pause that was begun when its points were last wanted must not be
-		// ended now. While none is wanted, no program writes this.
-		if pausePoints&(1<<point) != 0 && s.config.Points&pausePoints == 0 {
-			if err := k.collection.Maps[bpf.KernelMapStarting].Put(uint32(s.Number), &bpf.KernelStarting{}); err != nil {
-				return fmt.Errorf("forget an old pause of process %d: %w", s.Process.PID, err)
+		for _, f := range families {
+			if f.first != nil && f.points&(1<<point) != 0 && s.config.Points&f.points == 0 {
+				if err := f.first(k, s); err != nil {
+					return err
+				}
 			}
 		}
 		s.config.Points |= 1 << point
@@ -235,26 +288,23 @@ func (k *Kernel) retire(s *Slot) error {
 func (k *Kernel) Free(s *Slot) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	slot := uint32(s.Number)
-	zero := func(name string, value any) error {
-		if err := k.collection.Maps[name].Put(slot, value); err != nil {
-			return fmt.Errorf("empty %s of slot %d: %w", name, slot, err)
-		}
-		return nil
-	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return fmt.Errorf("count possible CPUs: %w", err)
 	}
 	err = errors.Join(
-		zero(bpf.KernelMapTallies, make([]bpf.KernelSlotTallies, cpus)),
-		zero(bpf.KernelMapPacing, &bpf.KernelLastCarried{}),
-		zero(bpf.KernelMapStarting, &bpf.KernelStarting{}),
-		zero(bpf.KernelMapLastStops, &bpf.KernelLastStop{}),
+		k.put(bpf.KernelMapTallies, s, make([]bpf.KernelSlotTallies, cpus)),
+		k.put(bpf.KernelMapPacing, s, &bpf.KernelLastCarried{}),
+		k.forgetWords(s),
 	)
+	for _, f := range families {
+		if f.clear != nil {
+			err = errors.Join(err, f.clear(k, s))
+		}
+	}
 	for point := range Catalogue {
 		if e := k.Coarse.Put(CoarseIndex(s.Number, point), &bpf.KernelCoarseCount{}); e != nil {
-			err = errors.Join(err, fmt.Errorf("empty coarse counts of slot %d: %w", slot, e))
+			err = errors.Join(err, fmt.Errorf("empty coarse counts of slot %d: %w", s.Number, e))
 		}
 	}
 	if err != nil {
@@ -264,13 +314,22 @@ func (k *Kernel) Free(s *Slot) error {
 	return nil
 }
 
+// put writes what a map that is indexed by slots has of one.
+func (k *Kernel) put(name string, s *Slot, value any) error {
+	if err := k.collection.Maps[name].Put(uint32(s.Number), value); err != nil {
+		return fmt.Errorf("write %s of slot %d: %w", name, s.Number, err)
+	}
+	return nil
+}
+
 // maxPoints is MAX_POINTS of the programs.
 const maxPoints = len(bpf.KernelSlotTallies{}.Of)
 
 // CoarseIndex is where the coarse counts of a slot's point are.
 func CoarseIndex(slot uint8, point int) uint32 { return uint32(slot)*uint32(maxPoints) + uint32(point) }
 
-// Tally returns how a slot's hits of each point have been accounted, over all CPUs.
+// Tally returns how a slot's hits of each point have been accounted, and how
+// often each program has run, over all CPUs.
 func (k *Kernel) Tally(s *Slot) (total bpf.KernelSlotTallies, err error) {
 	var perCPU []bpf.KernelSlotTallies
 	if err := k.Tallies.Lookup(uint32(s.Number), &perCPU); err != nil {
@@ -283,6 +342,9 @@ func (k *Kernel) Tally(s *Slot) (total bpf.KernelSlotTallies, err error) {
 			sum.Carried += one.Carried
 			sum.Counted += one.Counted
 			sum.Coarse += one.Coarse
+		}
+		for program, n := range perCPU[i].Runs {
+			total.Runs[program] += n
 		}
 	}
 	return total, nil

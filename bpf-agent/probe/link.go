@@ -35,18 +35,52 @@ func (l *sharedLink) close() error {
 	return errors.Join(errs...)
 }
 
-// sites returns where a probe goes in a binary.
+// sites returns where a probe goes in a binary; nowhere for a tracepoint.
 func (p Probe) sites(b *goproc.Binary) ([]goproc.Site, error) {
-	if p.Kind == goproc.SiteReturn {
-		return b.Sites(p.Function, goproc.SiteReturn)
+	if p.Function == "" {
+		return nil, nil
 	}
-	site, err := b.CheapestSite(p.Function)
+	var errs []error
+	for _, function := range append([]string{p.Function}, p.Otherwise...) {
+		sites, err := p.sitesIn(b, function)
+		if err == nil {
+			return sites, nil
+		}
+		errs = append(errs, err)
+	}
+	return nil, errors.Join(errs...)
+}
+
+func (p Probe) sitesIn(b *goproc.Binary, function string) ([]goproc.Site, error) {
+	if p.Kind != goproc.SitePush {
+		return b.Sites(function, p.Kind)
+	}
+	site, err := b.CheapestSite(function)
 	return []goproc.Site{site}, err
+}
+
+// key says which link a probe of a process needs.
+func (p Probe) key(b *goproc.Binary) linkKey {
+	if p.Function == "" {
+		return linkKey{program: p.Program}
+	}
+	return linkKey{b.ID, p.Program}
 }
 
 // attach attaches a program to sites of the file that a process runs. The
 // memory of the process must have been compared with the file before.
 func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) (*sharedLink, error) {
+	if err := k.missing[program]; err != nil {
+		return nil, err
+	}
+	prog := k.collection.Programs[program]
+	if sites == nil {
+		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+		if err != nil {
+			return nil, fmt.Errorf("attach %s: %w", program, err)
+		}
+		return &sharedLink{links: []link.Link{l}}, nil
+	}
 	// An open file stays the same file whatever the process does meanwhile.
 	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", p.PID))
 	if err != nil {
@@ -64,13 +98,16 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 	if err != nil {
 		return nil, fmt.Errorf("open executable: %w", err)
 	}
-	prog := k.collection.Programs[program]
+	k.mu.Lock()
+	cookie := k.file(p.Binary.ID)
+	k.mu.Unlock()
 	if !k.perfLinks {
-		var offsets []uint64
+		var offsets, cookies []uint64
 		for _, s := range sites {
 			offsets = append(offsets, s.Offset)
+			cookies = append(cookies, cookie)
 		}
-		l, err := executable.UprobeMulti(nil, prog, &link.UprobeMultiOptions{Addresses: offsets})
+		l, err := executable.UprobeMulti(nil, prog, &link.UprobeMultiOptions{Addresses: offsets, Cookies: cookies})
 		if err != nil {
 			return nil, fmt.Errorf("attach %s to %s: %w", program, sites[0].Function, err)
 		}
@@ -78,7 +115,7 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 	}
 	shared := &sharedLink{}
 	for _, s := range sites {
-		l, err := executable.Uprobe("", prog, &link.UprobeOptions{Address: s.Offset})
+		l, err := executable.Uprobe("", prog, &link.UprobeOptions{Address: s.Offset, Cookie: cookie})
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("attach %s to %s: %w", program, s.Function, err), shared.close())
 		}

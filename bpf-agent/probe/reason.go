@@ -1,5 +1,7 @@
 package probe
 
+import "github.com/gotherm/gotherm/bpf-agent/goproc"
+
 // reasons names the runtime's stwReason: src/runtime/proc.go, stwReasonStrings,
 // which is the same in Go 1.23, 1.24, 1.25 and 1.26. The point says already
 // that it is about the world being stopped, so "GC" is left out.
@@ -23,8 +25,8 @@ var reasons = [...]string{
 	16: "ResetDebugLog (test)",
 }
 
-// Reason names the runtime's number for why the world was stopped.
-func Reason(number uint8) string {
+// stopReason names the runtime's number for why the world was stopped.
+func stopReason(_ *goproc.Binary, number uint8) string {
 	if int(number) < len(reasons) {
 		return reasons[number]
 	}

@@ -31,10 +31,12 @@ const (
 	Available
 	// Refused can't be attached; there is a reason.
 	Refused
+	// Shed was detached to hold the cost of watching; there is a reason.
+	Shed
 )
 
 func (s State) String() string {
-	return [...]string{"unknown", "attached", "firing", "available", "refused"}[s]
+	return [...]string{"unknown", "attached", "firing", "available", "refused", "shed"}[s]
 }
 
 // Status is a process that was seen, and how each point stands with it.
@@ -221,7 +223,7 @@ func (w *Watcher) sayRefused(n *watched) {
 // begin attaches a point to a process that is new, or makes sure that it could be.
 func (w *Watcher) begin(n *watched, point int) attached {
 	if Catalogue[point].OnDemand {
-		if err := check(n.process, point); err != nil {
+		if err := w.check(n.process, point); err != nil {
 			return attached{state: Refused, reason: err.Error()}
 		}
 		return attached{state: Available}
@@ -233,13 +235,16 @@ func (w *Watcher) begin(n *watched, point int) attached {
 }
 
 // check says what a process lacks for a point, without touching it.
-func check(p *goproc.Process, point int) error {
+func (w *Watcher) check(p *goproc.Process, point int) error {
 	if needs := Catalogue[point].needs; needs != nil {
 		if err := needs(p.Binary); err != nil {
 			return err
 		}
 	}
 	for _, probe := range Catalogue[point].Probes {
+		if err := w.kernel.missing[probe.Program]; err != nil {
+			return err
+		}
 		if _, err := probe.sites(p.Binary); err != nil {
 			return fmt.Errorf("find where %s goes: %w", probe.Program, err)
 		}
@@ -249,7 +254,7 @@ func check(p *goproc.Process, point int) error {
 
 // attach attaches all probes of a point, or none.
 func (w *Watcher) attach(n *watched, point int) error {
-	if err := check(n.process, point); err != nil {
+	if err := w.check(n.process, point); err != nil {
 		return err
 	}
 	for i, probe := range Catalogue[point].Probes {
@@ -274,7 +279,7 @@ func (w *Watcher) detach(n *watched, point int) {
 }
 
 func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
-	key := linkKey{p.Binary.ID, probe.Program}
+	key := probe.key(p.Binary)
 	if l := w.links[key]; l != nil {
 		l.users++
 		return nil
@@ -302,7 +307,7 @@ func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
 // place would count a hit twice.
 func (w *Watcher) release(p *goproc.Process, probes []Probe) (unused []*sharedLink) {
 	for _, probe := range slices.Backward(probes) {
-		key := linkKey{p.Binary.ID, probe.Program}
+		key := probe.key(p.Binary)
 		l := w.links[key]
 		l.users--
 		if l.users == 0 {

@@ -129,7 +129,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(c.info, prometheus.GaugeValue, 1,
 			utf8(p.Id, p.Service, p.Version, p.Revision, modified, p.GoVersion, p.Refused)...)
 		for _, pt := range st.Points {
-			for _, state := range []probe.State{probe.Attached, probe.Firing, probe.Available, probe.Refused} {
+			for _, state := range []probe.State{probe.Attached, probe.Firing, probe.Available, probe.Refused, probe.Shed} {
 				is := 0.0
 				if pt.State == state {
 					is = 1

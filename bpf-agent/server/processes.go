@@ -83,6 +83,7 @@ var states = map[probe.State]gothermpb.ProcessPoint_State{
 	probe.Firing:    gothermpb.ProcessPoint_STATE_FIRING,
 	probe.Available: gothermpb.ProcessPoint_STATE_AVAILABLE,
 	probe.Refused:   gothermpb.ProcessPoint_STATE_REFUSED,
+	probe.Shed:      gothermpb.ProcessPoint_STATE_SHED,
 }
 
 // marks are what the watcher does now, for [attendance].
@@ -110,6 +111,12 @@ func (s *Server) ListMeasurementPoints(context.Context, *connect.Request[gotherm
 	for _, p := range probe.Catalogue {
 		answer.Points = append(answer.Points, &gothermpb.MeasurementPoint{
 			Name: p.Name, Unit: p.Unit, Tier: p.Tier, Help: p.Help, Dimensions: p.Dimensions, OnDemand: p.OnDemand,
+			Goroutines: p.Goroutines, Extra: p.Extra,
+		})
+	}
+	for _, g := range probe.Gauges {
+		answer.Points = append(answer.Points, &gothermpb.MeasurementPoint{
+			Name: g.Name, Unit: g.Unit, Tier: "T0", Help: g.Help, Dimensions: heat.GaugeDimensions, Gauge: true,
 		})
 	}
 	return connect.NewResponse(answer), nil

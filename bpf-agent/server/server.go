@@ -27,6 +27,7 @@ import (
 // Sources are what the server answers from.
 type Sources struct {
 	Head    *heat.Head
+	Gauges  *heat.Gauges
 	Watcher *probe.Watcher
 	Ingest  *ingest.Ingest
 	Ledger  *goproc.Ledger

@@ -36,7 +36,7 @@ func newServer(t *testing.T) *Server {
 	head := heat.NewHead(noon, 5_000)
 	ledger := goproc.NewLedger()
 	w := probe.NewWatcher(nil, goproc.NewFinder(goproc.Selection{PIDs: []int{os.Getpid()}}, log), ledger, log)
-	s := New(Sources{Head: head, Watcher: w, Ingest: ingest.New(nil, w, head, log), Ledger: ledger, Version: "v0.0.0-test", Log: log})
+	s := New(Sources{Head: head, Gauges: &heat.Gauges{}, Watcher: w, Ingest: ingest.New(nil, w, head, log), Ledger: ledger, Version: "v0.0.0-test", Log: log})
 	s.started = noon
 	return s
 }

@@ -37,6 +37,8 @@ const (
 	// Can be attached on demand.
 	ProcessPoint_STATE_AVAILABLE ProcessPoint_State = 3
 	ProcessPoint_STATE_REFUSED   ProcessPoint_State = 4
+	// Detached to hold the cost of watching inside its budget; there is a reason.
+	ProcessPoint_STATE_SHED ProcessPoint_State = 5
 )
 
 // Enum value maps for ProcessPoint_State.
@@ -47,6 +49,7 @@ var (
 		2: "STATE_FIRING",
 		3: "STATE_AVAILABLE",
 		4: "STATE_REFUSED",
+		5: "STATE_SHED",
 	}
 	ProcessPoint_State_value = map[string]int32{
 		"STATE_UNSPECIFIED": 0,
@@ -54,6 +57,7 @@ var (
 		"STATE_FIRING":      2,
 		"STATE_AVAILABLE":   3,
 		"STATE_REFUSED":     4,
+		"STATE_SHED":        5,
 	}
 )
 
@@ -81,7 +85,7 @@ func (x ProcessPoint_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProcessPoint_State.Descriptor instead.
 func (ProcessPoint_State) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{4, 0}
+	return file_agent_proto_rawDescGZIP(), []int{5, 0}
 }
 
 type Statistic_Kind int32
@@ -143,7 +147,7 @@ func (x Statistic_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Statistic_Kind.Descriptor instead.
 func (Statistic_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17, 0}
+	return file_agent_proto_rawDescGZIP(), []int{18, 0}
 }
 
 type GetAgentRequest struct {
@@ -425,7 +429,9 @@ type Process struct {
 	// Id of the innermost container that it runs in; empty for none.
 	Container string `protobuf:"bytes,13,opt,name=container,proto3" json:"container,omitempty"`
 	// The innermost service or scope of systemd that it runs in; empty for none.
-	Unit          string `protobuf:"bytes,14,opt,name=unit,proto3" json:"unit,omitempty"`
+	Unit string `protobuf:"bytes,14,opt,name=unit,proto3" json:"unit,omitempty"`
+	// What watching costs this process; absent when it is not watched.
+	Cost          *WatchingCost `protobuf:"bytes,15,opt,name=cost,proto3" json:"cost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -558,6 +564,120 @@ func (x *Process) GetUnit() string {
 	return ""
 }
 
+func (x *Process) GetCost() *WatchingCost {
+	if x != nil {
+		return x.Cost
+	}
+	return nil
+}
+
+// WatchingCost is what probes cost a process: runs of programs, times what a
+// run was measured to cost on this machine when the agent started.
+type WatchingCost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Of the CPU time that the process uses, over the last seconds: 0.01 is 1 %.
+	Ratio  float64 `protobuf:"fixed64,1,opt,name=ratio,proto3" json:"ratio,omitempty"`
+	Budget float64 `protobuf:"fixed64,2,opt,name=budget,proto3" json:"budget,omitempty"`
+	// CPU time that the probes have cost since the process is watched.
+	Total *durationpb.Duration `protobuf:"bytes,3,opt,name=total,proto3" json:"total,omitempty"`
+	// Program runs in the last second.
+	RunsPerSecond float64 `protobuf:"fixed64,4,opt,name=runs_per_second,json=runsPerSecond,proto3" json:"runs_per_second,omitempty"`
+	// CPUs that the process used in the last second, 1.5 for one and a half.
+	Cpus float64 `protobuf:"fixed64,5,opt,name=cpus,proto3" json:"cpus,omitempty"`
+	// How hot it is: "cold", "warm" or "hot"; sets the next two.
+	Heat          string               `protobuf:"bytes,6,opt,name=heat,proto3" json:"heat,omitempty"`
+	RateLimit     *durationpb.Duration `protobuf:"bytes,7,opt,name=rate_limit,json=rateLimit,proto3" json:"rate_limit,omitempty"`
+	ScanBatch     uint32               `protobuf:"varint,8,opt,name=scan_batch,json=scanBatch,proto3" json:"scan_batch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchingCost) Reset() {
+	*x = WatchingCost{}
+	mi := &file_agent_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchingCost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchingCost) ProtoMessage() {}
+
+func (x *WatchingCost) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchingCost.ProtoReflect.Descriptor instead.
+func (*WatchingCost) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *WatchingCost) GetRatio() float64 {
+	if x != nil {
+		return x.Ratio
+	}
+	return 0
+}
+
+func (x *WatchingCost) GetBudget() float64 {
+	if x != nil {
+		return x.Budget
+	}
+	return 0
+}
+
+func (x *WatchingCost) GetTotal() *durationpb.Duration {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *WatchingCost) GetRunsPerSecond() float64 {
+	if x != nil {
+		return x.RunsPerSecond
+	}
+	return 0
+}
+
+func (x *WatchingCost) GetCpus() float64 {
+	if x != nil {
+		return x.Cpus
+	}
+	return 0
+}
+
+func (x *WatchingCost) GetHeat() string {
+	if x != nil {
+		return x.Heat
+	}
+	return ""
+}
+
+func (x *WatchingCost) GetRateLimit() *durationpb.Duration {
+	if x != nil {
+		return x.RateLimit
+	}
+	return nil
+}
+
+func (x *WatchingCost) GetScanBatch() uint32 {
+	if x != nil {
+		return x.ScanBatch
+	}
+	return 0
+}
+
 type ProcessPoint struct {
 	state  protoimpl.MessageState `protogen:"open.v1"`
 	Pom    string                 `protobuf:"bytes,1,opt,name=pom,proto3" json:"pom,omitempty"`
@@ -572,7 +692,7 @@ type ProcessPoint struct {
 
 func (x *ProcessPoint) Reset() {
 	*x = ProcessPoint{}
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -584,7 +704,7 @@ func (x *ProcessPoint) String() string {
 func (*ProcessPoint) ProtoMessage() {}
 
 func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -597,7 +717,7 @@ func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessPoint.ProtoReflect.Descriptor instead.
 func (*ProcessPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{4}
+	return file_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ProcessPoint) GetPom() string {
@@ -643,7 +763,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -655,7 +775,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -668,7 +788,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 type ListProcessesResponse struct {
@@ -680,7 +800,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -692,7 +812,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -705,7 +825,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -718,20 +838,26 @@ func (x *ListProcessesResponse) GetProcesses() []*Process {
 type MeasurementPoint struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// "ns" for durations, "1" for counts.
+	// "ns" for durations, "By" for bytes, "1" for counts and ratios.
 	Unit       string   `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
 	Tier       string   `protobuf:"bytes,3,opt,name=tier,proto3" json:"tier,omitempty"`
 	Help       string   `protobuf:"bytes,4,opt,name=help,proto3" json:"help,omitempty"`
 	Dimensions []string `protobuf:"bytes,5,rep,name=dimensions,proto3" json:"dimensions,omitempty"`
 	// Watched only after RequestAttach, for as long as that says.
-	OnDemand      bool `protobuf:"varint,6,opt,name=on_demand,json=onDemand,proto3" json:"on_demand,omitempty"`
+	OnDemand bool `protobuf:"varint,6,opt,name=on_demand,json=onDemand,proto3" json:"on_demand,omitempty"`
+	// Measured once a second, and not by hits: asked for with QueryGauges.
+	Gauge bool `protobuf:"varint,7,opt,name=gauge,proto3" json:"gauge,omitempty"`
+	// Its events name the goroutine: there is a grid.
+	Goroutines bool `protobuf:"varint,8,opt,name=goroutines,proto3" json:"goroutines,omitempty"`
+	// Its events carry what QueryExemplars shows, under these names.
+	Extra         []string `protobuf:"bytes,9,rep,name=extra,proto3" json:"extra,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *MeasurementPoint) Reset() {
 	*x = MeasurementPoint{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -743,7 +869,7 @@ func (x *MeasurementPoint) String() string {
 func (*MeasurementPoint) ProtoMessage() {}
 
 func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -756,7 +882,7 @@ func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementPoint.ProtoReflect.Descriptor instead.
 func (*MeasurementPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *MeasurementPoint) GetName() string {
@@ -801,6 +927,27 @@ func (x *MeasurementPoint) GetOnDemand() bool {
 	return false
 }
 
+func (x *MeasurementPoint) GetGauge() bool {
+	if x != nil {
+		return x.Gauge
+	}
+	return false
+}
+
+func (x *MeasurementPoint) GetGoroutines() bool {
+	if x != nil {
+		return x.Goroutines
+	}
+	return false
+}
+
+func (x *MeasurementPoint) GetExtra() []string {
+	if x != nil {
+		return x.Extra
+	}
+	return nil
+}
+
 type ListMeasurementPointsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	unknownFields protoimpl.UnknownFields
@@ -809,7 +956,7 @@ type ListMeasurementPointsRequest struct {
 
 func (x *ListMeasurementPointsRequest) Reset() {
 	*x = ListMeasurementPointsRequest{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -821,7 +968,7 @@ func (x *ListMeasurementPointsRequest) String() string {
 func (*ListMeasurementPointsRequest) ProtoMessage() {}
 
 func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -834,7 +981,7 @@ func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsRequest.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 type ListMeasurementPointsResponse struct {
@@ -846,7 +993,7 @@ type ListMeasurementPointsResponse struct {
 
 func (x *ListMeasurementPointsResponse) Reset() {
 	*x = ListMeasurementPointsResponse{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +1005,7 @@ func (x *ListMeasurementPointsResponse) String() string {
 func (*ListMeasurementPointsResponse) ProtoMessage() {}
 
 func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1018,7 @@ func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsResponse.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ListMeasurementPointsResponse) GetPoints() []*MeasurementPoint {
@@ -892,7 +1039,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1051,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1064,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Matcher) GetDimension() string {
@@ -947,7 +1094,7 @@ type ListDimensionValuesRequest struct {
 
 func (x *ListDimensionValuesRequest) Reset() {
 	*x = ListDimensionValuesRequest{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -959,7 +1106,7 @@ func (x *ListDimensionValuesRequest) String() string {
 func (*ListDimensionValuesRequest) ProtoMessage() {}
 
 func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -972,7 +1119,7 @@ func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListDimensionValuesRequest) GetPom() string {
@@ -1019,7 +1166,7 @@ type ListDimensionValuesResponse struct {
 
 func (x *ListDimensionValuesResponse) Reset() {
 	*x = ListDimensionValuesResponse{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1178,7 @@ func (x *ListDimensionValuesResponse) String() string {
 func (*ListDimensionValuesResponse) ProtoMessage() {}
 
 func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1191,7 @@ func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListDimensionValuesResponse) GetValues() []string {
@@ -1070,7 +1217,7 @@ type QueryHeatRequest struct {
 
 func (x *QueryHeatRequest) Reset() {
 	*x = QueryHeatRequest{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1082,7 +1229,7 @@ func (x *QueryHeatRequest) String() string {
 func (*QueryHeatRequest) ProtoMessage() {}
 
 func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1095,7 +1242,7 @@ func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatRequest.ProtoReflect.Descriptor instead.
 func (*QueryHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *QueryHeatRequest) GetPom() string {
@@ -1153,7 +1300,7 @@ type QueryHeatResponse struct {
 
 func (x *QueryHeatResponse) Reset() {
 	*x = QueryHeatResponse{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1165,7 +1312,7 @@ func (x *QueryHeatResponse) String() string {
 func (*QueryHeatResponse) ProtoMessage() {}
 
 func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1178,7 +1325,7 @@ func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatResponse.ProtoReflect.Descriptor instead.
 func (*QueryHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QueryHeatResponse) GetSeries() []*HeatSeries {
@@ -1219,7 +1366,7 @@ type HeatSeries struct {
 
 func (x *HeatSeries) Reset() {
 	*x = HeatSeries{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1231,7 +1378,7 @@ func (x *HeatSeries) String() string {
 func (*HeatSeries) ProtoMessage() {}
 
 func (x *HeatSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1244,7 +1391,7 @@ func (x *HeatSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatSeries.ProtoReflect.Descriptor instead.
 func (*HeatSeries) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *HeatSeries) GetLabels() map[string]string {
@@ -1277,7 +1424,7 @@ type HeatColumn struct {
 
 func (x *HeatColumn) Reset() {
 	*x = HeatColumn{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1289,7 +1436,7 @@ func (x *HeatColumn) String() string {
 func (*HeatColumn) ProtoMessage() {}
 
 func (x *HeatColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1302,7 +1449,7 @@ func (x *HeatColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatColumn.ProtoReflect.Descriptor instead.
 func (*HeatColumn) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeatColumn) GetStart() *timestamppb.Timestamp {
@@ -1351,7 +1498,7 @@ type Statistic struct {
 
 func (x *Statistic) Reset() {
 	*x = Statistic{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1363,7 +1510,7 @@ func (x *Statistic) String() string {
 func (*Statistic) ProtoMessage() {}
 
 func (x *Statistic) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1376,7 +1523,7 @@ func (x *Statistic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistic.ProtoReflect.Descriptor instead.
 func (*Statistic) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *Statistic) GetKind() Statistic_Kind {
@@ -1408,7 +1555,7 @@ type QuerySeriesRequest struct {
 
 func (x *QuerySeriesRequest) Reset() {
 	*x = QuerySeriesRequest{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1567,7 @@ func (x *QuerySeriesRequest) String() string {
 func (*QuerySeriesRequest) ProtoMessage() {}
 
 func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1580,7 @@ func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesRequest.ProtoReflect.Descriptor instead.
 func (*QuerySeriesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *QuerySeriesRequest) GetPom() string {
@@ -1495,7 +1642,7 @@ type QuerySeriesResponse struct {
 
 func (x *QuerySeriesResponse) Reset() {
 	*x = QuerySeriesResponse{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1507,7 +1654,7 @@ func (x *QuerySeriesResponse) String() string {
 func (*QuerySeriesResponse) ProtoMessage() {}
 
 func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1520,7 +1667,7 @@ func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesResponse.ProtoReflect.Descriptor instead.
 func (*QuerySeriesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QuerySeriesResponse) GetSeries() []*Series {
@@ -1549,7 +1696,7 @@ type Series struct {
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1561,7 +1708,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1574,7 +1721,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Series) GetLabels() map[string]string {
@@ -1608,7 +1755,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1620,7 +1767,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1633,7 +1780,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Point) GetTime() *timestamppb.Timestamp {
@@ -1664,7 +1811,7 @@ type QueryGridRequest struct {
 
 func (x *QueryGridRequest) Reset() {
 	*x = QueryGridRequest{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1676,7 +1823,7 @@ func (x *QueryGridRequest) String() string {
 func (*QueryGridRequest) ProtoMessage() {}
 
 func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1689,7 +1836,7 @@ func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridRequest.ProtoReflect.Descriptor instead.
 func (*QueryGridRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *QueryGridRequest) GetPom() string {
@@ -1741,7 +1888,7 @@ type QueryGridResponse struct {
 
 func (x *QueryGridResponse) Reset() {
 	*x = QueryGridResponse{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1753,7 +1900,7 @@ func (x *QueryGridResponse) String() string {
 func (*QueryGridResponse) ProtoMessage() {}
 
 func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1766,7 +1913,7 @@ func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridResponse.ProtoReflect.Descriptor instead.
 func (*QueryGridResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *QueryGridResponse) GetSide() uint32 {
@@ -1818,7 +1965,7 @@ type GridCell struct {
 
 func (x *GridCell) Reset() {
 	*x = GridCell{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1830,7 +1977,7 @@ func (x *GridCell) String() string {
 func (*GridCell) ProtoMessage() {}
 
 func (x *GridCell) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1843,7 +1990,7 @@ func (x *GridCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridCell.ProtoReflect.Descriptor instead.
 func (*GridCell) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GridCell) GetX() uint32 {
@@ -1887,13 +2034,15 @@ type GridGoroutine struct {
 	StartFunction string                 `protobuf:"bytes,2,opt,name=start_function,json=startFunction,proto3" json:"start_function,omitempty"`
 	Process       string                 `protobuf:"bytes,3,opt,name=process,proto3" json:"process,omitempty"`
 	Count         uint64                 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	// Its pprof label, "key=value", when it has one.
+	Label         string `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GridGoroutine) Reset() {
 	*x = GridGoroutine{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1905,7 +2054,7 @@ func (x *GridGoroutine) String() string {
 func (*GridGoroutine) ProtoMessage() {}
 
 func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1918,7 +2067,7 @@ func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridGoroutine.ProtoReflect.Descriptor instead.
 func (*GridGoroutine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GridGoroutine) GetGoid() uint64 {
@@ -1949,6 +2098,13 @@ func (x *GridGoroutine) GetCount() uint64 {
 	return 0
 }
 
+func (x *GridGoroutine) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
 type WatchHeatRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Pom           string                 `protobuf:"bytes,1,opt,name=pom,proto3" json:"pom,omitempty"`
@@ -1961,7 +2117,7 @@ type WatchHeatRequest struct {
 
 func (x *WatchHeatRequest) Reset() {
 	*x = WatchHeatRequest{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1973,7 +2129,7 @@ func (x *WatchHeatRequest) String() string {
 func (*WatchHeatRequest) ProtoMessage() {}
 
 func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1986,7 +2142,7 @@ func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatRequest.ProtoReflect.Descriptor instead.
 func (*WatchHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *WatchHeatRequest) GetPom() string {
@@ -2030,7 +2186,7 @@ type WatchHeatResponse struct {
 
 func (x *WatchHeatResponse) Reset() {
 	*x = WatchHeatResponse{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2042,7 +2198,7 @@ func (x *WatchHeatResponse) String() string {
 func (*WatchHeatResponse) ProtoMessage() {}
 
 func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2055,7 +2211,7 @@ func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatResponse.ProtoReflect.Descriptor instead.
 func (*WatchHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchHeatResponse) GetSeries() []*HeatSeries {
@@ -2097,7 +2253,7 @@ type ListReleasesRequest struct {
 
 func (x *ListReleasesRequest) Reset() {
 	*x = ListReleasesRequest{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2109,7 +2265,7 @@ func (x *ListReleasesRequest) String() string {
 func (*ListReleasesRequest) ProtoMessage() {}
 
 func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2122,7 +2278,7 @@ func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesRequest.ProtoReflect.Descriptor instead.
 func (*ListReleasesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListReleasesRequest) GetService() string {
@@ -2164,7 +2320,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2176,7 +2332,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2189,7 +2345,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *Release) GetService() string {
@@ -2257,7 +2413,7 @@ type ListReleasesResponse struct {
 
 func (x *ListReleasesResponse) Reset() {
 	*x = ListReleasesResponse{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2269,7 +2425,7 @@ func (x *ListReleasesResponse) String() string {
 func (*ListReleasesResponse) ProtoMessage() {}
 
 func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2282,7 +2438,7 @@ func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesResponse.ProtoReflect.Descriptor instead.
 func (*ListReleasesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListReleasesResponse) GetReleases() []*Release {
@@ -2305,7 +2461,7 @@ type RequestAttachRequest struct {
 
 func (x *RequestAttachRequest) Reset() {
 	*x = RequestAttachRequest{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2317,7 +2473,7 @@ func (x *RequestAttachRequest) String() string {
 func (*RequestAttachRequest) ProtoMessage() {}
 
 func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2330,7 +2486,7 @@ func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachRequest.ProtoReflect.Descriptor instead.
 func (*RequestAttachRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *RequestAttachRequest) GetPom() string {
@@ -2363,7 +2519,7 @@ type RequestAttachResponse struct {
 
 func (x *RequestAttachResponse) Reset() {
 	*x = RequestAttachResponse{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2375,7 +2531,7 @@ func (x *RequestAttachResponse) String() string {
 func (*RequestAttachResponse) ProtoMessage() {}
 
 func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2388,7 +2544,7 @@ func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachResponse.ProtoReflect.Descriptor instead.
 func (*RequestAttachResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RequestAttachResponse) GetAttachments() []*Attachment {
@@ -2410,7 +2566,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2422,7 +2578,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2435,7 +2591,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *Attachment) GetProcess() string {
@@ -2457,6 +2613,515 @@ func (x *Attachment) GetRefused() string {
 		return x.Refused
 	}
 	return ""
+}
+
+type QueryGaugesRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Matchers []*Matcher             `protobuf:"bytes,2,rep,name=matchers,proto3" json:"matchers,omitempty"`
+	Start    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	End      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
+	// A whole number of seconds. Points start at multiples of it since the epoch.
+	Step          *durationpb.Duration `protobuf:"bytes,5,opt,name=step,proto3" json:"step,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGaugesRequest) Reset() {
+	*x = QueryGaugesRequest{}
+	mi := &file_agent_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGaugesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGaugesRequest) ProtoMessage() {}
+
+func (x *QueryGaugesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGaugesRequest.ProtoReflect.Descriptor instead.
+func (*QueryGaugesRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *QueryGaugesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *QueryGaugesRequest) GetMatchers() []*Matcher {
+	if x != nil {
+		return x.Matchers
+	}
+	return nil
+}
+
+func (x *QueryGaugesRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *QueryGaugesRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *QueryGaugesRequest) GetStep() *durationpb.Duration {
+	if x != nil {
+		return x.Step
+	}
+	return nil
+}
+
+type QueryGaugesResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Series        []*GaugeSeries         `protobuf:"bytes,1,rep,name=series,proto3" json:"series,omitempty"`
+	Unit          string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryGaugesResponse) Reset() {
+	*x = QueryGaugesResponse{}
+	mi := &file_agent_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryGaugesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryGaugesResponse) ProtoMessage() {}
+
+func (x *QueryGaugesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryGaugesResponse.ProtoReflect.Descriptor instead.
+func (*QueryGaugesResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *QueryGaugesResponse) GetSeries() []*GaugeSeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+func (x *QueryGaugesResponse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+type GaugeSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// service, version and process.
+	Labels map[string]string `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Seconds without a value have no point.
+	Points        []*GaugePoint `protobuf:"bytes,2,rep,name=points,proto3" json:"points,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GaugeSeries) Reset() {
+	*x = GaugeSeries{}
+	mi := &file_agent_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GaugeSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GaugeSeries) ProtoMessage() {}
+
+func (x *GaugeSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GaugeSeries.ProtoReflect.Descriptor instead.
+func (*GaugeSeries) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *GaugeSeries) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *GaugeSeries) GetPoints() []*GaugePoint {
+	if x != nil {
+		return x.Points
+	}
+	return nil
+}
+
+type GaugePoint struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	// How many values there were in the step, and their sum, least, greatest and last.
+	N             uint64  `protobuf:"varint,2,opt,name=n,proto3" json:"n,omitempty"`
+	Sum           float64 `protobuf:"fixed64,3,opt,name=sum,proto3" json:"sum,omitempty"`
+	Min           float64 `protobuf:"fixed64,4,opt,name=min,proto3" json:"min,omitempty"`
+	Max           float64 `protobuf:"fixed64,5,opt,name=max,proto3" json:"max,omitempty"`
+	Last          float64 `protobuf:"fixed64,6,opt,name=last,proto3" json:"last,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GaugePoint) Reset() {
+	*x = GaugePoint{}
+	mi := &file_agent_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GaugePoint) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GaugePoint) ProtoMessage() {}
+
+func (x *GaugePoint) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GaugePoint.ProtoReflect.Descriptor instead.
+func (*GaugePoint) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *GaugePoint) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *GaugePoint) GetN() uint64 {
+	if x != nil {
+		return x.N
+	}
+	return 0
+}
+
+func (x *GaugePoint) GetSum() float64 {
+	if x != nil {
+		return x.Sum
+	}
+	return 0
+}
+
+func (x *GaugePoint) GetMin() float64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *GaugePoint) GetMax() float64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *GaugePoint) GetLast() float64 {
+	if x != nil {
+		return x.Last
+	}
+	return 0
+}
+
+type QueryExemplarsRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Pom      string                 `protobuf:"bytes,1,opt,name=pom,proto3" json:"pom,omitempty"`
+	Matchers []*Matcher             `protobuf:"bytes,2,rep,name=matchers,proto3" json:"matchers,omitempty"`
+	Start    *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	End      *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
+	// Only hits of at least this value, and at most max where that is not 0; in the unit of the point.
+	Min uint64 `protobuf:"varint,5,opt,name=min,proto3" json:"min,omitempty"`
+	Max uint64 `protobuf:"varint,6,opt,name=max,proto3" json:"max,omitempty"`
+	// At most so many, the greatest; 0 for 100.
+	Limit         uint32 `protobuf:"varint,7,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryExemplarsRequest) Reset() {
+	*x = QueryExemplarsRequest{}
+	mi := &file_agent_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryExemplarsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryExemplarsRequest) ProtoMessage() {}
+
+func (x *QueryExemplarsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryExemplarsRequest.ProtoReflect.Descriptor instead.
+func (*QueryExemplarsRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *QueryExemplarsRequest) GetPom() string {
+	if x != nil {
+		return x.Pom
+	}
+	return ""
+}
+
+func (x *QueryExemplarsRequest) GetMatchers() []*Matcher {
+	if x != nil {
+		return x.Matchers
+	}
+	return nil
+}
+
+func (x *QueryExemplarsRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *QueryExemplarsRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *QueryExemplarsRequest) GetMin() uint64 {
+	if x != nil {
+		return x.Min
+	}
+	return 0
+}
+
+func (x *QueryExemplarsRequest) GetMax() uint64 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *QueryExemplarsRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type QueryExemplarsResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Exemplars     []*Exemplar            `protobuf:"bytes,1,rep,name=exemplars,proto3" json:"exemplars,omitempty"`
+	Unit          string                 `protobuf:"bytes,2,opt,name=unit,proto3" json:"unit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueryExemplarsResponse) Reset() {
+	*x = QueryExemplarsResponse{}
+	mi := &file_agent_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueryExemplarsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueryExemplarsResponse) ProtoMessage() {}
+
+func (x *QueryExemplarsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueryExemplarsResponse.ProtoReflect.Descriptor instead.
+func (*QueryExemplarsResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *QueryExemplarsResponse) GetExemplars() []*Exemplar {
+	if x != nil {
+		return x.Exemplars
+	}
+	return nil
+}
+
+func (x *QueryExemplarsResponse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+type Exemplar struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	Value uint64                 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
+	// All dimensions that are known of it.
+	Labels        map[string]string `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	Goid          uint64            `protobuf:"varint,4,opt,name=goid,proto3" json:"goid,omitempty"`
+	StartFunction string            `protobuf:"bytes,5,opt,name=start_function,json=startFunction,proto3" json:"start_function,omitempty"`
+	// Lower-case hexadecimal, as in a traceparent header; empty when none is known.
+	TraceId string `protobuf:"bytes,6,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	// What else the point's events carry, by the names of MeasurementPoint.extra.
+	Extra         map[string]uint64 `protobuf:"bytes,7,rep,name=extra,proto3" json:"extra,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Exemplar) Reset() {
+	*x = Exemplar{}
+	mi := &file_agent_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Exemplar) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Exemplar) ProtoMessage() {}
+
+func (x *Exemplar) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Exemplar.ProtoReflect.Descriptor instead.
+func (*Exemplar) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Exemplar) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Exemplar) GetValue() uint64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Exemplar) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Exemplar) GetGoid() uint64 {
+	if x != nil {
+		return x.Goid
+	}
+	return 0
+}
+
+func (x *Exemplar) GetStartFunction() string {
+	if x != nil {
+		return x.StartFunction
+	}
+	return ""
+}
+
+func (x *Exemplar) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
+func (x *Exemplar) GetExtra() map[string]uint64 {
+	if x != nil {
+		return x.Extra
+	}
+	return nil
 }
 
 var File_agent_proto protoreflect.FileDescriptor
@@ -2490,7 +3155,7 @@ const file_agent_proto_rawDesc = "" +
 	"\x04hits\x18\x02 \x01(\x04R\x04hits\x12\x18\n" +
 	"\acarried\x18\x03 \x01(\x04R\acarried\x12\x18\n" +
 	"\acounted\x18\x04 \x01(\x04R\acounted\x12\x16\n" +
-	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\xa6\x03\n" +
+	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\xd4\x03\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1e\n" +
@@ -2509,22 +3174,36 @@ const file_agent_proto_rawDesc = "" +
 	"\x06points\x18\v \x03(\v2\x18.gotherm.v1.ProcessPointR\x06points\x12\x1a\n" +
 	"\bhostname\x18\f \x01(\tR\bhostname\x12\x1c\n" +
 	"\tcontainer\x18\r \x01(\tR\tcontainer\x12\x12\n" +
-	"\x04unit\x18\x0e \x01(\tR\x04unit\"\xa2\x02\n" +
+	"\x04unit\x18\x0e \x01(\tR\x04unit\x12,\n" +
+	"\x04cost\x18\x0f \x01(\v2\x18.gotherm.v1.WatchingCostR\x04cost\"\x96\x02\n" +
+	"\fWatchingCost\x12\x14\n" +
+	"\x05ratio\x18\x01 \x01(\x01R\x05ratio\x12\x16\n" +
+	"\x06budget\x18\x02 \x01(\x01R\x06budget\x12/\n" +
+	"\x05total\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\x05total\x12&\n" +
+	"\x0fruns_per_second\x18\x04 \x01(\x01R\rrunsPerSecond\x12\x12\n" +
+	"\x04cpus\x18\x05 \x01(\x01R\x04cpus\x12\x12\n" +
+	"\x04heat\x18\x06 \x01(\tR\x04heat\x128\n" +
+	"\n" +
+	"rate_limit\x18\a \x01(\v2\x19.google.protobuf.DurationR\trateLimit\x12\x1d\n" +
+	"\n" +
+	"scan_batch\x18\b \x01(\rR\tscanBatch\"\xb2\x02\n" +
 	"\fProcessPoint\x12\x10\n" +
 	"\x03pom\x18\x01 \x01(\tR\x03pom\x124\n" +
 	"\x05state\x18\x02 \x01(\x0e2\x1e.gotherm.v1.ProcessPoint.StateR\x05state\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x12\n" +
 	"\x04hits\x18\x04 \x01(\x04R\x04hits\x120\n" +
-	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"l\n" +
+	"\x05until\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\"|\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eSTATE_ATTACHED\x10\x01\x12\x10\n" +
 	"\fSTATE_FIRING\x10\x02\x12\x13\n" +
 	"\x0fSTATE_AVAILABLE\x10\x03\x12\x11\n" +
-	"\rSTATE_REFUSED\x10\x04\"\x16\n" +
+	"\rSTATE_REFUSED\x10\x04\x12\x0e\n" +
+	"\n" +
+	"STATE_SHED\x10\x05\"\x16\n" +
 	"\x14ListProcessesRequest\"J\n" +
 	"\x15ListProcessesResponse\x121\n" +
-	"\tprocesses\x18\x01 \x03(\v2\x13.gotherm.v1.ProcessR\tprocesses\"\x9f\x01\n" +
+	"\tprocesses\x18\x01 \x03(\v2\x13.gotherm.v1.ProcessR\tprocesses\"\xeb\x01\n" +
 	"\x10MeasurementPoint\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04unit\x18\x02 \x01(\tR\x04unit\x12\x12\n" +
@@ -2533,7 +3212,12 @@ const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"dimensions\x18\x05 \x03(\tR\n" +
 	"dimensions\x12\x1b\n" +
-	"\ton_demand\x18\x06 \x01(\bR\bonDemand\"\x1e\n" +
+	"\ton_demand\x18\x06 \x01(\bR\bonDemand\x12\x14\n" +
+	"\x05gauge\x18\a \x01(\bR\x05gauge\x12\x1e\n" +
+	"\n" +
+	"goroutines\x18\b \x01(\bR\n" +
+	"goroutines\x12\x14\n" +
+	"\x05extra\x18\t \x03(\tR\x05extra\"\x1e\n" +
 	"\x1cListMeasurementPointsRequest\"U\n" +
 	"\x1dListMeasurementPointsResponse\x124\n" +
 	"\x06points\x18\x01 \x03(\v2\x1c.gotherm.v1.MeasurementPointR\x06points\"?\n" +
@@ -2628,12 +3312,13 @@ const file_agent_proto_rawDesc = "" +
 	"\x03sum\x18\x04 \x01(\x04R\x03sum\x129\n" +
 	"\n" +
 	"goroutines\x18\x05 \x03(\v2\x19.gotherm.v1.GridGoroutineR\n" +
-	"goroutines\"z\n" +
+	"goroutines\"\x90\x01\n" +
 	"\rGridGoroutine\x12\x12\n" +
 	"\x04goid\x18\x01 \x01(\x04R\x04goid\x12%\n" +
 	"\x0estart_function\x18\x02 \x01(\tR\rstartFunction\x12\x18\n" +
 	"\aprocess\x18\x03 \x01(\tR\aprocess\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x04R\x05count\"\x9f\x01\n" +
+	"\x05count\x18\x04 \x01(\x04R\x05count\x12\x14\n" +
+	"\x05label\x18\x05 \x01(\tR\x05label\"\x9f\x01\n" +
 	"\x10WatchHeatRequest\x12\x10\n" +
 	"\x03pom\x18\x01 \x01(\tR\x03pom\x12/\n" +
 	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x12-\n" +
@@ -2671,7 +3356,56 @@ const file_agent_proto_rawDesc = "" +
 	"Attachment\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\tR\aprocess\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\arefused\x18\x03 \x01(\tR\arefused2\xda\x06\n" +
+	"\arefused\x18\x03 \x01(\tR\arefused\"\xe8\x01\n" +
+	"\x12QueryGaugesRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
+	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x120\n" +
+	"\x05start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12-\n" +
+	"\x04step\x18\x05 \x01(\v2\x19.google.protobuf.DurationR\x04step\"Z\n" +
+	"\x13QueryGaugesResponse\x12/\n" +
+	"\x06series\x18\x01 \x03(\v2\x17.gotherm.v1.GaugeSeriesR\x06series\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\"\xb5\x01\n" +
+	"\vGaugeSeries\x12;\n" +
+	"\x06labels\x18\x01 \x03(\v2#.gotherm.v1.GaugeSeries.LabelsEntryR\x06labels\x12.\n" +
+	"\x06points\x18\x02 \x03(\v2\x16.gotherm.v1.GaugePointR\x06points\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x96\x01\n" +
+	"\n" +
+	"GaugePoint\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12\f\n" +
+	"\x01n\x18\x02 \x01(\x04R\x01n\x12\x10\n" +
+	"\x03sum\x18\x03 \x01(\x01R\x03sum\x12\x10\n" +
+	"\x03min\x18\x04 \x01(\x01R\x03min\x12\x10\n" +
+	"\x03max\x18\x05 \x01(\x01R\x03max\x12\x12\n" +
+	"\x04last\x18\x06 \x01(\x01R\x04last\"\xf4\x01\n" +
+	"\x15QueryExemplarsRequest\x12\x10\n" +
+	"\x03pom\x18\x01 \x01(\tR\x03pom\x12/\n" +
+	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x120\n" +
+	"\x05start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x10\n" +
+	"\x03min\x18\x05 \x01(\x04R\x03min\x12\x10\n" +
+	"\x03max\x18\x06 \x01(\x04R\x03max\x12\x14\n" +
+	"\x05limit\x18\a \x01(\rR\x05limit\"`\n" +
+	"\x16QueryExemplarsResponse\x122\n" +
+	"\texemplars\x18\x01 \x03(\v2\x14.gotherm.v1.ExemplarR\texemplars\x12\x12\n" +
+	"\x04unit\x18\x02 \x01(\tR\x04unit\"\x8c\x03\n" +
+	"\bExemplar\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value\x128\n" +
+	"\x06labels\x18\x03 \x03(\v2 .gotherm.v1.Exemplar.LabelsEntryR\x06labels\x12\x12\n" +
+	"\x04goid\x18\x04 \x01(\x04R\x04goid\x12%\n" +
+	"\x0estart_function\x18\x05 \x01(\tR\rstartFunction\x12\x19\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\x125\n" +
+	"\x05extra\x18\a \x03(\v2\x1f.gotherm.v1.Exemplar.ExtraEntryR\x05extra\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
+	"\n" +
+	"ExtraEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x012\x83\b\n" +
 	"\fAgentService\x12E\n" +
 	"\bGetAgent\x12\x1b.gotherm.v1.GetAgentRequest\x1a\x1c.gotherm.v1.GetAgentResponse\x12T\n" +
 	"\rListProcesses\x12 .gotherm.v1.ListProcessesRequest\x1a!.gotherm.v1.ListProcessesResponse\x12l\n" +
@@ -2682,7 +3416,9 @@ const file_agent_proto_rawDesc = "" +
 	"\tQueryGrid\x12\x1c.gotherm.v1.QueryGridRequest\x1a\x1d.gotherm.v1.QueryGridResponse\x12J\n" +
 	"\tWatchHeat\x12\x1c.gotherm.v1.WatchHeatRequest\x1a\x1d.gotherm.v1.WatchHeatResponse0\x01\x12Q\n" +
 	"\fListReleases\x12\x1f.gotherm.v1.ListReleasesRequest\x1a .gotherm.v1.ListReleasesResponse\x12T\n" +
-	"\rRequestAttach\x12 .gotherm.v1.RequestAttachRequest\x1a!.gotherm.v1.RequestAttachResponseB4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
+	"\rRequestAttach\x12 .gotherm.v1.RequestAttachRequest\x1a!.gotherm.v1.RequestAttachResponse\x12N\n" +
+	"\vQueryGauges\x12\x1e.gotherm.v1.QueryGaugesRequest\x1a\x1f.gotherm.v1.QueryGaugesResponse\x12W\n" +
+	"\x0eQueryExemplars\x12!.gotherm.v1.QueryExemplarsRequest\x1a\".gotherm.v1.QueryExemplarsResponseB4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
 
 var (
 	file_agent_proto_rawDescOnce sync.Once
@@ -2697,7 +3433,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 36)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
 var file_agent_proto_goTypes = []any{
 	(ProcessPoint_State)(0),               // 0: gotherm.v1.ProcessPoint.State
 	(Statistic_Kind)(0),                   // 1: gotherm.v1.Statistic.Kind
@@ -2705,119 +3441,152 @@ var file_agent_proto_goTypes = []any{
 	(*GetAgentResponse)(nil),              // 3: gotherm.v1.GetAgentResponse
 	(*Accounting)(nil),                    // 4: gotherm.v1.Accounting
 	(*Process)(nil),                       // 5: gotherm.v1.Process
-	(*ProcessPoint)(nil),                  // 6: gotherm.v1.ProcessPoint
-	(*ListProcessesRequest)(nil),          // 7: gotherm.v1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),         // 8: gotherm.v1.ListProcessesResponse
-	(*MeasurementPoint)(nil),              // 9: gotherm.v1.MeasurementPoint
-	(*ListMeasurementPointsRequest)(nil),  // 10: gotherm.v1.ListMeasurementPointsRequest
-	(*ListMeasurementPointsResponse)(nil), // 11: gotherm.v1.ListMeasurementPointsResponse
-	(*Matcher)(nil),                       // 12: gotherm.v1.Matcher
-	(*ListDimensionValuesRequest)(nil),    // 13: gotherm.v1.ListDimensionValuesRequest
-	(*ListDimensionValuesResponse)(nil),   // 14: gotherm.v1.ListDimensionValuesResponse
-	(*QueryHeatRequest)(nil),              // 15: gotherm.v1.QueryHeatRequest
-	(*QueryHeatResponse)(nil),             // 16: gotherm.v1.QueryHeatResponse
-	(*HeatSeries)(nil),                    // 17: gotherm.v1.HeatSeries
-	(*HeatColumn)(nil),                    // 18: gotherm.v1.HeatColumn
-	(*Statistic)(nil),                     // 19: gotherm.v1.Statistic
-	(*QuerySeriesRequest)(nil),            // 20: gotherm.v1.QuerySeriesRequest
-	(*QuerySeriesResponse)(nil),           // 21: gotherm.v1.QuerySeriesResponse
-	(*Series)(nil),                        // 22: gotherm.v1.Series
-	(*Point)(nil),                         // 23: gotherm.v1.Point
-	(*QueryGridRequest)(nil),              // 24: gotherm.v1.QueryGridRequest
-	(*QueryGridResponse)(nil),             // 25: gotherm.v1.QueryGridResponse
-	(*GridCell)(nil),                      // 26: gotherm.v1.GridCell
-	(*GridGoroutine)(nil),                 // 27: gotherm.v1.GridGoroutine
-	(*WatchHeatRequest)(nil),              // 28: gotherm.v1.WatchHeatRequest
-	(*WatchHeatResponse)(nil),             // 29: gotherm.v1.WatchHeatResponse
-	(*ListReleasesRequest)(nil),           // 30: gotherm.v1.ListReleasesRequest
-	(*Release)(nil),                       // 31: gotherm.v1.Release
-	(*ListReleasesResponse)(nil),          // 32: gotherm.v1.ListReleasesResponse
-	(*RequestAttachRequest)(nil),          // 33: gotherm.v1.RequestAttachRequest
-	(*RequestAttachResponse)(nil),         // 34: gotherm.v1.RequestAttachResponse
-	(*Attachment)(nil),                    // 35: gotherm.v1.Attachment
-	nil,                                   // 36: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 37: gotherm.v1.Series.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 38: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 39: google.protobuf.Duration
+	(*WatchingCost)(nil),                  // 6: gotherm.v1.WatchingCost
+	(*ProcessPoint)(nil),                  // 7: gotherm.v1.ProcessPoint
+	(*ListProcessesRequest)(nil),          // 8: gotherm.v1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),         // 9: gotherm.v1.ListProcessesResponse
+	(*MeasurementPoint)(nil),              // 10: gotherm.v1.MeasurementPoint
+	(*ListMeasurementPointsRequest)(nil),  // 11: gotherm.v1.ListMeasurementPointsRequest
+	(*ListMeasurementPointsResponse)(nil), // 12: gotherm.v1.ListMeasurementPointsResponse
+	(*Matcher)(nil),                       // 13: gotherm.v1.Matcher
+	(*ListDimensionValuesRequest)(nil),    // 14: gotherm.v1.ListDimensionValuesRequest
+	(*ListDimensionValuesResponse)(nil),   // 15: gotherm.v1.ListDimensionValuesResponse
+	(*QueryHeatRequest)(nil),              // 16: gotherm.v1.QueryHeatRequest
+	(*QueryHeatResponse)(nil),             // 17: gotherm.v1.QueryHeatResponse
+	(*HeatSeries)(nil),                    // 18: gotherm.v1.HeatSeries
+	(*HeatColumn)(nil),                    // 19: gotherm.v1.HeatColumn
+	(*Statistic)(nil),                     // 20: gotherm.v1.Statistic
+	(*QuerySeriesRequest)(nil),            // 21: gotherm.v1.QuerySeriesRequest
+	(*QuerySeriesResponse)(nil),           // 22: gotherm.v1.QuerySeriesResponse
+	(*Series)(nil),                        // 23: gotherm.v1.Series
+	(*Point)(nil),                         // 24: gotherm.v1.Point
+	(*QueryGridRequest)(nil),              // 25: gotherm.v1.QueryGridRequest
+	(*QueryGridResponse)(nil),             // 26: gotherm.v1.QueryGridResponse
+	(*GridCell)(nil),                      // 27: gotherm.v1.GridCell
+	(*GridGoroutine)(nil),                 // 28: gotherm.v1.GridGoroutine
+	(*WatchHeatRequest)(nil),              // 29: gotherm.v1.WatchHeatRequest
+	(*WatchHeatResponse)(nil),             // 30: gotherm.v1.WatchHeatResponse
+	(*ListReleasesRequest)(nil),           // 31: gotherm.v1.ListReleasesRequest
+	(*Release)(nil),                       // 32: gotherm.v1.Release
+	(*ListReleasesResponse)(nil),          // 33: gotherm.v1.ListReleasesResponse
+	(*RequestAttachRequest)(nil),          // 34: gotherm.v1.RequestAttachRequest
+	(*RequestAttachResponse)(nil),         // 35: gotherm.v1.RequestAttachResponse
+	(*Attachment)(nil),                    // 36: gotherm.v1.Attachment
+	(*QueryGaugesRequest)(nil),            // 37: gotherm.v1.QueryGaugesRequest
+	(*QueryGaugesResponse)(nil),           // 38: gotherm.v1.QueryGaugesResponse
+	(*GaugeSeries)(nil),                   // 39: gotherm.v1.GaugeSeries
+	(*GaugePoint)(nil),                    // 40: gotherm.v1.GaugePoint
+	(*QueryExemplarsRequest)(nil),         // 41: gotherm.v1.QueryExemplarsRequest
+	(*QueryExemplarsResponse)(nil),        // 42: gotherm.v1.QueryExemplarsResponse
+	(*Exemplar)(nil),                      // 43: gotherm.v1.Exemplar
+	nil,                                   // 44: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 45: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 46: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 47: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 48: gotherm.v1.Exemplar.ExtraEntry
+	(*timestamppb.Timestamp)(nil),         // 49: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 50: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	38, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	49, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
 	4,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	39, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	38, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
-	38, // 4: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
-	6,  // 5: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
-	0,  // 6: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	38, // 7: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
-	5,  // 8: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
-	9,  // 9: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
-	12, // 10: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	38, // 11: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	38, // 12: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
-	12, // 13: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	38, // 14: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	38, // 15: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	39, // 16: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
-	17, // 17: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	39, // 18: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	36, // 19: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
-	18, // 20: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	38, // 21: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
-	1,  // 22: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
-	12, // 23: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	38, // 24: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	38, // 25: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	39, // 26: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
-	19, // 27: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
-	22, // 28: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	37, // 29: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
-	19, // 30: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
-	23, // 31: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	38, // 32: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
-	12, // 33: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	38, // 34: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	38, // 35: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
-	26, // 36: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
-	27, // 37: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
-	12, // 38: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	39, // 39: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
-	17, // 40: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	38, // 41: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	39, // 42: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	38, // 43: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	38, // 44: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	38, // 45: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	38, // 46: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
-	31, // 47: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
-	12, // 48: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	39, // 49: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
-	35, // 50: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	38, // 51: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
-	2,  // 52: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	7,  // 53: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	10, // 54: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	13, // 55: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	15, // 56: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	20, // 57: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	24, // 58: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	28, // 59: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	30, // 60: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	33, // 61: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	3,  // 62: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	8,  // 63: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	11, // 64: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	14, // 65: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	16, // 66: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	21, // 67: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	25, // 68: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	29, // 69: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	32, // 70: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	34, // 71: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	62, // [62:72] is the sub-list for method output_type
-	52, // [52:62] is the sub-list for method input_type
-	52, // [52:52] is the sub-list for extension type_name
-	52, // [52:52] is the sub-list for extension extendee
-	0,  // [0:52] is the sub-list for field type_name
+	50, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	49, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	49, // 4: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	7,  // 5: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
+	6,  // 6: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
+	50, // 7: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	50, // 8: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	0,  // 9: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
+	49, // 10: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	5,  // 11: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
+	10, // 12: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
+	13, // 13: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 14: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 15: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	13, // 16: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 17: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 18: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	50, // 19: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	18, // 20: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	50, // 21: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	44, // 22: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	19, // 23: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
+	49, // 24: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	1,  // 25: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
+	13, // 26: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 27: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 28: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	50, // 29: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	20, // 30: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
+	23, // 31: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
+	45, // 32: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	20, // 33: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
+	24, // 34: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
+	49, // 35: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	13, // 36: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 37: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 38: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	27, // 39: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
+	28, // 40: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
+	13, // 41: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 42: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	18, // 43: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	49, // 44: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	50, // 45: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	49, // 46: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 47: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	49, // 48: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	49, // 49: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	32, // 50: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
+	13, // 51: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 52: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	36, // 53: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
+	49, // 54: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	13, // 55: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 56: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 57: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	50, // 58: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	39, // 59: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
+	46, // 60: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	40, // 61: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
+	49, // 62: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	13, // 63: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
+	49, // 64: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	49, // 65: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	43, // 66: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
+	49, // 67: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	47, // 68: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	48, // 69: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	2,  // 70: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	8,  // 71: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	11, // 72: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	14, // 73: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	16, // 74: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	21, // 75: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	25, // 76: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	29, // 77: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	31, // 78: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	34, // 79: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	37, // 80: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	41, // 81: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	3,  // 82: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	9,  // 83: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	12, // 84: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	15, // 85: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	17, // 86: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	22, // 87: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	26, // 88: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	30, // 89: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	33, // 90: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	35, // 91: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	38, // 92: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	42, // 93: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	82, // [82:94] is the sub-list for method output_type
+	70, // [70:82] is the sub-list for method input_type
+	70, // [70:70] is the sub-list for extension type_name
+	70, // [70:70] is the sub-list for extension extendee
+	0,  // [0:70] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -2831,7 +3600,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   36,
+			NumMessages:   47,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -20,15 +20,21 @@ type Key struct {
 	Version  string
 	Reason   string
 	Function string
-	// Node and CPU are the number plus one; 0 when unknown or not split.
+	// Route of a request, "GET /items/{id}".
+	Route string
+	// Label is a pprof label, "key=value".
+	Label string
+	// Node, CPU and Depth are the number plus one; 0 when unknown or not split.
+	// Depth is of the path that a request took in the kernel, in stack frames.
 	Node, CPU uint16
+	Depth     uint8
 }
 
 // NodeKey and its inverse shift a NUMA node or CPU number so that zero means none.
 func NodeKey(n int) uint16 { return uint16(n + 1) }
 
 // Dimensions lists the dimensions that a key has, in the order of display.
-var Dimensions = []string{"service", "version", "process", "node", "cpu", "reason", "function"}
+var Dimensions = []string{"service", "version", "process", "node", "cpu", "reason", "function", "route", "label", "depth"}
 
 // Value returns the value of a dimension as a label; "" when there is none.
 func (k Key) Value(dimension string) string {
@@ -53,6 +59,12 @@ func (k Key) Value(dimension string) string {
 		return number(k.Node)
 	case "cpu":
 		return number(k.CPU)
+	case "route":
+		return k.Route
+	case "label":
+		return k.Label
+	case "depth":
+		return number(uint16(k.Depth))
 	}
 	return ""
 }

@@ -27,10 +27,7 @@ for a limited time. Durations are in nanoseconds on the API and in seconds in Gr
 `)
 	for _, p := range probe.Catalogue {
 		fmt.Printf("\n## %s\n\n%s\n\n", p.Name, p.Help)
-		unit := "count"
-		if p.Unit == "ns" {
-			unit = "duration"
-		}
+		unit := map[string]string{"ns": "duration", "By": "bytes", "1": "count"}[p.Unit]
 		watched := "always"
 		if p.OnDemand {
 			watched = fmt.Sprintf("on demand, for at most %s at a time", probe.MaxAttach)
@@ -40,6 +37,10 @@ for a limited time. Durations are in nanoseconds on the API and in seconds in Gr
 			fmt.Println("- goroutine grid: yes")
 		}
 		for _, probe := range p.Probes {
+			if probe.Function == "" {
+				fmt.Printf("- probe: %s, in the kernel\n", probe.Program)
+				continue
+			}
 			fmt.Printf("- probe: `%s`, %s\n", probe.Function, siteNames[probe.Kind])
 		}
 	}

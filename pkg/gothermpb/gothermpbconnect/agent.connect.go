@@ -63,6 +63,12 @@ const (
 	// AgentServiceRequestAttachProcedure is the fully-qualified name of the AgentService's
 	// RequestAttach RPC.
 	AgentServiceRequestAttachProcedure = "/gotherm.v1.AgentService/RequestAttach"
+	// AgentServiceQueryGaugesProcedure is the fully-qualified name of the AgentService's QueryGauges
+	// RPC.
+	AgentServiceQueryGaugesProcedure = "/gotherm.v1.AgentService/QueryGauges"
+	// AgentServiceQueryExemplarsProcedure is the fully-qualified name of the AgentService's
+	// QueryExemplars RPC.
+	AgentServiceQueryExemplarsProcedure = "/gotherm.v1.AgentService/QueryExemplars"
 )
 
 // AgentServiceClient is a client for the gotherm.v1.AgentService service.
@@ -88,6 +94,10 @@ type AgentServiceClient interface {
 	// RequestAttach asks to watch a costly measurement point for a while. The
 	// agent may refuse. Asking again before the time is over extends it.
 	RequestAttach(context.Context, *connect.Request[gothermpb.RequestAttachRequest]) (*connect.Response[gothermpb.RequestAttachResponse], error)
+	// QueryGauges returns values that are measured once a second, such as the size of a heap.
+	QueryGauges(context.Context, *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error)
+	// QueryExemplars returns the greatest hits of each ten seconds, with what is known of each.
+	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 }
 
 // NewAgentServiceClient constructs a client for the gotherm.v1.AgentService service. By default, it
@@ -161,6 +171,18 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("RequestAttach")),
 			connect.WithClientOptions(opts...),
 		),
+		queryGauges: connect.NewClient[gothermpb.QueryGaugesRequest, gothermpb.QueryGaugesResponse](
+			httpClient,
+			baseURL+AgentServiceQueryGaugesProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("QueryGauges")),
+			connect.WithClientOptions(opts...),
+		),
+		queryExemplars: connect.NewClient[gothermpb.QueryExemplarsRequest, gothermpb.QueryExemplarsResponse](
+			httpClient,
+			baseURL+AgentServiceQueryExemplarsProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("QueryExemplars")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -176,6 +198,8 @@ type agentServiceClient struct {
 	watchHeat             *connect.Client[gothermpb.WatchHeatRequest, gothermpb.WatchHeatResponse]
 	listReleases          *connect.Client[gothermpb.ListReleasesRequest, gothermpb.ListReleasesResponse]
 	requestAttach         *connect.Client[gothermpb.RequestAttachRequest, gothermpb.RequestAttachResponse]
+	queryGauges           *connect.Client[gothermpb.QueryGaugesRequest, gothermpb.QueryGaugesResponse]
+	queryExemplars        *connect.Client[gothermpb.QueryExemplarsRequest, gothermpb.QueryExemplarsResponse]
 }
 
 // GetAgent calls gotherm.v1.AgentService.GetAgent.
@@ -228,6 +252,16 @@ func (c *agentServiceClient) RequestAttach(ctx context.Context, req *connect.Req
 	return c.requestAttach.CallUnary(ctx, req)
 }
 
+// QueryGauges calls gotherm.v1.AgentService.QueryGauges.
+func (c *agentServiceClient) QueryGauges(ctx context.Context, req *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error) {
+	return c.queryGauges.CallUnary(ctx, req)
+}
+
+// QueryExemplars calls gotherm.v1.AgentService.QueryExemplars.
+func (c *agentServiceClient) QueryExemplars(ctx context.Context, req *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error) {
+	return c.queryExemplars.CallUnary(ctx, req)
+}
+
 // AgentServiceHandler is an implementation of the gotherm.v1.AgentService service.
 type AgentServiceHandler interface {
 	// GetAgent says who answers, and how much it has seen, carried and counted.
@@ -251,6 +285,10 @@ type AgentServiceHandler interface {
 	// RequestAttach asks to watch a costly measurement point for a while. The
 	// agent may refuse. Asking again before the time is over extends it.
 	RequestAttach(context.Context, *connect.Request[gothermpb.RequestAttachRequest]) (*connect.Response[gothermpb.RequestAttachResponse], error)
+	// QueryGauges returns values that are measured once a second, such as the size of a heap.
+	QueryGauges(context.Context, *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error)
+	// QueryExemplars returns the greatest hits of each ten seconds, with what is known of each.
+	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 }
 
 // NewAgentServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -320,6 +358,18 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("RequestAttach")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceQueryGaugesHandler := connect.NewUnaryHandler(
+		AgentServiceQueryGaugesProcedure,
+		svc.QueryGauges,
+		connect.WithSchema(agentServiceMethods.ByName("QueryGauges")),
+		connect.WithHandlerOptions(opts...),
+	)
+	agentServiceQueryExemplarsHandler := connect.NewUnaryHandler(
+		AgentServiceQueryExemplarsProcedure,
+		svc.QueryExemplars,
+		connect.WithSchema(agentServiceMethods.ByName("QueryExemplars")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/gotherm.v1.AgentService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AgentServiceGetAgentProcedure:
@@ -342,6 +392,10 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceListReleasesHandler.ServeHTTP(w, r)
 		case AgentServiceRequestAttachProcedure:
 			agentServiceRequestAttachHandler.ServeHTTP(w, r)
+		case AgentServiceQueryGaugesProcedure:
+			agentServiceQueryGaugesHandler.ServeHTTP(w, r)
+		case AgentServiceQueryExemplarsProcedure:
+			agentServiceQueryExemplarsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -389,4 +443,12 @@ func (UnimplementedAgentServiceHandler) ListReleases(context.Context, *connect.R
 
 func (UnimplementedAgentServiceHandler) RequestAttach(context.Context, *connect.Request[gothermpb.RequestAttachRequest]) (*connect.Response[gothermpb.RequestAttachResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.RequestAttach is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) QueryGauges(context.Context, *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.QueryGauges is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.QueryExemplars is not implemented"))
 }

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// Words: strings of the target that are dimensions, such as routes and labels.
+// A key has room for a number only, so a string is hashed, and the first that
+// is seen of it is kept here for user space to read. 0 stands for no word: of
+// a string that can't be read, or when there is no room for a new one. The hit
+// is then not split by it, and not lost.
+#pragma once
+
+#include "gotherm.h"
+
+// A longer string is cut.
+#define WORD_BYTES 64
+
+struct word {
+	u64 bytes[WORD_BYTES / 8];
+};
+
+struct word_key {
+	u32 slot, word;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct word_key);
+	__type(value, struct word);
+} words SEC(".maps");
+
+// Where a thread puts a string together: there is no stack for it. Programs
+// that can interrupt others of the same thread have drafts of their own.
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 4096);
+	__type(key, u64);
+	__type(value, struct word);
+} drafts SEC(".maps");
+
+static const volatile struct word no_word;
+
+#define DRAFT_OF_SAMPLE (1ull << 63)
+
+// Returns an empty draft of this thread, or 0. context tells apart programs
+// that may run on top of each other: 0, or DRAFT_OF_SAMPLE.
+static __always_inline struct word *draft(u64 context)
+{
+	u64 who = bpf_get_current_pid_tgid() | context;
+	struct word *w = bpf_map_lookup_elem(&drafts, &who);
+
+	if (!w) {
+		bpf_map_update_elem(&drafts, &who, (const void *)&no_word, BPF_ANY);
+		return bpf_map_lookup_elem(&drafts, &who);
+	}
+	for (u32 i = 0; i < WORD_BYTES / 8; i++)
+		w->bytes[i] = 0;
+	return w;
+}
+
+// Returns the number of the word in a draft.
+static __always_inline u32 intern(u32 slot, struct word *w)
+{
+	struct word_key key = {.slot = slot};
+	u64 hash = 14695981039346656037ull;
+
+	// FNV-1a over words of eight bytes, folded: it has to spread, not to protect.
+	for (u32 i = 0; i < WORD_BYTES / 8; i++)
+		hash = (hash ^ w->bytes[i]) * 1099511628211ull;
+	hash ^= hash >> 29;
+	key.word = hash ^ hash >> 32;
+	if (!key.word)
+		key.word = 1;
+	if (!bpf_map_lookup_elem(&words, &key) && bpf_map_update_elem(&words, &key, w, BPF_ANY))
+		return 0;
+	return key.word;
+}
+
+// Returns the number of a string of the target.
+static __always_inline u32 word_at(u32 slot, u64 context, u64 address, u64 length)
+{
+	struct word *w = draft(context);
+
+	if (!w || !address || !length)
+		return 0;
+	if (length > WORD_BYTES)
+		length = WORD_BYTES;
+	if (bpf_probe_read_user(w, length, (void *)address))
+		return 0;
+	return intern(slot, w);
+}

@@ -1,0 +1,34 @@
+package probe
+
+import "github.com/gotherm/gotherm/bpf-agent/bpf"
+
+// family is points whose programs share what they keep of a process, beside
+// what all programs do. Each hook may be nil.
+type family struct {
+	// points has a bit for each point.
+	points uint32
+	// admit writes what the programs need to know of a process, before any of
+	// its points is wanted.
+	admit func(*Kernel, *Slot) error
+	// first makes ready when one of the points is wanted and none was before.
+	first func(*Kernel, *Slot) error
+	// clear empties what is kept of a slot that is given back.
+	clear func(*Kernel, *Slot) error
+}
+
+var families = []family{pauses}
+
+// pauses of the world. One that was begun when its points were last wanted must
+// not be ended now; while none is wanted, no program writes this.
+var pauses = family{
+	points: 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED,
+	first: func(k *Kernel, s *Slot) error {
+		return k.put(bpf.KernelMapStarting, s, &bpf.KernelStarting{})
+	},
+	clear: func(k *Kernel, s *Slot) error {
+		if err := k.put(bpf.KernelMapStarting, s, &bpf.KernelStarting{}); err != nil {
+			return err
+		}
+		return k.put(bpf.KernelMapLastStops, s, &bpf.KernelLastStop{})
+	},
+}

@@ -1,0 +1,17 @@
+package probe
+
+import "github.com/gotherm/gotherm/bpf-agent/bpf"
+
+// programs has the number under which the runs of a program are counted, by
+// its name.
+var programs = map[string]int{
+	bpf.KernelProgGcStop:          int(bpf.KernelProgramRUN_GC_STOP),
+	bpf.KernelProgGcStart:         int(bpf.KernelProgramRUN_GC_START),
+	bpf.KernelProgGcStarted:       int(bpf.KernelProgramRUN_GC_STARTED),
+	bpf.KernelProgSchedLatency:    int(bpf.KernelProgramRUN_SCHED_LATENCY),
+	bpf.KernelProgGoroutineCreate: int(bpf.KernelProgramRUN_GOROUTINE_CREATE),
+	bpf.KernelProgGoroutineExit:   int(bpf.KernelProgramRUN_GOROUTINE_EXIT),
+}
+
+// ProgramNumber is the index of a program in [bpf.KernelSlotTallies].Runs.
+func ProgramNumber(program string) int { return programs[program] }
