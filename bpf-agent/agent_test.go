@@ -179,9 +179,18 @@ func ask(address, method, body string) map[string]any {
 
 // hits sums up the hits of a point in the last minute, by the value of a label.
 func hits(address, pom, label string) map[string]int {
+	return matching(address, pom, label, "")
+}
+
+// hitsOf sums up the hits of a service, by reason.
+func hitsOf(address, pom, service string) map[string]int {
+	return matching(address, pom, "reason", fmt.Sprintf(`,"matchers":[{"dimension":"service","values":[%q]}]`, service))
+}
+
+func matching(address, pom, label, matchers string) map[string]int {
 	now := time.Now()
-	answer := ask(address, "QueryHeat", fmt.Sprintf(`{"pom":%q,"start":%q,"end":%q,"step":"1s","groupBy":[%q]}`,
-		pom, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Second).Format(time.RFC3339), label))
+	answer := ask(address, "QueryHeat", fmt.Sprintf(`{"pom":%q,"start":%q,"end":%q,"step":"1s","groupBy":[%q]%s}`,
+		pom, now.Add(-time.Minute).Format(time.RFC3339), now.Add(time.Second).Format(time.RFC3339), label, matchers))
 	sum := map[string]int{}
 	series, _ := answer["series"].([]any)
 	for _, s := range series {
@@ -324,6 +333,43 @@ func TestAGoProgramIsWatchedQueriedAndLeftInPeace(t *testing.T) {
 			before := collections(target)
 			eventually(t, "the program to collect garbage after the agent is gone", func() bool { return collections(target) > before+2 })
 		})
+	}
+}
+
+// What starts beside a running agent is watched within its first second, and so
+// is what it becomes by exec. The program says so itself, and not a clock: it
+// reads its memory statistics when it starts and after each ten rounds of 10 ms
+// or more, and says so each time. The agent may miss those of the first second.
+func TestANewProcessIsWatchedWithinASecondOfItsStart(t *testing.T) {
+	needsRoot(t)
+	path := build(t, "./testdata/churn")
+	address := loopbackAddress(t)
+	start(t, nil, build(t, "."), "run", "--exe", path, "--listen", address)
+	eventually(t, "the agent to answer", func() bool { return ask(address, "ListProcesses", `{}`) != nil })
+	for _, c := range []struct {
+		how  string
+		argv []string
+	}{
+		{"started", []string{path}},
+		{"become by exec", []string{"/bin/sh", "-c", "sleep 1; exec " + path}},
+	} {
+		target := start(t, func(cmd *exec.Cmd) { cmd.Env = append(cmd.Env, "OTEL_SERVICE_NAME="+c.how) }, c.argv[0], c.argv[1:]...)
+		readings := func() int { return strings.Count(target.output(), "\n") }
+		eventually(t, "the program to go on for a while", func() bool { return readings() >= 25 })
+		if err := target.Process.Signal(unix.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+		const perSecond = 10
+		var counted int
+		eventually(t, "readings of a program that was "+c.how, func() bool {
+			counted = hitsOf(address, "gc.stw", c.how)["read mem stats"]
+			return counted >= readings()-perSecond
+		})
+		if counted > readings()+1 { // the last may not have been said
+			t.Errorf("%s: %d readings were counted, there were %d", c.how, counted, readings())
+		}
+		t.Logf("%s: of %d readings, ten a second, %d were missed", c.how, readings(), readings()-counted)
+		_ = target.Process.Kill()
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "gotherm.h"
 #include "words.h"
 
+#include "exec.bpf.c"
 #include "gc.bpf.c"
 #include "goroutine.bpf.c"
 #include "sched.bpf.c"

@@ -143,6 +143,7 @@ const (
 	KernelMapCoarse           = "coarse"
 	KernelMapDrafts           = "drafts"
 	KernelMapEvents           = "events"
+	KernelMapExecs            = "execs"
 	KernelMapHeat             = "heat"
 	KernelMapLastStops        = "last_stops"
 	KernelMapPacing           = "pacing"
@@ -151,6 +152,7 @@ const (
 	KernelMapStarting         = "starting"
 	KernelMapTallies          = "tallies"
 	KernelMapWords            = "words"
+	KernelProgExecNotice      = "exec_notice"
 	KernelProgGcStart         = "gc_start"
 	KernelProgGcStarted       = "gc_started"
 	KernelProgGcStop          = "gc_stop"
@@ -205,6 +207,7 @@ type KernelSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelProgramSpecs struct {
+	ExecNotice      *ebpf.ProgramSpec `ebpf:"exec_notice"`
 	GcStart         *ebpf.ProgramSpec `ebpf:"gc_start"`
 	GcStarted       *ebpf.ProgramSpec `ebpf:"gc_started"`
 	GcStop          *ebpf.ProgramSpec `ebpf:"gc_stop"`
@@ -220,6 +223,7 @@ type KernelMapSpecs struct {
 	Coarse    *ebpf.MapSpec `ebpf:"coarse"`
 	Drafts    *ebpf.MapSpec `ebpf:"drafts"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
+	Execs     *ebpf.MapSpec `ebpf:"execs"`
 	Heat      *ebpf.MapSpec `ebpf:"heat"`
 	LastStops *ebpf.MapSpec `ebpf:"last_stops"`
 	Pacing    *ebpf.MapSpec `ebpf:"pacing"`
@@ -263,6 +267,7 @@ type KernelMaps struct {
 	Coarse    *ebpf.Map `ebpf:"coarse"`
 	Drafts    *ebpf.Map `ebpf:"drafts"`
 	Events    *ebpf.Map `ebpf:"events"`
+	Execs     *ebpf.Map `ebpf:"execs"`
 	Heat      *ebpf.Map `ebpf:"heat"`
 	LastStops *ebpf.Map `ebpf:"last_stops"`
 	Pacing    *ebpf.Map `ebpf:"pacing"`
@@ -278,6 +283,7 @@ func (m *KernelMaps) Close() error {
 		m.Coarse,
 		m.Drafts,
 		m.Events,
+		m.Execs,
 		m.Heat,
 		m.LastStops,
 		m.Pacing,
@@ -303,6 +309,7 @@ type KernelVariables struct {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelPrograms struct {
+	ExecNotice      *ebpf.Program `ebpf:"exec_notice"`
 	GcStart         *ebpf.Program `ebpf:"gc_start"`
 	GcStarted       *ebpf.Program `ebpf:"gc_started"`
 	GcStop          *ebpf.Program `ebpf:"gc_stop"`
@@ -313,6 +320,7 @@ type KernelPrograms struct {
 
 func (p *KernelPrograms) Close() error {
 	return _KernelClose(
+		p.ExecNotice,
 		p.GcStart,
 		p.GcStarted,
 		p.GcStop,

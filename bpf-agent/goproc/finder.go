@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -151,6 +152,7 @@ type Event struct {
 type Finder struct {
 	selection Selection
 	log       *slog.Logger
+	notices   chan int
 
 	mu        sync.Mutex
 	scans     uint64
@@ -192,32 +194,95 @@ func NewFinder(selection Selection, log *slog.Logger) *Finder {
 	return &Finder{
 		selection: selection,
 		log:       log,
+		notices:   make(chan int, maxNotices),
 		known:     map[int]*sighting{},
 		binaries:  map[fileID]*reading{},
 		listeners: listeners{ports: selection.Ports},
 	}
 }
 
-// every is how long Run rests between two scans.
-const every = 500 * time.Millisecond
+const (
+	// every is how long Run rests between two scans.
+	every = 500 * time.Millisecond
+	// pace is how long it rests after it has looked at what it was told of, so
+	// that a machine that builds does not make it busy.
+	pace = 10 * time.Millisecond
+	// maxNotices is of how many processes it can be told meanwhile.
+	maxNotices = 1024
+)
 
-// Run scans about every 500 ms and reports changes, one at a time, until ctx is
-// done. It fails when the selection is not valid, or /proc can't be listed.
+// Notice tells Run that a process has called exec, and is to be looked at now.
+// It never blocks: what there is no room for is left to the next scan.
+func (f *Finder) Notice(pid int) {
+	if !f.selection.patterns() && !slices.Contains(f.selection.PIDs, pid) {
+		return
+	}
+	select {
+	case f.notices <- pid:
+	default:
+	}
+}
+
+// Run scans about every 500 ms, looks at once at what it is told of by Notice,
+// and reports changes, one at a time, until ctx is done. It fails when the
+// selection is not valid, or /proc can't be listed.
 func (f *Finder) Run(ctx context.Context, report func(Event)) error {
 	before := map[string]*Process{}
-	ticks := time.NewTicker(every)
-	defer ticks.Stop()
+	scans := time.NewTicker(every)
+	defer scans.Stop()
 	for {
 		now, err := f.Scan()
 		if err != nil {
 			return err
 		}
 		before = reportChanges(before, now, report)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticks.C:
+		for scan := false; !scan; {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-scans.C:
+				scan = true
+			case pid := <-f.notices:
+				f.lookNow(f.noticed(pid), before, report)
+				time.Sleep(pace)
+			}
 		}
+	}
+}
+
+// noticed is all pids that there are notices of, each once.
+func (f *Finder) noticed(pids ...int) []int {
+	for range len(f.notices) {
+		pids = append(pids, <-f.notices)
+	}
+	slices.Sort(pids)
+	return slices.Compact(pids)
+}
+
+// lookNow looks at some processes only, and reports what is new of them. What
+// has ended is left to the next scan.
+func (f *Finder) lookNow(pids []int, before map[string]*Process, report func(Event)) {
+	for _, pid := range pids {
+		f.mu.Lock()
+		old := f.known[pid]
+		seen, err := f.look(pid, f.listeners.has(pid))
+		if err == nil && seen != nil {
+			seen.scan = f.scans
+			f.known[pid] = seen
+		}
+		f.mu.Unlock()
+		if err != nil || seen == nil || seen == old {
+			continue
+		}
+		was, is := map[string]*Process{}, []*Process{}
+		if old != nil && old.process != nil && before[old.process.ID] != nil {
+			was[old.process.ID] = before[old.process.ID]
+			delete(before, old.process.ID)
+		}
+		if seen.process != nil {
+			is = append(is, seen.process)
+		}
+		maps.Copy(before, reportChanges(was, is, report))
 	}
 }
 
@@ -500,6 +565,10 @@ func (f *Finder) refusePID(pid int, before *sighting, err error) *sighting {
 	return &sighting{life: now, process: p}
 }
 
+// maxReadings is over how many readings those that nobody runs are dropped too
+// when they only say that a file is no Go.
+const maxReadings = 4096
+
 // forget drops the pids that the last scan did not see, and the binaries that
 // nobody runs any more.
 func (f *Finder) forget(changed bool) {
@@ -516,8 +585,11 @@ func (f *Finder) forget(changed bool) {
 	for _, seen := range f.known {
 		used[seen.file] = true
 	}
-	for file := range f.binaries {
-		if !used[file] {
+	// What is no Go is remembered for longer: programs of a build, or of a
+	// script, run again and again, each for a moment.
+	room := len(f.binaries) <= maxReadings
+	for file, r := range f.binaries {
+		if !used[file] && !(room && r.refusal != nil && r.refusal.notGo) {
 			delete(f.binaries, file)
 		}
 	}

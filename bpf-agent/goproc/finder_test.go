@@ -428,6 +428,77 @@ func TestRunTellsWhatHappensToProcesses(t *testing.T) {
 	}
 }
 
+// Who is told that a process called exec looks at that one at once, and at no
+// other; and it is told only of those that may be selected.
+func TestANoticeOfExecIsLookedInto(t *testing.T) {
+	old, new := target(t, newest, stripped), target(t, newest, pie)
+	f := NewFinder(Selection{Globs: []string{old, new}}, nil)
+	before := reportChanges(nil, rescan(t, f), func(Event) {})
+	var told []string
+	look := func(r *running) {
+		f.Notice(r.pid())
+		f.Notice(r.pid())
+		f.lookNow(f.noticed(), before, func(e Event) {
+			told = append(told, fmt.Sprintf("%v %d pie=%t", e.Kind, e.Process.PID, e.Process.Binary.PIE))
+		})
+	}
+	r, unseen := run(t, old, nil), run(t, old, nil)
+	look(r)
+	r.become(t, new)
+	look(r)
+	look(r) // nothing is new
+	r.become(t, cProgram(t, t.TempDir()))
+	look(r)
+	want := []string{
+		fmt.Sprintf("appeared %d pie=false", r.pid()),
+		fmt.Sprintf("replaced %d pie=true", r.pid()),
+		fmt.Sprintf("exited %d pie=true", r.pid()),
+	}
+	if !slices.Equal(told, want) {
+		t.Errorf("told %q, want %q", told, want)
+	}
+	// What a scan finds after that is what was not told yet.
+	told = nil
+	after := reportChanges(before, rescan(t, f), func(e Event) { told = append(told, fmt.Sprint(e.Kind, " ", e.Process.PID)) })
+	if want := fmt.Sprint("appeared ", unseen.pid()); len(told) != 1 || told[0] != want || len(after) != 1 {
+		t.Errorf("the scan told %q, want %q", told, want)
+	}
+	only := NewFinder(Selection{PIDs: []int{unseen.pid()}}, nil)
+	only.Notice(r.pid())
+	if n := only.noticed(); len(n) != 0 {
+		t.Errorf("only pid %d is asked for, and %v is to be looked at", unseen.pid(), n)
+	}
+	for range maxNotices + 10 {
+		only.Notice(unseen.pid())
+	}
+	if n := only.noticed(); len(n) != 1 {
+		t.Errorf("one process, many times: %v", n)
+	}
+}
+
+// What is no Go is read once, though nobody runs it for a while.
+func TestWhatIsNoGoIsRememberedAfterItEnded(t *testing.T) {
+	path := cProgram(t, t.TempDir())
+	f := NewFinder(Selection{Globs: []string{path}}, nil)
+	r := run(t, path, nil)
+	rescan(t, f)
+	if len(f.binaries) != 1 {
+		t.Fatalf("%d readings, want 1", len(f.binaries))
+	}
+	r.end()
+	rescan(t, f)
+	if len(f.binaries) != 1 || f.known[r.pid()] != nil {
+		t.Errorf("after it ended: %d readings, and the process is %+v", len(f.binaries), f.known[r.pid()])
+	}
+	for i := range uint64(maxReadings) {
+		f.binaries[fileID{inode: i}] = &reading{refusal: &Refusal{notGo: true}}
+	}
+	f.forget(true)
+	if len(f.binaries) != 0 {
+		t.Errorf("%d readings were too many, and %d are kept", maxReadings+1, len(f.binaries))
+	}
+}
+
 // A process that execs what is not selected has left; its pid's next owner is
 // another process.
 func TestAProcessThatBecomesSomethingElseHasLeft(t *testing.T) {

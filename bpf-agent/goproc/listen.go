@@ -62,6 +62,16 @@ func (l *listeners) find(pids []int) map[int]bool {
 	return found
 }
 
+// has says whether a pid was among those that the last find found.
+func (l *listeners) has(pid int) bool {
+	for _, owners := range l.sockets {
+		if owners[pid] {
+			return true
+		}
+	}
+	return false
+}
+
 // listening is the inodes of the sockets that listen on the ports, in all
 // network namespaces that the processes are in.
 func (l *listeners) listening(pids []int) map[uint64]bool {

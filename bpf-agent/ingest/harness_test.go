@@ -42,6 +42,21 @@ type agent struct {
 // kernel but who calls ingest.Flush or runs ingest.Run.
 func watch(t testing.TB, options probe.Options, pids ...int) *agent {
 	t.Helper()
+	a := watchSelection(t, options, goproc.Selection{PIDs: pids})
+	for _, pid := range pids {
+		a.waitFor("process to be watched", func() bool { return a.status(pid) != nil })
+		for _, p := range a.status(pid).Points {
+			if p.State == probe.Refused {
+				t.Fatalf("%s of %d is refused: %s", p.Name, pid, p.Reason)
+			}
+		}
+	}
+	return a
+}
+
+// watchSelection is watch for what is not there yet.
+func watchSelection(t testing.TB, options probe.Options, selection goproc.Selection) *agent {
+	t.Helper()
 	needsRoot(t)
 	kernel, err := probe.Load(options)
 	if err != nil {
@@ -50,7 +65,7 @@ func watch(t testing.TB, options probe.Options, pids ...int) *agent {
 	buffer := &logBuffer{}
 	log := slog.New(slog.NewTextHandler(buffer, nil))
 	a := &agent{t: t, kernel: kernel, log: buffer, ledger: goproc.NewLedger()}
-	a.watcher = probe.NewWatcher(kernel, goproc.NewFinder(goproc.Selection{PIDs: pids}, log), a.ledger, log)
+	a.watcher = probe.NewWatcher(kernel, goproc.NewFinder(selection, log), a.ledger, log)
 	a.head = heat.NewHead(time.Now(), 10_000)
 	a.ingest = New(kernel, a.watcher, a.head, log)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -71,14 +86,6 @@ func watch(t testing.TB, options probe.Options, pids ...int) *agent {
 			t.Logf("the agent's log:\n%s", buffer)
 		}
 	})
-	for _, pid := range pids {
-		a.waitFor("process to be watched", func() bool { return a.status(pid) != nil })
-		for _, p := range a.status(pid).Points {
-			if p.State == probe.Refused {
-				t.Fatalf("%s of %d is refused: %s", p.Name, pid, p.Reason)
-			}
-		}
-	}
 	return a
 }
 

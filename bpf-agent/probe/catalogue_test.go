@@ -36,7 +36,7 @@ func TestCatalogueIsCoherent(t *testing.T) {
 	if len(Catalogue) > maxPoints {
 		t.Errorf("%d points, the maps have room for %d", len(Catalogue), maxPoints)
 	}
-	names, used, numbered := map[string]bool{}, map[string]bool{}, map[int]string{}
+	names, used, numbered := map[string]bool{}, map[string]bool{execProgram: true}, map[int]string{}
 	for _, p := range Catalogue {
 		if p.Name == "" || names[p.Name] {
 			t.Errorf("name %q is empty or not unique", p.Name)

@@ -142,6 +142,14 @@ func (w *Watcher) Run(ctx context.Context) error {
 			}
 		}
 	})
+	if w.kernel != nil {
+		execs, err := w.kernel.watchExecs(w.finder.Notice)
+		if err != nil {
+			w.log.Warn("new processes are seen up to half a second late", "err", err)
+		} else {
+			defer func() { w.say(execs.stop()) }()
+		}
+	}
 	err := w.finder.Run(ctx, w.follow)
 	cancel()
 	expiry.Wait()
@@ -150,6 +158,13 @@ func (w *Watcher) Run(ctx context.Context) error {
 		return fmt.Errorf("find processes: %w", err)
 	}
 	return nil
+}
+
+// say logs an error that changes nothing.
+func (w *Watcher) say(err error) {
+	if err != nil {
+		w.log.Error("detach", "error", err)
+	}
 }
 
 // follow takes in a change in the set of processes.
