@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -23,7 +24,7 @@ import (
 //
 // Five witnesses speak for it: build info (version), moduledata with
 // .gopclntab (functions), type descriptors (offsets), machine code (sites,
-// TimeToRun), and a table of what each Go version is known to have. Symbol
+// globals), and a table of what each Go version is known to have. Symbol
 // table and DWARF are heard where they were not stripped. When two disagree the
 // binary is refused.
 type Binary struct {
@@ -38,7 +39,9 @@ type Binary struct {
 
 	entry    uint64 // address where the file says to start
 	segments []segment
-	code     *code
+	code     code
+	fields   map[fieldName]uint32
+	globals  map[string]uint64
 }
 
 // BinaryID tells executables apart where a path or an inode alone can't:
@@ -248,19 +251,17 @@ func (b *Binary) read(f *elf.File, size uint64) error {
 	if b.Functions, err = readFuncTable(m, mod); err != nil {
 		return fmt.Errorf("reading .gopclntab: %w", err)
 	}
-	if b.Offsets, err = readOffsets(m, mod, b.Minor); err != nil {
+	if err := b.readOffsets(m, mod); err != nil {
 		return err
 	}
-	if b.code, err = readCode(m, b.Functions); err != nil {
+	if b.code, err = readCode(m, b.Functions, func(name string) bool { return slices.Contains(keptFunctions, name) }); err != nil {
 		return fmt.Errorf("reading code: %w", err)
 	}
-	if b.Offsets.TimeToRun, err = timeToRun(b); err != nil {
-		return fmt.Errorf("finding sched.timeToRun: %w", err)
+	symbols, err := checkedSymbols(b, m, mod)
+	if err != nil {
+		return err
 	}
-	if at := b.Offsets.TimeToRun; at < mod.data || at >= mod.end {
-		return fmt.Errorf("sched.timeToRun at %#x is outside the data, %#x-%#x", at, mod.data, mod.end)
-	}
-	if err := checkSymbols(b, m, mod); err != nil {
+	if err := b.readGlobals(m, mod, symbols); err != nil {
 		return err
 	}
 	b.ID.BuildID, err = buildID(f)

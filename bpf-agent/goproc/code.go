@@ -2,7 +2,6 @@ package goproc
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 
@@ -37,58 +36,46 @@ func (i instruction) jump() bool {
 	return i.Op == x86asm.JMP || direct && i.Op != x86asm.CALL && i.Op != x86asm.XBEGIN
 }
 
-// code is the machine code that a binary keeps to find sites in: package
-// runtime's, where all measurement points are. That is some 400 KB; the file
-// may be gone by the time of an attachment, and is not held open, which would
-// keep a container's file system from being unmounted.
-type code struct{ spans []codeSpan }
+// code is the machine code that a binary keeps to find sites in, of
+// keptFunctions, by address: the file may be gone by the time of an attachment,
+// and is not held open, which would keep a container's file system from being
+// unmounted.
+type code map[uint64][]byte
 
-type codeSpan struct {
-	address uint64
-	bytes   []byte
-}
+// maxCode bounds the code of a function.
+const maxCode = 1 << 20
 
-// maxCode bounds the code of package runtime, which is 0.4 MB in Go 1.26.
-const maxCode = 16 << 20
-
-func readCode(m *image, t *FuncTable) (*code, error) {
-	c := &code{}
-	total := uint64(0)
-	for i := 0; i < t.Len(); i++ {
-		if !t.within(i, "runtime.") {
-			continue
+func readCode(m *image, t *FuncTable, keep func(name string) bool) (code, error) {
+	c := code{}
+	for i := range t.Len() {
+		if f := t.At(i); f.End > f.Address && keep(f.Name) {
+			b, err := readFunction(m, f)
+			if err != nil {
+				return nil, err
+			}
+			c[f.Address] = b
 		}
-		first := t.At(i)
-		for i+1 < t.Len() && t.within(i+1, "runtime.") { // a package's lie side by side
-			i++
-		}
-		end := t.At(i).End
-		if total += end - first.Address; total > maxCode {
-			return nil, fmt.Errorf("package runtime has over %d bytes of code, limit %d", total, maxCode)
-		}
-		if end == first.Address {
-			continue
-		}
-		if !m.executable(first.Address) {
-			return nil, fmt.Errorf("%s at %#x is not in an executable segment", first.Name, first.Address)
-		}
-		b, err := m.bytes(first.Address, end-first.Address)
-		if err != nil {
-			return nil, err
-		}
-		c.spans = append(c.spans, codeSpan{first.Address, b})
 	}
 	return c, nil
 }
 
-// of is the code of a function.
-func (c *code) of(f Func) ([]byte, error) {
-	for _, s := range c.spans {
-		if f.Address >= s.address && f.End >= f.Address && f.End-s.address <= uint64(len(s.bytes)) {
-			return s.bytes[f.Address-s.address : f.End-s.address], nil
-		}
+// readFunction reads the code of a function.
+func readFunction(m *image, f Func) ([]byte, error) {
+	if f.End-f.Address > maxCode {
+		return nil, fmt.Errorf("%s has %d bytes of code, limit %d", f.Name, f.End-f.Address, maxCode)
 	}
-	return nil, fmt.Errorf("code of %s is not kept: only package runtime's is", f.Name)
+	if !m.executable(f.Address) {
+		return nil, fmt.Errorf("%s at %#x is not in an executable segment", f.Name, f.Address)
+	}
+	return m.bytes(f.Address, f.End-f.Address)
+}
+
+// of is the code of a function.
+func (c code) of(f Func) ([]byte, error) {
+	if b, ok := c[f.Address]; ok {
+		return b, nil
+	}
+	return nil, fmt.Errorf("code of %s is not kept: it is not one of the functions that are watched", f.Name)
 }
 
 // decode decodes a whole function. It fails unless every byte up to the padding
@@ -201,64 +188,4 @@ func indexOf(ins []instruction, address uint64) (int, bool) {
 		}
 		return 0
 	})
-}
-
-// timeToRun finds the address of runtime.sched.timeToRun, for which a stripped
-// binary has no symbol, by what casgstatus hands to record: a LEA of it into AX
-// (the first argument) comes before the call. Between the two, only moves to
-// other registers are understood.
-func timeToRun(b *Binary) (uint64, error) {
-	f, err := b.Functions.find("runtime.casgstatus")
-	if err != nil {
-		return 0, err
-	}
-	record, err := b.Functions.find("runtime.(*timeHistogram).record")
-	if err != nil {
-		return 0, err
-	}
-	raw, err := b.code.of(f)
-	if err != nil {
-		return 0, err
-	}
-	ins, err := decode(f, raw)
-	if err != nil {
-		return 0, err
-	}
-	joins := map[uint64]bool{}
-	for _, i := range ins {
-		if to, ok := i.target(); ok && i.jump() {
-			joins[to] = true
-		}
-	}
-	var ax, found uint64 // 0 when not known
-	for _, i := range ins {
-		if joins[i.address] {
-			ax = 0
-		}
-		if to, ok := i.target(); ok && i.Op == x86asm.CALL && to == record.Address {
-			if ax == 0 || found != 0 && found != ax {
-				return 0, fmt.Errorf("casgstatus+%d calls record, and not with one known address", i.address-f.Address)
-			}
-			found = ax
-		}
-		switch {
-		case i.Op == x86asm.LEA && i.Args[0] == x86asm.RAX:
-			ax = 0
-			if mem, ok := i.Args[1].(x86asm.Mem); ok && mem.Base == x86asm.RIP && mem.Index == 0 && mem.Segment == 0 {
-				ax = i.next() + uint64(mem.Disp)
-			}
-		case i.Op == x86asm.NOP:
-		case (i.Op == x86asm.MOV || i.Op == x86asm.LEA) && !isAX(i.Args[0]):
-		default:
-			ax = 0
-		}
-	}
-	if found == 0 {
-		return 0, errors.New("casgstatus does not call record")
-	}
-	return found, nil
-}
-
-func isAX(a x86asm.Arg) bool {
-	return a == x86asm.RAX || a == x86asm.EAX || a == x86asm.AX || a == x86asm.AL || a == x86asm.AH
 }

@@ -149,6 +149,10 @@ func (t *FuncTable) Name(pc uint64) string {
 	return t.At(i).Name
 }
 
+// Function is the function that holds an address in the memory of the process,
+// "" when none does, or when it can't be told any more.
+func (p *Process) Function(pc uint64) string { return p.Binary.Functions.Name(pc - p.LoadBias) }
+
 func (t *FuncTable) index(pc uint64) (int, bool) {
 	if pc < t.text || pc-t.text >= uint64(t.starts[len(t.names)]) {
 		return 0, false

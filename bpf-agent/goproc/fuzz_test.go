@@ -173,7 +173,8 @@ func FuzzTypes(f *testing.F) {
 	le.PutUint32(made[40:], 400)
 	le.PutUint64(made[48:], base+64)
 	le.PutUint64(made[64:], 440)
-	made[64+23] = kindStruct
+	made[64+20], made[64+23] = flagUncommon, kindStruct
+	le.PutUint32(made[64+structSize:], 440)
 	le.PutUint32(made[64+40:], 420)
 	le.PutUint64(made[64+48:], base+440)
 	le.PutUint64(made[64+56:], base+256)
@@ -187,9 +188,14 @@ func FuzzTypes(f *testing.F) {
 	f.Add(uint64(base), []byte{0, 0, 0, 0}, made)
 	f.Fuzz(func(t *testing.T, base uint64, typelinks, b []byte) {
 		types := &types{base, b, func(_ uint64, b []byte) uint64 { return binary.LittleEndian.Uint64(b) }}
-		structs, err := types.structs(typelinks, "g")
-		if err == nil && structs["g"] == nil {
-			t.Error("no struct and no error")
+		structs, err := types.structs(typelinks, "runtime.g")
+		if err != nil {
+			return
+		}
+		for name, fields := range structs {
+			if name != "runtime.g" || fields == nil {
+				t.Errorf("found %s with %v", name, fields)
+			}
 		}
 	})
 }

@@ -2,6 +2,7 @@ package goproc
 
 import (
 	"fmt"
+	"slices"
 )
 
 // layout is what one minor version of Go has on amd64, as measured with DWARF
@@ -25,53 +26,65 @@ var layouts = map[int]layout{
 // oldest and newest of layouts.
 const minMinor, maxMinor = 23, 26
 
-// field is a field whose offset is wanted, by struct and name.
-type field struct {
-	of, name string
-	offset   func(*Offsets) *uint32
-	known    func(layout) uint32
+// essential is a field without which no binary is watched, and where each
+// version is known to have it.
+type essential struct {
+	fieldName
+	offset func(*Offsets) *uint32
+	known  func(layout) uint32
 }
 
-var fields = []field{
-	{"g", "m", func(o *Offsets) *uint32 { return &o.GM }, func(l layout) uint32 { return l.gm }},
-	{"g", "goid", func(o *Offsets) *uint32 { return &o.GGoid }, func(l layout) uint32 { return l.gGoid }},
-	{"g", "waitreason", func(o *Offsets) *uint32 { return &o.GWaitReason }, func(l layout) uint32 { return l.gWaitreason }},
-	{"g", "startpc", func(o *Offsets) *uint32 { return &o.GStartpc }, func(l layout) uint32 { return l.gStartpc }},
-	{"g", "labels", func(o *Offsets) *uint32 { return &o.GLabels }, func(l layout) uint32 { return l.gLabels }},
-	{"m", "curg", func(o *Offsets) *uint32 { return &o.MCurg }, func(l layout) uint32 { return l.mCurg }},
-	{"m", "p", func(o *Offsets) *uint32 { return &o.MP }, func(l layout) uint32 { return l.mP }},
-	{"p", "id", func(o *Offsets) *uint32 { return &o.PID }, func(l layout) uint32 { return l.pID }},
+var essentials = []essential{
+	{fieldName{"runtime.g", "m"}, func(o *Offsets) *uint32 { return &o.GM }, func(l layout) uint32 { return l.gm }},
+	{fieldName{"runtime.g", "goid"}, func(o *Offsets) *uint32 { return &o.GGoid }, func(l layout) uint32 { return l.gGoid }},
+	{fieldName{"runtime.g", "waitreason"}, func(o *Offsets) *uint32 { return &o.GWaitReason }, func(l layout) uint32 { return l.gWaitreason }},
+	{fieldName{"runtime.g", "startpc"}, func(o *Offsets) *uint32 { return &o.GStartpc }, func(l layout) uint32 { return l.gStartpc }},
+	{fieldName{"runtime.g", "labels"}, func(o *Offsets) *uint32 { return &o.GLabels }, func(l layout) uint32 { return l.gLabels }},
+	{fieldName{"runtime.m", "curg"}, func(o *Offsets) *uint32 { return &o.MCurg }, func(l layout) uint32 { return l.mCurg }},
+	{fieldName{"runtime.m", "p"}, func(o *Offsets) *uint32 { return &o.MP }, func(l layout) uint32 { return l.mP }},
+	{fieldName{"runtime.p", "id"}, func(o *Offsets) *uint32 { return &o.PID }, func(l layout) uint32 { return l.pID }},
 }
 
 // readOffsets reads the offsets of struct fields from type descriptors, and
-// has them checked by the table and, where there is one, by DWARF.
-func readOffsets(m *image, mod *module, minor int) (Offsets, error) {
+// has the essential ones checked by the table and, where there is one, by DWARF.
+func (b *Binary) readOffsets(m *image, mod *module) error {
 	t, err := readTypes(m, mod)
 	if err != nil {
-		return Offsets{}, fmt.Errorf("reading type descriptors: %w", err)
+		return fmt.Errorf("reading type descriptors: %w", err)
 	}
 	links, err := m.bytes(mod.typelinks, mod.typelinksCount*4)
 	if err != nil {
-		return Offsets{}, fmt.Errorf("reading typelinks: %w", err)
+		return fmt.Errorf("reading typelinks: %w", err)
 	}
-	structs, err := t.structs(links, "g", "m", "p")
+	var names []string
+	for _, f := range wantedFields {
+		if !slices.Contains(names, f.of) {
+			names = append(names, f.of)
+		}
+	}
+	structs, err := t.structs(links, names...)
 	if err != nil {
-		return Offsets{}, fmt.Errorf("reading type descriptors: %w", err)
+		return fmt.Errorf("reading type descriptors: %w", err)
+	}
+	b.fields = map[fieldName]uint32{}
+	for _, f := range wantedFields {
+		if offset, ok := structs[f.of][f.name]; ok {
+			b.fields[f] = uint32(offset)
+		}
 	}
 	witness := dwarfStructs(m.elf, "g", "m", "p")
-	var o Offsets
-	for _, f := range fields {
-		offset, ok := structs[f.of][f.name]
+	for _, f := range essentials {
+		offset, ok := b.fields[f.fieldName]
 		if !ok {
-			return Offsets{}, fmt.Errorf("runtime.%s has no field %s", f.of, f.name)
+			return fmt.Errorf("no type descriptor says where %s.%s is", f.of, f.name)
 		}
-		if known := uint64(f.known(layouts[minor])); offset != known {
-			return Offsets{}, fmt.Errorf("runtime.%s.%s is at %d by its type descriptor, at %d in every Go 1.%d known", f.of, f.name, offset, known, minor)
+		if known := f.known(layouts[b.Minor]); offset != known {
+			return fmt.Errorf("%s.%s is at %d by its type descriptor, at %d in every Go 1.%d known", f.of, f.name, offset, known, b.Minor)
 		}
-		if seen, ok := witness[f.of][f.name]; ok && seen != offset {
-			return Offsets{}, fmt.Errorf("runtime.%s.%s is at %d by its type descriptor, at %d by DWARF", f.of, f.name, offset, seen)
+		if seen, ok := witness[shortName(f.of)[len("runtime."):]][f.name]; ok && seen != uint64(offset) {
+			return fmt.Errorf("%s.%s is at %d by its type descriptor, at %d by DWARF", f.of, f.name, offset, seen)
 		}
-		*f.offset(&o) = uint32(offset)
+		*f.offset(&b.Offsets) = offset
 	}
-	return o, nil
+	return nil
 }

@@ -11,8 +11,7 @@ import (
 // codeWindow is how much of the code at a site is compared with memory, at most.
 const codeWindow = 16
 
-// Sites finds where in a function of package runtime a uprobe of a kind goes:
-// one site, or every return. It decodes, and fails with a reason when it can't
+// Sites finds where in one of keptFunctions a uprobe of a kind goes: one site, or every return. It decodes, and fails with a reason when it can't
 // prove that push and branch sites are hit exactly once a call, or that return
 // sites are all there are.
 func (b *Binary) Sites(function string, kind SiteKind) ([]Site, error) {

@@ -3,6 +3,7 @@ package goproc
 import (
 	"bytes"
 	"debug/elf"
+	"math"
 	"os"
 	"os/exec"
 	"regexp"
@@ -83,7 +84,7 @@ func TestReturnsAreAllThatADisassemblerFinds(t *testing.T) {
 	}
 	for _, level := range []string{"GOAMD64=v1", "GOAMD64=v3"} {
 		path := target(t, newest, plain, level)
-		b := read(t, path)
+		b := readWithRuntime(t, path)
 		out, err := exec.Command(objdump, "-d", "--no-show-raw-insn", "--section=.text", path).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -135,7 +136,7 @@ func TestReturnsAreAllThatADisassemblerFinds(t *testing.T) {
 // Every function of package runtime gets a push site that is proved, or an
 // error: never a site that is not a push.
 func TestEveryPushSiteIsAPush(t *testing.T) {
-	b := read(t, target(t, newest, stripped))
+	b := readWithRuntime(t, target(t, newest, stripped))
 	found := 0
 	for i := range b.Functions.Len() {
 		f := b.Functions.At(i)
@@ -208,11 +209,30 @@ func TestSitesStandInMadeUpCode(t *testing.T) {
 	}
 }
 
+// readWithRuntime reads a binary with the code of all of package runtime.
+func readWithRuntime(t testing.TB, path string) *Binary {
+	t.Helper()
+	b := read(t, path)
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	m, err := newImage(f, math.MaxInt64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.code, err = readCode(m, b.Functions, func(name string) bool { return strings.HasPrefix(name, "runtime.") }); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
 // madeUp is a binary of one function, runtime.f.
 func madeUp(at uint64, machine []byte) *Binary {
 	return &Binary{
 		Functions: &FuncTable{text: at, starts: []uint32{0, uint32(len(machine))}, names: []uint32{0}, table: "runtime.f\x00"},
 		segments:  []segment{{address: at, offset: 0x200, size: uint64(len(machine)), flags: elf.PF_X}},
-		code:      &code{[]codeSpan{{at, machine}}},
+		code:      code{at: machine},
 	}
 }

@@ -6,37 +6,35 @@ import (
 	"fmt"
 )
 
-// checkSymbols has the symbol table, where there is one, check what was found
-// without it.
-func checkSymbols(b *Binary, m *image, mod *module) error {
-	symbols, err := readSymbols(m.elf, "runtime.firstmoduledata", "runtime.sched", "runtime.casgstatus")
+// checkedSymbols are the addresses of globals by the symbol table, none where
+// there is no table. It must agree with what was found without it.
+func checkedSymbols(b *Binary, m *image, mod *module) (map[string]uint64, error) {
+	const module, function = "runtime.firstmoduledata", "runtime.casgstatus"
+	names := []string{module, function}
+	for _, w := range globalWitnesses {
+		names = append(names, w.global)
+	}
+	symbols, err := readSymbols(m.elf, names...)
 	if err != nil {
-		return fmt.Errorf("reading the symbol table: %w", err)
+		return nil, fmt.Errorf("reading the symbol table: %w", err)
 	}
 	if len(symbols) == 0 {
-		return nil
+		return nil, nil
 	}
-	casgstatus, err := b.Functions.find("runtime.casgstatus")
+	casgstatus, err := b.Functions.find(function)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, check := range []struct {
-		symbol         string
-		offset, wanted uint64
-	}{
-		{"runtime.firstmoduledata", 0, mod.address},
-		{"runtime.casgstatus", 0, casgstatus.Address},
-		{"runtime.sched", layouts[b.Minor].timeToRun, b.Offsets.TimeToRun},
-	} {
-		at, ok := symbols[check.symbol]
+	for symbol, wanted := range map[string]uint64{module: mod.address, function: casgstatus.Address} {
+		at, ok := symbols[symbol]
 		if !ok {
-			return fmt.Errorf("the symbol table lacks %s", check.symbol)
+			return nil, fmt.Errorf("the symbol table lacks %s", symbol)
 		}
-		if at+check.offset != check.wanted {
-			return fmt.Errorf("%s+%d is at %#x by the symbol table, at %#x by the binary itself", check.symbol, check.offset, at+check.offset, check.wanted)
+		if at != wanted {
+			return nil, fmt.Errorf("%s is at %#x by the symbol table, at %#x by the binary itself", symbol, at, wanted)
 		}
 	}
-	return nil
+	return symbols, nil
 }
 
 // maxSymbols and maxStrings bound a symbol table that is read for a check, in

@@ -1,8 +1,12 @@
 package goproc
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"math"
+	"slices"
+	"strings"
 )
 
 // types are the type descriptors that a Go binary keeps for reflection and the
@@ -20,8 +24,10 @@ const (
 	kindMask    = 1<<5 - 1
 	kindPointer = 22
 	kindStruct  = 25
-	flagStar    = 1 << 1 // the name has a * in front that is not meant
-	maxFields   = 4096
+	structSize  = typeSize + 32 // abi.StructType; a named one's abi.UncommonType follows
+	// A named type, or one with methods; its name has a * in front that is not meant.
+	flagUncommon, flagStar = 1 << 0, 1 << 1
+	maxFields              = 4096
 )
 
 func readTypes(m *image, mod *module) (*types, error) {
@@ -81,79 +87,78 @@ func (t *types) named(address uint64) ([]byte, int, error) {
 	return name, int(b[23]) & kindMask, nil
 }
 
-// structs finds structs of package runtime by their names, "g", by way of the
+// structs finds structs by their full names, "net/http.Request", by way of the
 // types of pointers to them, which have no name of their own and so are listed
-// as typelinks.
+// as typelinks. It leaves out those that are not there, or are not told apart.
 func (t *types) structs(typelinks []byte, names ...string) (map[string]map[string]uint64, error) {
-	found := map[string]map[string]uint64{}
+	short := map[string][]string{} // "*http.Request": the names it may be
+	for _, name := range names {
+		short["*"+shortName(name)] = append(short["*"+shortName(name)], name)
+	}
+	found, twice := map[string]map[string]uint64{}, map[string]bool{}
 	for ; len(typelinks) >= 4; typelinks = typelinks[4:] {
 		link := t.base + uint64(binary.LittleEndian.Uint32(typelinks))
 		pointer, kind, err := t.named(link)
 		if err != nil {
 			return nil, fmt.Errorf("typelink: %w", err)
 		}
-		if kind != kindPointer {
+		wanted := short[string(pointer)]
+		if kind != kindPointer || len(wanted) == 0 {
 			continue
 		}
-		for _, name := range names {
-			if string(pointer) != "*runtime."+name {
-				continue
-			}
-			pkg, fields, err := t.fields(link, "runtime."+name)
-			if err != nil {
-				return nil, fmt.Errorf("type %s: %w", pointer, err)
-			}
-			if pkg != "runtime" { // some/other/runtime
-				continue
-			}
-			if found[name] != nil {
-				return nil, fmt.Errorf("two types are called %s", pointer)
-			}
-			found[name] = fields
+		pkg, fields, err := t.fields(link)
+		if err != nil {
+			return nil, fmt.Errorf("type %s: %w", pointer, err)
 		}
+		name := pkg + string(pointer[bytes.IndexByte(pointer, '.'):])
+		if fields == nil || !slices.Contains(wanted, name) {
+			continue // some/other/http, or a *http.Request that is no struct
+		}
+		// A type that is local to a function is called like one of its package.
+		twice[name] = found[name] != nil
+		found[name] = fields
 	}
-	for _, name := range names {
-		if found[name] == nil {
-			return nil, fmt.Errorf("no type descriptor of runtime.%s", name)
+	for name := range twice {
+		if twice[name] {
+			delete(found, name)
 		}
 	}
 	return found, nil
 }
 
+// shortName is what a type descriptor calls a type: "http.Request".
+func shortName(full string) string { return full[strings.LastIndexByte(full, '/')+1:] }
+
 // fields reads the offsets of the fields of the struct that a pointer type
-// points to, and its package.
-func (t *types) fields(pointer uint64, want string) (pkg string, offsets map[string]uint64, err error) {
+// points to, and the path of its package: none when it is no named struct.
+func (t *types) fields(pointer uint64) (pkg string, offsets map[string]uint64, err error) {
 	elem, err := t.pointer(pointer + typeSize)
 	if err != nil {
 		return "", nil, err
 	}
-	name, kind, err := t.named(elem)
+	b, err := t.at(elem, structSize+4)
 	if err != nil {
 		return "", nil, err
 	}
-	if string(name) != want || kind != kindStruct {
-		return "", nil, fmt.Errorf("it points to %.100q of kind %d", name, kind)
+	if b[23]&kindMask != kindStruct || b[20]&flagUncommon == 0 {
+		return "", nil, nil
 	}
-	size, err := t.at(elem, 8)
+	size := binary.LittleEndian.Uint64(b)
+	from, err := t.name(t.base + uint64(binary.LittleEndian.Uint32(b[structSize:]))) // UncommonType: PkgPath
 	if err != nil {
 		return "", nil, err
 	}
-	var w [3]uint64 // StructType: PkgPath, Fields
-	for i := range w {
-		if w[i], err = t.pointer(elem + typeSize + uint64(i)*8); err != nil {
-			return "", nil, err
-		}
-	}
-	from, err := t.name(w[0])
+	first, err := t.pointer(elem + typeSize + 8) // StructType: PkgPath, Fields
 	if err != nil {
 		return "", nil, err
 	}
-	if w[2] > maxFields {
-		return "", nil, fmt.Errorf("%d fields, limit %d", w[2], maxFields)
+	n := binary.LittleEndian.Uint64(b[typeSize+16:])
+	if n > maxFields {
+		return "", nil, fmt.Errorf("%d fields, limit %d", n, maxFields)
 	}
 	offsets = map[string]uint64{}
-	for i := range w[2] {
-		field := w[1] + i*24 // Name, Typ, Offset
+	for i := range n {
+		field := first + i*24 // Name, Typ, Offset
 		nameAt, err := t.pointer(field)
 		if err != nil {
 			return "", nil, err
@@ -170,7 +175,7 @@ func (t *types) fields(pointer uint64, want string) (pkg string, offsets map[str
 			return "", nil, err
 		}
 		offset := binary.LittleEndian.Uint64(b)
-		if offset > binary.LittleEndian.Uint64(size) {
+		if offset > size || offset > math.MaxUint32 {
 			return "", nil, fmt.Errorf("field %s is outside the struct", name)
 		}
 		offsets[string(name)] = offset

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -36,6 +37,7 @@ func main() {
 			os.Exit(1)
 		}
 		port = l.Addr().(*net.TCPAddr).Port
+		go http.Serve(l, nil)
 	}
 	fmt.Println("ready", port)
 	orders := bufio.NewScanner(os.Stdin)
