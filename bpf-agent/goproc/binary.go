@@ -45,9 +45,12 @@ type Binary struct {
 }
 
 // BinaryID tells executables apart where a path or an inode alone can't:
-// inodes clash between containers of one image, and are reused.
+// inodes clash between containers of one image, and are reused. Overlayfs gives
+// a file that it has copied, because something of it was changed, the number of
+// the one below, which older processes still run: there the time tells.
 type BinaryID struct {
 	Device, Inode uint64
+	Changed       int64  // ctime of the inode, ns since the epoch
 	BuildID       string // Go build id; "" when it was built without
 }
 
@@ -174,7 +177,7 @@ func readFile(f *os.File, path string) (*Binary, *Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	b.ID.Device, b.ID.Inode = st.Dev, st.Ino
+	b.ID.Device, b.ID.Inode, b.ID.Changed = st.Dev, st.Ino, st.Ctim.Nano()
 	return b, nil
 }
 

@@ -396,14 +396,17 @@ func (f *Finder) look(pid int, listening bool) (*sighting, error) {
 		return f.refusePID(pid, before, err), nil
 	}
 	file := fileOf(&st)
-	if before != nil && before.file == file {
-		if before.process == nil && !listening && !f.mayHaveMoved() {
+	switch {
+	case before == nil:
+	case before.process == nil:
+		if before.file == file && !listening && !f.mayHaveMoved() {
 			return before, nil
 		}
-		if before.process != nil {
-			if now, state, err := readLife(pid); err == nil && state != 'Z' && now == before.life {
-				return before, nil
-			}
+	// A file that runs can be moved, deleted, given another mode, or copied by
+	// overlayfs for that: its times tell, and the process still runs what it ran.
+	case before.file.device == file.device && before.file.inode == file.inode:
+		if now, state, err := readLife(pid); err == nil && state != 'Z' && now == before.life {
+			return before, nil
 		}
 	}
 	seen, err := f.meet(pid, file, named, listening)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
@@ -93,6 +94,17 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 	}
 	if id := p.Binary.ID; stat.Dev != id.Device || stat.Ino != id.Inode {
 		return nil, fmt.Errorf("process %d runs another file than the one that was read", p.PID)
+	}
+	// Once overlayfs has copied the file, the kernel finds the copy by this
+	// path, and the process runs the one below: it would never be hit.
+	if stat.Nlink > 0 && stat.Ctim.Nano() != p.Binary.ID.Changed {
+		var fs unix.Statfs_t
+		if err := unix.Fstatfs(int(file.Fd()), &fs); err != nil {
+			return nil, fmt.Errorf("ask for the file system of the executable: %w", err)
+		}
+		if fs.Type == unix.OVERLAYFS_SUPER_MAGIC {
+			return nil, fmt.Errorf("the executable of process %d was changed at %s, and overlayfs may have made a copy that the process does not run", p.PID, time.Unix(stat.Ctim.Unix()).Format(time.RFC3339))
+		}
 	}
 	executable, err := link.OpenExecutable(fmt.Sprintf("/proc/self/fd/%d", file.Fd()))
 	if err != nil {
