@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -80,6 +81,11 @@ func newAgent(sel selection, log *slog.Logger) (*agent, error) {
 	a.server = server.New(server.Sources{
 		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Ledger: ledger, Version: version(), Log: log,
 	})
+	left, err := probe.DropPrivileges(kernel)
+	if err != nil {
+		return nil, err
+	}
+	log.Info("dropped the capabilities that only loading needs, and any way to gain others", "left", strings.Join(left, ","))
 	return a, nil
 }
 

@@ -483,7 +483,7 @@ func (f *Finder) meet(pid int, file fileID, named, listening bool) (*sighting, e
 		ID: fmt.Sprintf("%d-%d", pid, life.started), PID: pid, Started: startTime(life.started),
 		Executable: clean(path), Container: at.container(), Unit: clean(at.unit()), life: life,
 	}
-	environment, err := readSmall(procPath(pid, "environ"), maxEnvironment)
+	environment, err := readEnvironment(pid, life)
 	if err != nil {
 		return nil, err
 	}
@@ -492,7 +492,7 @@ func (f *Finder) meet(pid int, file fileID, named, listening bool) (*sighting, e
 		refusal := *read.refusal
 		refusal.Path = p.Executable
 		p.Refused, build = &refusal, refusal.build
-	} else if bias, err := loadBias(pid, read.binary); err != nil {
+	} else if bias, err := life.loadBias(read.binary); err != nil {
 		if errors.Is(err, errGone) || errors.Is(err, fs.ErrNotExist) {
 			return nil, errGone
 		}

@@ -2,11 +2,12 @@ package goproc
 
 import (
 	"bytes"
-	"encoding/binary"
+	"debug/elf"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -40,7 +41,7 @@ type life struct {
 	// Where the kernel put the program's start, stack and environment. Each is
 	// drawn anew by exec, also of the same file; so an exec is seen without a
 	// look at more than /proc/PID/stat.
-	code, stack, environment uint64
+	code, stack, environment, environmentEnd uint64
 }
 
 // procDir is where the kernel shows processes.
@@ -85,6 +86,8 @@ func readLife(pid int) (l life, state byte, err error) {
 			into = &l.stack
 		case 50:
 			into = &l.environment
+		case 51:
+			into = &l.environmentEnd
 		default:
 			continue
 		}
@@ -95,8 +98,8 @@ func readLife(pid int) (l life, state byte, err error) {
 			*into = *into*10 + uint64(digit-'0')
 		}
 	}
-	if number < 50 {
-		return life{}, 0, fmt.Errorf("%s has %d fields, wanted 50 or more", path, number)
+	if number < 51 {
+		return life{}, 0, fmt.Errorf("%s has %d fields, wanted 51 or more", path, number)
 	}
 	return l, state, nil
 }
@@ -125,26 +128,56 @@ func startTime(ticks uint64) time.Time {
 	return time.Now().Add(time.Duration(ticks)*(time.Second/ticksPerSecond) - up).Round(0)
 }
 
-// loadBias is how far from its linked addresses a binary runs: the kernel tells
-// a program in AT_ENTRY where its entry came to lie.
-func loadBias(pid int, b *Binary) (uint64, error) {
-	const atEntry = 9
-	auxv, err := readSmall(procPath(pid, "auxv"), 4096)
+// loadBias is how far from its linked addresses a binary runs: the kernel says
+// where it put the first of the segments with code.
+// (fs/binfmt_elf.c: load_elf_binary, start_code)
+func (l life) loadBias(b *Binary) (uint64, error) {
+	if l.code <= 1 { // not for us to see; a process that has ended has 0
+		return 0, fs.ErrPermission
+	}
+	linked := uint64(math.MaxUint64)
+	for _, s := range b.segments {
+		if s.flags&elf.PF_X != 0 {
+			linked = min(linked, s.address)
+		}
+	}
+	bias := l.code - linked
+	if bias%4096 != 0 || bias != 0 && !b.PIE {
+		return 0, fmt.Errorf("its code lies at %#x, linked is %#x: the executable in memory is another one", l.code, linked)
+	}
+	return bias, nil
+}
+
+// readEnvironment reads the environment that a process was started with. For
+// the file of another user's process it takes CAP_DAC_READ_SEARCH, by which all
+// files can be read; for the memory that the file shows, CAP_SYS_PTRACE does.
+func readEnvironment(pid int, l life) ([]byte, error) {
+	environment, err := readSmall(procPath(pid, "environ"), maxEnvironment)
+	if !errors.Is(err, fs.ErrPermission) || l.environment <= 1 || l.environmentEnd < l.environment {
+		return environment, err
+	}
+	environment = make([]byte, min(l.environmentEnd-l.environment, maxEnvironment))
+	if err := readMemory(pid, l.environment, environment); err != nil {
+		return nil, fmt.Errorf("reading the environment: %w", err)
+	}
+	return environment, nil
+}
+
+// readMemory fills b with the memory of a process.
+func readMemory(pid int, address uint64, b []byte) error {
+	if len(b) == 0 {
+		return nil
+	}
+	local := unix.Iovec{Base: &b[0]}
+	local.SetLen(len(b))
+	n, err := unix.ProcessVMReadv(pid, []unix.Iovec{local}, []unix.RemoteIovec{{Base: uintptr(address), Len: len(b)}}, 0)
 	if err != nil {
-		return 0, err
+		return fmt.Errorf("reading %d bytes of memory at %#x: %w", len(b), address, err)
 	}
-	for ; len(auxv) >= 16; auxv = auxv[16:] {
-		if binary.LittleEndian.Uint64(auxv) != atEntry {
-			continue
-		}
-		at := binary.LittleEndian.Uint64(auxv[8:])
-		bias := at - b.entry
-		if bias%4096 != 0 || bias != 0 && !b.PIE {
-			return 0, fmt.Errorf("it runs from %#x, linked is %#x: the executable in memory is another one", at, b.entry)
-		}
-		return bias, nil
+	if n != len(b) {
+		return fmt.Errorf("memory at %#x has %d of %d bytes", address, n, len(b))
 	}
-	return 0, errGone
+	return nil
 }
 
 // CheckCode compares the memory of the process at a site with the file. Attach
@@ -175,15 +208,9 @@ func (p *Process) checkCode(s Site) error {
 		return errGone
 	}
 	memory := make([]byte, len(s.Code))
-	local := unix.Iovec{Base: &memory[0]}
-	local.SetLen(len(memory))
 	address := s.Address + p.LoadBias
-	n, err := unix.ProcessVMReadv(p.PID, []unix.Iovec{local}, []unix.RemoteIovec{{Base: uintptr(address), Len: len(memory)}}, 0)
-	if err != nil {
-		return fmt.Errorf("reading %d bytes of memory at %#x: %w", len(memory), address, err)
-	}
-	if n != len(memory) {
-		return fmt.Errorf("memory at %#x has %d of %d bytes", address, n, len(memory))
+	if err := readMemory(p.PID, address, memory); err != nil {
+		return err
 	}
 	if bytes.Equal(memory, s.Code) {
 		return nil

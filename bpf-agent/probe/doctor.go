@@ -34,6 +34,10 @@ type Finding struct {
 
 // Doctor examines what the agent may do here. It changes nothing.
 func Doctor() []Finding {
+	restore, err := beDumpable()
+	if err == nil {
+		defer restore()
+	}
 	findings := []Finding{
 		kernelRelease(),
 		pidNamespace(),
@@ -92,15 +96,21 @@ type capability struct {
 	bit      uint
 	purpose  string
 	required bool
+	// runs says whether it is still needed once all is loaded. The kernel may be nil.
+	runs func(*Kernel) bool
 }
 
 var capabilities = []capability{
-	{"CAP_BPF", unix.CAP_BPF, "loading programs and maps", true},
-	{"CAP_PERFMON", unix.CAP_PERFMON, "programs that read a process's memory, and attaching them by uprobe_multi", true},
-	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "reading the executable and memory of processes of other users", false},
-	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, "reading the environment of processes of other users, which says their service's name and version", false},
-	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, "attaching by perf events, where there is no uprobe_multi", false},
+	{"CAP_BPF", unix.CAP_BPF, "loading programs and maps; dropped after that", true, never},
+	{"CAP_PERFMON", unix.CAP_PERFMON, "programs that read a process's memory, and samples of CPU time", true, always},
+	{"CAP_SYS_PTRACE", unix.CAP_SYS_PTRACE, "processes of other users: their executable, code and environment", false, always},
+	{"CAP_DAC_READ_SEARCH", unix.CAP_DAC_READ_SEARCH, "processes of other users: --port, and executables that not everyone may read", false, always},
+	{"CAP_SYS_ADMIN", unix.CAP_SYS_ADMIN, "attaching by perf events, where there is no uprobe_multi; else dropped", false, onlyPerfLinks},
 }
+
+func never(*Kernel) bool           { return false }
+func always(*Kernel) bool          { return true }
+func onlyPerfLinks(k *Kernel) bool { return k != nil && k.perfLinks }
 
 func (c capability) finding(effective uint64) Finding {
 	f := Finding{Name: c.name, For: c.purpose, Required: c.required, OK: effective&(1<<c.bit) != 0, Found: "in effect"}
@@ -111,14 +121,17 @@ func (c capability) finding(effective uint64) Finding {
 	if !f.OK {
 		f.Found = "not in effect"
 		f.Remedy = fmt.Sprintf("run as root, or: setcap %s+ep gotherm-agent", setcapList)
-		if c.bit == unix.CAP_SYS_ADMIN {
+		switch c.bit {
+		case unix.CAP_SYS_ADMIN:
 			f.Remedy = "nothing to do where uprobe_multi is there; else run as root"
+		case unix.CAP_DAC_READ_SEARCH:
+			f.Remedy = "nothing to do without --port; else add cap_dac_read_search to those"
 		}
 	}
 	return f
 }
 
-const setcapList = "cap_bpf,cap_perfmon,cap_sys_ptrace,cap_dac_read_search"
+const setcapList = "cap_bpf,cap_perfmon,cap_sys_ptrace"
 
 func effectiveCapabilities() (uint64, error) {
 	status, err := os.Open("/proc/self/status")

@@ -59,6 +59,11 @@ func Load(options Options) (*Kernel, error) {
 	if err := inHostPIDNamespace(); err != nil {
 		return nil, err
 	}
+	restore, err := beDumpable()
+	if err != nil {
+		return nil, err
+	}
+	defer restore()
 	if err := rlimit.RemoveMemlock(); err != nil {
 		return nil, fmt.Errorf("raise the limit of locked memory: %w", err)
 	}

@@ -216,7 +216,7 @@ func (w *Watcher) add(p *goproc.Process) {
 	w.mu.Lock()
 	w.processes[p.PID] = n
 	w.mu.Unlock()
-	if p.Refused == nil && w.kernel != nil && unix.Kill(p.PID, 0) == nil {
+	if p.Refused == nil && w.kernel != nil && !errors.Is(unix.Kill(p.PID, 0), unix.ESRCH) {
 		w.sayRefused(n)
 	}
 }

@@ -60,6 +60,10 @@ func Build(t testing.TB, release string, flags ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Another user may run it too.
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(dir, "target")
 	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, ".")...)
 	_, file, _, _ := runtime.Caller(0)
@@ -105,7 +109,20 @@ type Target struct {
 // Start starts the program, and ends it with the test.
 func Start(t testing.TB, path string, env ...string) *Target {
 	t.Helper()
-	target := &Target{t: t, command: exec.Command(path)}
+	return start(t, exec.Command(path), env)
+}
+
+// StartAs is Start as another user, which root can.
+func StartAs(t testing.TB, uid uint32, path string, env ...string) *Target {
+	t.Helper()
+	command := exec.Command(path)
+	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uid, Gid: uid}}
+	return start(t, command, env)
+}
+
+func start(t testing.TB, command *exec.Cmd, env []string) *Target {
+	t.Helper()
+	target := &Target{t: t, command: command}
 	target.command.Env = append(os.Environ(), env...)
 	target.command.Stderr = os.Stderr
 	var err error
