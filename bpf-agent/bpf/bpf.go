@@ -3,4 +3,4 @@
 // space. Package probe loads and attaches them.
 package bpf
 
-//go:generate go tool bpf2go -target amd64,arm64 -strip llvm-strip -cflags "-O2 -Wall -Werror" -type process -type key -type count -type event -type tally -type slot_tallies -type program -type word -type word_key -type coarse_count -type last_carried -type point Kernel gotherm.bpf.c
+//go:generate go tool bpf2go -target amd64,arm64 -strip llvm-strip -cflags "-O2 -Wall -Werror" -type process -type key -type count -type event -type tally -type slot_tallies -type program -type word -type word_key -type coarse_count -type last_carried -type point -type holder -type label_layout Kernel gotherm.bpf.c

@@ -24,12 +24,14 @@ type BucketBucketQuestion struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	BucketMapCoarse     = "coarse"
+	BucketMapDrafts     = "drafts"
 	BucketMapEvents     = "events"
 	BucketMapHeat       = "heat"
 	BucketMapPacing     = "pacing"
 	BucketMapProcesses  = "processes"
 	BucketMapSlots      = "slots"
 	BucketMapTallies    = "tallies"
+	BucketMapWords      = "words"
 	BucketProgAskBucket = "ask_bucket"
 	BucketVarBounds     = "bounds"
 )
@@ -84,12 +86,14 @@ type BucketProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type BucketMapSpecs struct {
 	Coarse    *ebpf.MapSpec `ebpf:"coarse"`
+	Drafts    *ebpf.MapSpec `ebpf:"drafts"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Heat      *ebpf.MapSpec `ebpf:"heat"`
 	Pacing    *ebpf.MapSpec `ebpf:"pacing"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Tallies   *ebpf.MapSpec `ebpf:"tallies"`
+	Words     *ebpf.MapSpec `ebpf:"words"`
 }
 
 // BucketVariableSpecs contains global variables before they are loaded into the kernel.
@@ -120,23 +124,27 @@ func (o *BucketObjects) Close() error {
 // It can be passed to LoadBucketObjects or ebpf.CollectionSpec.LoadAndAssign.
 type BucketMaps struct {
 	Coarse    *ebpf.Map `ebpf:"coarse"`
+	Drafts    *ebpf.Map `ebpf:"drafts"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Heat      *ebpf.Map `ebpf:"heat"`
 	Pacing    *ebpf.Map `ebpf:"pacing"`
 	Processes *ebpf.Map `ebpf:"processes"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Tallies   *ebpf.Map `ebpf:"tallies"`
+	Words     *ebpf.Map `ebpf:"words"`
 }
 
 func (m *BucketMaps) Close() error {
 	return _BucketClose(
 		m.Coarse,
+		m.Drafts,
 		m.Events,
 		m.Heat,
 		m.Pacing,
 		m.Processes,
 		m.Slots,
 		m.Tallies,
+		m.Words,
 	)
 }
 

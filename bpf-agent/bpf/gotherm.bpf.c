@@ -4,9 +4,9 @@
 // All families in one object, for they share their maps.
 
 #include "gotherm.h"
-#include "words.h"
 
 #include "exec.bpf.c"
+#include "cpu.bpf.c"
 #include "gc.bpf.c"
 #include "goroutine.bpf.c"
 #include "sched.bpf.c"
@@ -15,6 +15,8 @@
 const struct event *event_type;
 const enum point *point_type;
 const enum program *program_type;
+const enum holder *holder_type;
+const enum label_layout *label_layout_type;
 
 // bpf_probe_read_user is for programs that are also under the GPL.
 char __license[] SEC("license") = "Dual MIT/GPL";

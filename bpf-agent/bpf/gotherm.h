@@ -20,7 +20,7 @@
 // since 6.13 give a stack per CPU, and have been seen to panic.
 #pragma once
 
-#include "kernel.h"
+#include "labels.h"
 
 #define MAX_SLOTS 256
 #define MAX_POINTS 32
@@ -39,6 +39,8 @@ enum point {
 	// goroutine.bpf.c
 	GOROUTINE_CREATE,
 	GOROUTINE_EXIT,
+	// cpu.bpf.c
+	ONCPU,
 
 	NUM_POINTS,
 };
@@ -56,6 +58,8 @@ enum program {
 	// goroutine.bpf.c
 	RUN_GOROUTINE_CREATE,
 	RUN_GOROUTINE_EXIT,
+	// cpu.bpf.c
+	RUN_ONCPU,
 
 	NUM_PROGRAMS,
 };
@@ -74,8 +78,11 @@ struct process {
 	// One bit for each enum point that is wanted of this process. A link is on
 	// a file: it fires in all processes that run it.
 	u32 points;
-	u32 g_m, g_goid, g_startpc, m_curg, m_p, p_id;
-	u32 unused;
+	u32 g_m, g_goid, g_startpc, g_labels, m_curg, m_p, p_id;
+	// An enum label_layout.
+	u32 labels;
+	// Where a thread has its g, from where its thread-local storage is.
+	s32 tls_g;
 };
 
 // What tells series apart, and the bucket. A dimension that is 0 is one that
@@ -266,7 +273,18 @@ static __always_inline bool due(u32 slot, u8 point, u64 limit, u64 now)
 	return true;
 }
 
-static __always_inline bool carry(struct key *key, u64 value, u64 g, const u64 *extra, u64 now)
+// Returns the label of a goroutine, a word. context is that of draft.
+static __always_inline u32 label_of(struct process *proc, u32 slot, u64 context, u64 g)
+{
+	u64 labels;
+
+	if (!g || proc->labels == LABELS_NONE)
+		return 0;
+	labels = read_word(g + proc->g_labels);
+	return labels ? label_in(slot, context, labels, proc->labels) : 0;
+}
+
+static __attribute__((noinline)) bool carry(struct key *key, u64 value, u64 g, const u64 *extra, u64 now)
 {
 	u32 slot = key->slot;
 	struct process *proc = bpf_map_lookup_elem(&processes, &slot);
@@ -286,7 +304,7 @@ static __always_inline bool carry(struct key *key, u64 value, u64 g, const u64 *
 		e->goid = 0;
 	for (u32 i = 0; i < NUM_EXTRAS; i++)
 		e->extra[i] = extra ? extra[i] : 0;
-	e->label = 0;
+	e->label = key->point == ONCPU ? key->word : label_of(proc, slot, 0, g);
 	e->unused = 0;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);
 	return true;

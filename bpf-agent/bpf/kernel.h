@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // What the programs need of the kernel's types, and no more. The programs are
-// handed registers and read the target's memory only, so no kernel structure
-// is walked and no vmlinux.h is needed: pt_regs is the one layout that the
-// kernel promises not to change.
+// handed registers and read the target's memory, so no vmlinux.h is needed:
+// pt_regs is the one layout that the kernel promises not to change. Who reads
+// another structure says which of its fields, and the loader finds them.
 #pragma once
 
 typedef unsigned char __u8;
@@ -25,6 +25,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 typedef __s64 s64;
 
 enum {

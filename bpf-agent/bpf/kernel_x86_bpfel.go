@@ -25,6 +25,12 @@ type KernelCount struct {
 	Sum   uint64
 }
 
+type KernelDraft struct {
+	_    structs.HostLayout
+	Word KernelWord
+	Rest KernelWord
+}
+
 type KernelEvent struct {
 	_      structs.HostLayout
 	Key    KernelKey
@@ -35,6 +41,15 @@ type KernelEvent struct {
 	Label  uint32
 	Unused uint32
 }
+
+type KernelHolder uint32
+
+const (
+	KernelHolderHOLDER_UNKNOWN   KernelHolder = 0
+	KernelHolderHOLDER_GOROUTINE KernelHolder = 1
+	KernelHolderHOLDER_SCHEDULER KernelHolder = 2
+	KernelHolderHOLDER_FOREIGN   KernelHolder = 3
+)
 
 type KernelKey struct {
 	_        structs.HostLayout
@@ -48,6 +63,14 @@ type KernelKey struct {
 	Reason   uint8
 	Bucket   uint8
 }
+
+type KernelLabelLayout uint32
+
+const (
+	KernelLabelLayoutLABELS_NONE  KernelLabelLayout = 0
+	KernelLabelLayoutLABELS_SLICE KernelLabelLayout = 1
+	KernelLabelLayoutLABELS_MAP   KernelLabelLayout = 2
+)
 
 type KernelLastCarried struct {
 	_    structs.HostLayout
@@ -71,7 +94,8 @@ const (
 	KernelPointSCHED_LATENCY    KernelPoint = 3
 	KernelPointGOROUTINE_CREATE KernelPoint = 4
 	KernelPointGOROUTINE_EXIT   KernelPoint = 5
-	KernelPointNUM_POINTS       KernelPoint = 6
+	KernelPointONCPU            KernelPoint = 6
+	KernelPointNUM_POINTS       KernelPoint = 7
 )
 
 type KernelProcess struct {
@@ -84,10 +108,12 @@ type KernelProcess struct {
 	G_m         uint32
 	G_goid      uint32
 	G_startpc   uint32
+	G_labels    uint32
 	M_curg      uint32
 	M_p         uint32
 	P_id        uint32
-	Unused      uint32
+	Labels      uint32
+	TlsG        int32
 }
 
 type KernelProgram uint32
@@ -99,7 +125,8 @@ const (
 	KernelProgramRUN_SCHED_LATENCY    KernelProgram = 3
 	KernelProgramRUN_GOROUTINE_CREATE KernelProgram = 4
 	KernelProgramRUN_GOROUTINE_EXIT   KernelProgram = 5
-	KernelProgramNUM_PROGRAMS         KernelProgram = 6
+	KernelProgramRUN_ONCPU            KernelProgram = 6
+	KernelProgramNUM_PROGRAMS         KernelProgram = 7
 )
 
 type KernelSlotTallies struct {
@@ -158,9 +185,12 @@ const (
 	KernelProgGcStop          = "gc_stop"
 	KernelProgGoroutineCreate = "goroutine_create"
 	KernelProgGoroutineExit   = "goroutine_exit"
+	KernelProgOncpu           = "oncpu"
 	KernelProgSchedLatency    = "sched_latency"
 	KernelVarBounds           = "bounds"
 	KernelVarEventType        = "event_type"
+	KernelVarHolderType       = "holder_type"
+	KernelVarLabelLayoutType  = "label_layout_type"
 	KernelVarPointType        = "point_type"
 	KernelVarProgramType      = "program_type"
 )
@@ -213,6 +243,7 @@ type KernelProgramSpecs struct {
 	GcStop          *ebpf.ProgramSpec `ebpf:"gc_stop"`
 	GoroutineCreate *ebpf.ProgramSpec `ebpf:"goroutine_create"`
 	GoroutineExit   *ebpf.ProgramSpec `ebpf:"goroutine_exit"`
+	Oncpu           *ebpf.ProgramSpec `ebpf:"oncpu"`
 	SchedLatency    *ebpf.ProgramSpec `ebpf:"sched_latency"`
 }
 
@@ -238,10 +269,12 @@ type KernelMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelVariableSpecs struct {
-	Bounds      *ebpf.VariableSpec `ebpf:"bounds"`
-	EventType   *ebpf.VariableSpec `ebpf:"event_type"`
-	PointType   *ebpf.VariableSpec `ebpf:"point_type"`
-	ProgramType *ebpf.VariableSpec `ebpf:"program_type"`
+	Bounds          *ebpf.VariableSpec `ebpf:"bounds"`
+	EventType       *ebpf.VariableSpec `ebpf:"event_type"`
+	HolderType      *ebpf.VariableSpec `ebpf:"holder_type"`
+	LabelLayoutType *ebpf.VariableSpec `ebpf:"label_layout_type"`
+	PointType       *ebpf.VariableSpec `ebpf:"point_type"`
+	ProgramType     *ebpf.VariableSpec `ebpf:"program_type"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -299,10 +332,12 @@ func (m *KernelMaps) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelVariables struct {
-	Bounds      *ebpf.Variable `ebpf:"bounds"`
-	EventType   *ebpf.Variable `ebpf:"event_type"`
-	PointType   *ebpf.Variable `ebpf:"point_type"`
-	ProgramType *ebpf.Variable `ebpf:"program_type"`
+	Bounds          *ebpf.Variable `ebpf:"bounds"`
+	EventType       *ebpf.Variable `ebpf:"event_type"`
+	HolderType      *ebpf.Variable `ebpf:"holder_type"`
+	LabelLayoutType *ebpf.Variable `ebpf:"label_layout_type"`
+	PointType       *ebpf.Variable `ebpf:"point_type"`
+	ProgramType     *ebpf.Variable `ebpf:"program_type"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.
@@ -315,6 +350,7 @@ type KernelPrograms struct {
 	GcStop          *ebpf.Program `ebpf:"gc_stop"`
 	GoroutineCreate *ebpf.Program `ebpf:"goroutine_create"`
 	GoroutineExit   *ebpf.Program `ebpf:"goroutine_exit"`
+	Oncpu           *ebpf.Program `ebpf:"oncpu"`
 	SchedLatency    *ebpf.Program `ebpf:"sched_latency"`
 }
 
@@ -326,6 +362,7 @@ func (p *KernelPrograms) Close() error {
 		p.GcStop,
 		p.GoroutineCreate,
 		p.GoroutineExit,
+		p.Oncpu,
 		p.SchedLatency,
 	)
 }

@@ -7,7 +7,7 @@
 // is then not split by it, and not lost.
 #pragma once
 
-#include "gotherm.h"
+#include "kernel.h"
 
 // A longer string is cut.
 #define WORD_BYTES 64
@@ -28,33 +28,39 @@ struct {
 	__type(value, struct word);
 } words SEC(".maps");
 
+// A word that is being put together, and room after it: for what is put there
+// last and is too long, and to read into.
+struct draft {
+	struct word word, rest;
+};
+
 // Where a thread puts a string together: there is no stack for it. Programs
 // that can interrupt others of the same thread have drafts of their own.
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 4096);
 	__type(key, u64);
-	__type(value, struct word);
+	__type(value, struct draft);
 } drafts SEC(".maps");
 
-static const volatile struct word no_word;
+static const volatile struct draft empty_draft;
 
 #define DRAFT_OF_SAMPLE (1ull << 63)
 
 // Returns an empty draft of this thread, or 0. context tells apart programs
 // that may run on top of each other: 0, or DRAFT_OF_SAMPLE.
-static __always_inline struct word *draft(u64 context)
+static __always_inline struct draft *draft(u64 context)
 {
 	u64 who = bpf_get_current_pid_tgid() | context;
-	struct word *w = bpf_map_lookup_elem(&drafts, &who);
+	struct draft *d = bpf_map_lookup_elem(&drafts, &who);
 
-	if (!w) {
-		bpf_map_update_elem(&drafts, &who, (const void *)&no_word, BPF_ANY);
+	if (!d) {
+		bpf_map_update_elem(&drafts, &who, (const void *)&empty_draft, BPF_ANY);
 		return bpf_map_lookup_elem(&drafts, &who);
 	}
 	for (u32 i = 0; i < WORD_BYTES / 8; i++)
-		w->bytes[i] = 0;
-	return w;
+		d->word.bytes[i] = 0;
+	return d;
 }
 
 // Returns the number of the word in a draft.
@@ -78,13 +84,13 @@ static __always_inline u32 intern(u32 slot, struct word *w)
 // Returns the number of a string of the target.
 static __always_inline u32 word_at(u32 slot, u64 context, u64 address, u64 length)
 {
-	struct word *w = draft(context);
+	struct draft *d = draft(context);
 
-	if (!w || !address || !length)
+	if (!d || !address || !length)
 		return 0;
 	if (length > WORD_BYTES)
 		length = WORD_BYTES;
-	if (bpf_probe_read_user(w, length, (void *)address))
+	if (bpf_probe_read_user(&d->word, length, (void *)address))
 		return 0;
-	return intern(slot, w);
+	return intern(slot, &d->word);
 }

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -53,6 +54,8 @@ type Ingest struct {
 	ring   *ring
 	counts *sweeper
 	series map[bpf.KernelKey]*series
+	// words that were read of slots.
+	words map[bpf.KernelWordKey]string
 	// lastEvents is, for slots to be freed, up to where the ring must be read first.
 	lastEvents map[uint8]uint64
 
@@ -91,6 +94,7 @@ func New(k *probe.Kernel, w *probe.Watcher, head *heat.Head, log *slog.Logger) *
 	return &Ingest{
 		kernel: k, watcher: w, head: head, log: log,
 		series:     map[bpf.KernelKey]*series{},
+		words:      map[bpf.KernelWordKey]string{},
 		lastEvents: map[uint8]uint64{},
 	}
 }
@@ -205,14 +209,40 @@ func (i *Ingest) take(record []byte) {
 	at := time.Unix(0, int64(e.Time)+i.monotonicToWall)
 	s.matrix.Add(at, heat.Bucket(e.Value), 1, e.Value, e.Value)
 	if s.grid != nil && e.Goid != 0 {
-		s.grid.Add(at, heat.Goroutine{ID: e.Goid, StartFunction: s.function}, e.Value)
+		s.grid.Add(at, i.goroutine(e, s), e.Value)
 	}
 	if s.exemplars != nil {
 		s.exemplars.Add(at, e.Value, func() heat.Exemplar {
-			return heat.Exemplar{Key: s.key, Goroutine: heat.Goroutine{ID: e.Goid, StartFunction: s.function}, Extra: e.Extra}
+			return heat.Exemplar{Key: s.key, Goroutine: i.goroutine(e, s), Extra: e.Extra}
 		})
 	}
 	i.tallies[key.Point].carried.Add(1)
+}
+
+// goroutine returns what an event says of its goroutine.
+func (i *Ingest) goroutine(e *bpf.KernelEvent, s *series) heat.Goroutine {
+	return heat.Goroutine{ID: e.Goid, StartFunction: s.function, Label: i.word(e.Key.Slot, e.Label)}
+}
+
+// word returns a word of a slot, "" when it can't be read.
+func (i *Ingest) word(slot uint8, number uint32) string {
+	if number == 0 {
+		return ""
+	}
+	key := bpf.KernelWordKey{Slot: uint32(slot), Word: number}
+	word, known := i.words[key]
+	if !known {
+		owner := i.kernel.Slot(slot)
+		if owner == nil {
+			return ""
+		}
+		var err error
+		if word, err = i.kernel.Word(owner, number); err != nil {
+			i.log.Error("word not read", "pid", owner.Process.PID, "error", err)
+		}
+		i.words[key] = word
+	}
+	return word
 }
 
 // find returns where the hits of a key, less its bucket, go.
@@ -236,10 +266,7 @@ func (i *Ingest) find(key bpf.KernelKey) *series {
 		k.Reason = point.Reason(p.Binary, key.Reason)
 	}
 	if key.Word != 0 {
-		word, err := i.kernel.Word(slot, key.Word)
-		if err != nil {
-			i.log.Error("hits not split by their word", "pom", point.Name, "pid", p.PID, "error", err)
-		}
+		word := i.word(key.Slot, key.Word)
 		if slices.Contains(point.Dimensions, "route") {
 			k.Route = word
 		} else {
@@ -365,11 +392,8 @@ func (i *Ingest) free(s *probe.Slot) error {
 	for point := range i.tallies {
 		i.tallies[point].freed.Add(total.Of[point].Hits)
 	}
-	for key := range i.series {
-		if key.Slot == s.Number {
-			delete(i.series, key)
-		}
-	}
+	maps.DeleteFunc(i.series, func(key bpf.KernelKey, _ *series) bool { return key.Slot == s.Number })
+	maps.DeleteFunc(i.words, func(key bpf.KernelWordKey, _ string) bool { return key.Slot == uint32(s.Number) })
 	return nil
 }
 

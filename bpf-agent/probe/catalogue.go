@@ -55,8 +55,8 @@ const (
 
 // Probe is a program of package bpf at a place of a function, or of the kernel.
 type Probe struct {
-	// Function of the process; "" for a program of a tracepoint of the kernel,
-	// which is attached once for all processes.
+	// Function of the process; "" for a program of a tracepoint of the kernel, or
+	// of the clock of its CPUs, which is attached once for all processes.
 	Function string
 	// Kind is SiteReturn for all returns, SiteTail for the last place that all
 	// calls pass and that the kernel emulates, else the first such place.
@@ -150,6 +150,17 @@ var Catalogue = []Point{
 		Probes:     []Probe{{Function: "runtime.gdestroy", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutineExit}},
 		needs:      needsStartpc,
 	},
+	bpf.KernelPointONCPU: {
+		Name:       "oncpu",
+		Unit:       "1",
+		Tier:       "T2",
+		Help:       "Samples of what is on a CPU, 99 a second of each, by goroutine, start function and pprof label; of those without a goroutine, the reason says what it is.",
+		Dimensions: append(processDimensions[:3:3], "node", "cpu", "reason", "function", "label"),
+		Goroutines: true,
+		Reason:     holder,
+		Probes:     []Probe{{Program: bpf.KernelProgOncpu}},
+		needs:      needsThread,
+	},
 }
 
 // PointNumber returns the index of a point in the catalogue.
@@ -193,4 +204,15 @@ func needsStartpc(b *goproc.Binary) error {
 		return errors.New("offsets of g.startpc and g.goid are not known")
 	}
 	return nil
+}
+
+// tlsOffset is where a thread has its g.
+const tlsOffset = -8
+
+// needsThread says what is lacking to know the goroutine that a thread runs.
+func needsThread(b *goproc.Binary) error {
+	if b.Offsets.GM == 0 || b.Offsets.MCurg == 0 {
+		return errors.New("offsets of g.m and m.curg are not known")
+	}
+	return needsStartpc(b)
 }

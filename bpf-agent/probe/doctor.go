@@ -66,6 +66,7 @@ func Doctor() []Finding {
 			features.HaveProgramHelper(ebpf.Kprobe, asm.FnGetNumaNodeId), "run Linux 4.10 or newer"),
 		uprobeMulti(),
 		perfLinks(),
+		clockSampling(),
 		paranoid(),
 	)
 }
@@ -178,7 +179,7 @@ func memlock() Finding {
 }
 
 func kernelBTF() Finding {
-	f := Finding{Name: "BTF", For: "nothing yet: the programs read no kernel structure", OK: true, Found: "/sys/kernel/btf/vmlinux"}
+	f := Finding{Name: "BTF", For: "oncpu, and what is seen at tracepoints", OK: true, Found: "/sys/kernel/btf/vmlinux"}
 	if _, err := btf.LoadKernelSpec(); err != nil {
 		f.OK, f.Found = false, err.Error()
 		f.Remedy = "run a kernel with CONFIG_DEBUG_INFO_BTF"
@@ -222,6 +223,24 @@ func perfLinks() Finding {
 	if err != nil {
 		f.Found = err.Error()
 		f.Remedy = "run as root: since the fix of CVE-2025-38466 this needs CAP_SYS_ADMIN"
+	}
+	return f
+}
+
+// clockSampling opens the event that CPUs are sampled by, without a program.
+func clockSampling() Finding {
+	f := Finding{Name: "cpu-clock events", For: "oncpu", Found: "there"}
+	cpus, err := online()
+	if err == nil {
+		var event int
+		if event, err = openClock(cpus[0], 1); err == nil {
+			err = unix.Close(event)
+		}
+	}
+	f.OK = err == nil
+	if err != nil {
+		f.Found = err.Error()
+		f.Remedy = "run a kernel with CONFIG_PERF_EVENTS, with CAP_PERFMON, and in a container whose seccomp profile allows perf_event_open"
 	}
 	return f
 }

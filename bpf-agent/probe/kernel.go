@@ -1,6 +1,7 @@
 package probe
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -32,6 +33,8 @@ type Options struct {
 	// MaxCounters is how many series and buckets are counted in the kernel; 0
 	// lets the number of CPUs decide.
 	MaxCounters uint32
+	// SampleRate is how often CPUs are sampled, in hertz; 0 is [DefaultSampleRate].
+	SampleRate uint64
 }
 
 // Kernel owns the loaded programs and their maps. All of it goes when it is
@@ -42,6 +45,7 @@ type Kernel struct {
 
 	collection *ebpf.Collection
 	perfLinks  bool
+	sampleRate uint64
 	// missing says why a program is not loaded, by its name.
 	missing map[string]error
 
@@ -107,22 +111,28 @@ func Load(options Options) (*Kernel, error) {
 		Tallies:    collection.Maps[bpf.KernelMapTallies],
 		collection: collection,
 		perfLinks:  perfLinks,
+		sampleRate: cmp.Or(options.SampleRate, DefaultSampleRate),
 		missing:    missing,
 		files:      map[goproc.BinaryID]uint64{},
 	}, nil
 }
 
-// leaveOut takes out of a spec the programs for tracepoints that this kernel
-// does not have, and says so of each by name.
+// leaveOut takes out of a spec the programs that need what this kernel does not
+// have: a tracepoint, or its types at all. It says so of each by name.
 func leaveOut(spec *ebpf.CollectionSpec) (map[string]error, error) {
 	missing := map[string]error{}
+	types, noTypes := btf.LoadKernelSpec()
 	for name, p := range spec.Programs {
-		if p.Type != ebpf.Tracing || p.AttachType != ebpf.AttachTraceRawTp {
+		if p.Type != ebpf.PerfEvent && (p.Type != ebpf.Tracing || p.AttachType != ebpf.AttachTraceRawTp) {
 			continue
 		}
-		types, err := btf.LoadKernelSpec()
-		if err != nil {
-			return nil, fmt.Errorf("read the kernel's types: %w", err)
+		if noTypes != nil {
+			missing[name] = fmt.Errorf("read the kernel's types: %w", noTypes)
+			delete(spec.Programs, name)
+			continue
+		}
+		if p.Type == ebpf.PerfEvent {
+			continue
 		}
 		var tracepoint *btf.Typedef
 		if err := types.TypeByName("btf_trace_"+p.AttachTo, &tracepoint); errors.Is(err, btf.ErrNotFound) {
@@ -214,6 +224,9 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 			G_m:         offsets.GM,
 			G_goid:      offsets.GGoid,
 			G_startpc:   offsets.GStartpc,
+			G_labels:    offsets.GLabels,
+			Labels:      uint32(labelLayout(p.Binary)),
+			TlsG:        tlsOffset,
 			M_curg:      offsets.MCurg,
 			M_p:         offsets.MP,
 			P_id:        offsets.PID,

@@ -3,9 +3,11 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
@@ -24,7 +26,7 @@ type linkKey struct {
 // sharedLink is the attachment of a program to all its sites in a file. It
 // counts who needs it, and is closed by the last.
 type sharedLink struct {
-	links []link.Link
+	links []io.Closer
 	users int
 }
 
@@ -36,7 +38,7 @@ func (l *sharedLink) close() error {
 	return errors.Join(errs...)
 }
 
-// sites returns where a probe goes in a binary; nowhere for a tracepoint.
+// sites returns where a probe goes in a binary; nowhere for the kernel's.
 func (p Probe) sites(b *goproc.Binary) ([]goproc.Site, error) {
 	if p.Function == "" {
 		return nil, nil
@@ -76,11 +78,11 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 	}
 	prog := k.collection.Programs[program]
 	if sites == nil {
-		l, err := link.AttachTracing(link.TracingOptions{Program: prog})
+		l, err := k.attachToKernel(prog)
 		if err != nil {
 			return nil, fmt.Errorf("attach %s: %w", program, err)
 		}
-		return &sharedLink{links: []link.Link{l}}, nil
+		return &sharedLink{links: []io.Closer{l}}, nil
 	}
 	// An open file stays the same file whatever the process does meanwhile.
 	file, err := os.Open(fmt.Sprintf("/proc/%d/exe", p.PID))
@@ -123,7 +125,7 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 		if err != nil {
 			return nil, fmt.Errorf("attach %s to %s: %w", program, sites[0].Function, err)
 		}
-		return &sharedLink{links: []link.Link{l}}, nil
+		return &sharedLink{links: []io.Closer{l}}, nil
 	}
 	shared := &sharedLink{}
 	for _, s := range sites {
@@ -134,4 +136,20 @@ func (k *Kernel) attach(p *goproc.Process, program string, sites []goproc.Site) 
 		shared.links = append(shared.links, l)
 	}
 	return shared, nil
+}
+
+// attachToKernel attaches a program to its tracepoint, or to the clock of each CPU.
+func (k *Kernel) attachToKernel(program *ebpf.Program) (io.Closer, error) {
+	if program.Type() != ebpf.PerfEvent {
+		return link.AttachTracing(link.TracingOptions{Program: program})
+	}
+	cpus, err := online()
+	if err != nil {
+		return nil, err
+	}
+	s := &sampler{program: program, rate: k.sampleRate, links: map[int]link.Link{}}
+	if err := s.follow(cpus); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }

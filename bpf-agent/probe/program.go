@@ -11,6 +11,7 @@ var programs = map[string]int{
 	bpf.KernelProgSchedLatency:    int(bpf.KernelProgramRUN_SCHED_LATENCY),
 	bpf.KernelProgGoroutineCreate: int(bpf.KernelProgramRUN_GOROUTINE_CREATE),
 	bpf.KernelProgGoroutineExit:   int(bpf.KernelProgramRUN_GOROUTINE_EXIT),
+	bpf.KernelProgOncpu:           int(bpf.KernelProgramRUN_ONCPU),
 }
 
 // ProgramNumber is the index of a program in [bpf.KernelSlotTallies].Runs.

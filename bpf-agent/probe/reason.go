@@ -1,6 +1,9 @@
 package probe
 
-import "github.com/gotherm/gotherm/bpf-agent/goproc"
+import (
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+	"github.com/gotherm/gotherm/bpf-agent/goproc"
+)
 
 // reasons names the runtime's stwReason: src/runtime/proc.go, stwReasonStrings,
 // which is the same in Go 1.23, 1.24, 1.25 and 1.26. The point says already
@@ -31,4 +34,22 @@ func stopReason(_ *goproc.Binary, number uint8) string {
 		return reasons[number]
 	}
 	return reasons[0]
+}
+
+// holders names what has a CPU, enum holder of bpf/thread.h. What only the
+// runtime does in its own name is the scheduler's: what it does for a
+// goroutine, or in one of its own such as those of the garbage collector, is
+// the goroutine's.
+var holders = [...]string{
+	bpf.KernelHolderHOLDER_UNKNOWN:   "unknown",
+	bpf.KernelHolderHOLDER_GOROUTINE: "goroutine",
+	bpf.KernelHolderHOLDER_SCHEDULER: "scheduler",
+	bpf.KernelHolderHOLDER_FOREIGN:   "not Go",
+}
+
+func holder(_ *goproc.Binary, number uint8) string {
+	if int(number) < len(holders) {
+		return holders[number]
+	}
+	return holders[0]
 }

@@ -77,6 +77,8 @@ type Watcher struct {
 	// tens of milliseconds, and guards links.
 	changing sync.Mutex
 	links    map[linkKey]*sharedLink
+	// lookedForCPUs is when samplers were last told which CPUs are online.
+	lookedForCPUs time.Time
 
 	// mu guards what follows, and is never held for long.
 	mu        sync.Mutex
@@ -139,6 +141,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 				return
 			case now := <-tick.C:
 				w.expire(now)
+				w.followCPUs(now)
 			}
 		}
 	})
@@ -496,6 +499,34 @@ func (w *Watcher) expire(now time.Time) {
 			if a.state == Attached && !a.until.IsZero() && !now.Before(a.until) {
 				w.detach(n, i)
 				w.set(n, i, attached{state: Available})
+			}
+		}
+	}
+}
+
+// cpusPeriod is how often the watcher looks for CPUs that came or went.
+const cpusPeriod = time.Second
+
+// followCPUs samples those CPUs that are online.
+func (w *Watcher) followCPUs(now time.Time) {
+	w.changing.Lock()
+	defer w.changing.Unlock()
+	if now.Sub(w.lookedForCPUs) < cpusPeriod {
+		return
+	}
+	w.lookedForCPUs = now
+	for _, l := range w.links {
+		for _, one := range l.links {
+			s, samples := one.(*sampler)
+			if !samples {
+				continue
+			}
+			cpus, err := online()
+			if err == nil {
+				err = s.follow(cpus)
+			}
+			if err != nil {
+				w.log.Error("follow CPUs", "error", err)
 			}
 		}
 	}

@@ -72,6 +72,9 @@ func exemplar(p probe.Point, x heat.Exemplar) *gothermpb.Exemplar {
 			out.Labels[d] = strings.ToValidUTF8(v, "\uFFFD")
 		}
 	}
+	if x.Label != "" {
+		out.Labels["label"] = x.Label
+	}
 	var high, low uint64
 	for i, name := range p.Extra {
 		switch name {

@@ -85,7 +85,7 @@ func overlay(grids []ingest.Grid) *gothermpb.QueryGridResponse {
 			cell.Sum += c.Sum
 			for _, who := range c.Hottest {
 				cell.Goroutines = append(cell.Goroutines, &gothermpb.GridGoroutine{
-					Goid: who.ID, StartFunction: who.StartFunction, Process: g.Process.ID, Count: who.Count,
+					Goid: who.ID, StartFunction: who.StartFunction, Label: who.Label, Process: g.Process.ID, Count: who.Count,
 				})
 			}
 		}

@@ -40,10 +40,13 @@ func GoroutineHash(goid uint64) uint64 {
 	return hash
 }
 
-// Goroutine names one goroutine in a process.
+// Goroutine names one goroutine in a process, as it was when it was hit: its
+// label may change, and then it has heat under each.
 type Goroutine struct {
 	ID            uint64
 	StartFunction string
+	// Label is its pprof label, "key=value"; "" when it has none.
+	Label string
 }
 
 // Grid is the goroutine grid of one POM of one process. One goroutine may Add
@@ -133,7 +136,7 @@ func (g *Grid) Cells(from, to time.Time, side int) ([]Cell, error) {
 	result := make([]Cell, 0, len(cells))
 	for _, c := range cells {
 		slices.SortFunc(c.Hottest, func(a, b CellGoroutine) int {
-			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.ID, b.ID))
+			return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Label, b.Label))
 		})
 		c.Hottest = slices.Clone(c.Hottest[:min(len(c.Hottest), hottest)])
 		result = append(result, *c)

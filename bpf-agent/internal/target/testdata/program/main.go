@@ -49,6 +49,8 @@ func main() {
 			switchGoroutines(n)
 		case "spawn":
 			spawn(n)
+		case "burn":
+			burn(n)
 		case "memstats":
 			for range n {
 				runtime.ReadMemStats(&runtime.MemStats{})
