@@ -1,7 +1,8 @@
 //go:build ignore
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
-// The garbage collector: gc.stw, gc.stw.stopping, gc.stw.stopped.
+// The garbage collector: gc.stw, gc.stw.stopping, gc.stw.stopped, gc.cycle,
+// gc.mark.
 //
 //	stopTheWorldWithSema          startTheWorldWithSema
 //	|                    |        |push              |RET
@@ -14,17 +15,35 @@
 // the other, and what remains is to read them at startTheWorldWithSema. So the
 // sum over gc.stw is what the runtime says of itself. They are of the clock
 // that bpf_ktime_get_ns reads.
+//
+// A collection is between two stops of the world, whose times are these:
+//
+//	sweep termination             mark termination
+//	started ── now                started ────── now, handed to startTheWorldWithSema
+//	           |───── gc.mark ────|
+//	|───────────────── gc.cycle ─────────────────|
+//
+// When there is work left at mark termination, marking is taken up again: then
+// no now is handed over, and gc.mark ends at the next one.
 
 #include "gotherm.h"
+#include "heap.h"
 
-#define PAUSES (1 << GC_STW | 1 << GC_STW_STOPPING | 1 << GC_STW_STOPPED)
+#define COLLECTIONS (1 << GC_STW | 1 << GC_STW_STOPPING | 1 << GC_STW_STOPPED | 1 << GC_CYCLE | 1 << GC_MARK)
+
+// stwReason of the runtime, in all releases that have it.
+#define MARK_TERMINATION 1
+#define SWEEP_TERMINATION 2
 
 // A world that is being started again. There is one at a time in a process,
 // for the runtime holds worldsema from stop to start.
 struct starting {
 	u64 started, finished;
 	u32 reason, open;
-	// Of its events: the P that was last to stop, plus one.
+	// When the collection that is going on began, and when its marking did; 0
+	// when that was not seen.
+	u64 cycle, marking;
+	// Of its events: a P plus one, and the heap.
 	u64 extra[NUM_EXTRAS];
 };
 
@@ -80,23 +99,48 @@ int gc_stop(struct pt_regs *ctx)
 }
 
 // At the push of runtime.startTheWorldWithSema(now, worldStop{reason,
-// startedStopping, finishedStopping, stoppingCPUTime}).
+// startedStopping, finishedStopping, stoppingCPUTime}). The world stands still:
+// what is read of the heap is of one moment.
 SEC("uprobe.multi")
 int gc_start(struct pt_regs *ctx)
 {
 	struct process *proc;
+	struct collector *where;
+	struct key key = {};
 	struct starting *s;
+	u64 now;
 	u32 slot;
 
 	proc = enter(ctx, RUN_GC_START, &slot);
-	s = proc ? bpf_map_lookup_elem(&starting, &slot) : 0;
+	where = proc ? bpf_map_lookup_elem(&collectors, &slot) : 0;
+	s = where ? bpf_map_lookup_elem(&starting, &slot) : 0;
 	// What is not wanted is not left open either, to be closed by a later RET.
-	if (!s || !(proc->points & PAUSES))
+	if (!s || !(proc->points & COLLECTIONS))
 		return 0;
+	now = GO_ARG1(ctx);
 	s->reason = (u8)GO_ARG2(ctx);
 	s->started = GO_ARG3(ctx);
-	s->finished = GO_ARG4(ctx);
+	s->finished = where->hands_finished ? GO_ARG4(ctx) : bpf_ktime_get_ns();
 	s->open = 1;
+	s->extra[0] = current_p(ctx, proc) + 1;
+	see_heap(slot, s->extra);
+	if (s->reason == SWEEP_TERMINATION) {
+		s->cycle = s->started;
+		s->marking = 0;
+	}
+	if (s->reason != MARK_TERMINATION || !now)
+		return 0;
+	key.slot = slot;
+	if (s->cycle && wanted(proc, GC_CYCLE)) {
+		key.point = GC_CYCLE;
+		hit(&key, now - s->cycle, 0, 0, s->extra);
+	}
+	if (s->marking && wanted(proc, GC_MARK)) {
+		key.point = GC_MARK;
+		hit(&key, s->started - s->marking, 0, 0, s->extra);
+	}
+	s->cycle = 0;
+	s->marking = 0;
 	return 0;
 }
 
@@ -118,6 +162,8 @@ int gc_started(struct pt_regs *ctx)
 	if (!s || !s->open)
 		return 0;
 	s->open = 0;
+	if (s->reason == SWEEP_TERMINATION && s->cycle)
+		s->marking = now;
 	key.slot = slot;
 	key.reason = s->reason;
 	if (last->time >= s->started && last->time <= s->finished) {
@@ -128,7 +174,6 @@ int gc_started(struct pt_regs *ctx)
 		// No P had to be waited for: the pause is of the one that stops.
 		key.node = bpf_get_numa_node_id() + 1;
 		key.cpu = bpf_get_smp_processor_id() + 1;
-		s->extra[0] = current_p(ctx, proc) + 1;
 	}
 	if (wanted(proc, GC_STW)) {
 		key.point = GC_STW;

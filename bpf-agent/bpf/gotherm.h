@@ -34,6 +34,8 @@ enum point {
 	GC_STW,
 	GC_STW_STOPPING,
 	GC_STW_STOPPED,
+	GC_CYCLE,
+	GC_MARK,
 	// sched.bpf.c
 	SCHED_LATENCY,
 	// goroutine.bpf.c

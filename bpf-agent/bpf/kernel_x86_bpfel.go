@@ -19,6 +19,13 @@ type KernelCoarseCount struct {
 	Count [242]uint64
 }
 
+type KernelCollector struct {
+	_             structs.HostLayout
+	Controller    uint64
+	HandsFinished uint32
+	Unused        uint32
+}
+
 type KernelCount struct {
 	_     structs.HostLayout
 	Count uint64
@@ -40,6 +47,48 @@ type KernelEvent struct {
 	Extra  [4]uint64
 	Label  uint32
 	Unused uint32
+}
+
+type KernelGcController struct {
+	_                          structs.HostLayout
+	GcPercent                  uint32
+	Unused                     uint32
+	MemoryLimit                uint64
+	HeapMinimum                uint64
+	Runway                     uint64
+	ConsMark                   uint64
+	LastConsMark               [4]uint64
+	GcPercentHeapGoal          uint64
+	SweepDistMinTrigger        uint64
+	Triggered                  uint64
+	LastHeapGoal               uint64
+	HeapLive                   uint64
+	HeapScan                   uint64
+	LastHeapScan               uint64
+	LastStackScan              uint64
+	MaxStackScan               uint64
+	GlobalsScan                uint64
+	HeapMarked                 uint64
+	HeapScanWork               uint64
+	StackScanWork              uint64
+	GlobalsScanWork            uint64
+	BgScanCredit               uint64
+	AssistTime                 uint64
+	DedicatedMarkTime          uint64
+	FractionalMarkTime         uint64
+	IdleMarkTime               uint64
+	MarkStartTime              uint64
+	DedicatedMarkWorkersNeeded uint64
+	IdleMarkWorkers            uint64
+	AssistWorkPerByte          uint64
+	AssistBytesPerWork         uint64
+	FractionalUtilizationGoal  uint64
+	HeapInUse                  uint64
+	HeapReleased               uint64
+	HeapFree                   uint64
+	TotalAlloc                 uint64
+	TotalFree                  uint64
+	MappedReady                uint64
 }
 
 type KernelHolder uint32
@@ -85,17 +134,26 @@ type KernelLastStop struct {
 	P    uint32
 }
 
+type KernelLiveHeap struct {
+	_       structs.HostLayout
+	Live    uint64
+	Goal    uint64
+	Trigger uint64
+}
+
 type KernelPoint uint32
 
 const (
 	KernelPointGC_STW           KernelPoint = 0
 	KernelPointGC_STW_STOPPING  KernelPoint = 1
 	KernelPointGC_STW_STOPPED   KernelPoint = 2
-	KernelPointSCHED_LATENCY    KernelPoint = 3
-	KernelPointGOROUTINE_CREATE KernelPoint = 4
-	KernelPointGOROUTINE_EXIT   KernelPoint = 5
-	KernelPointONCPU            KernelPoint = 6
-	KernelPointNUM_POINTS       KernelPoint = 7
+	KernelPointGC_CYCLE         KernelPoint = 3
+	KernelPointGC_MARK          KernelPoint = 4
+	KernelPointSCHED_LATENCY    KernelPoint = 5
+	KernelPointGOROUTINE_CREATE KernelPoint = 6
+	KernelPointGOROUTINE_EXIT   KernelPoint = 7
+	KernelPointONCPU            KernelPoint = 8
+	KernelPointNUM_POINTS       KernelPoint = 9
 )
 
 type KernelProcess struct {
@@ -141,6 +199,8 @@ type KernelStarting struct {
 	Finished uint64
 	Reason   uint32
 	Open     uint32
+	Cycle    uint64
+	Marking  uint64
 	Extra    [4]uint64
 }
 
@@ -168,11 +228,14 @@ type KernelWordKey struct {
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	KernelMapCoarse           = "coarse"
+	KernelMapCollectors       = "collectors"
+	KernelMapControllers      = "controllers"
 	KernelMapDrafts           = "drafts"
 	KernelMapEvents           = "events"
 	KernelMapExecs            = "execs"
 	KernelMapHeat             = "heat"
 	KernelMapLastStops        = "last_stops"
+	KernelMapLive             = "live"
 	KernelMapPacing           = "pacing"
 	KernelMapProcesses        = "processes"
 	KernelMapSlots            = "slots"
@@ -251,18 +314,21 @@ type KernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
-	Coarse    *ebpf.MapSpec `ebpf:"coarse"`
-	Drafts    *ebpf.MapSpec `ebpf:"drafts"`
-	Events    *ebpf.MapSpec `ebpf:"events"`
-	Execs     *ebpf.MapSpec `ebpf:"execs"`
-	Heat      *ebpf.MapSpec `ebpf:"heat"`
-	LastStops *ebpf.MapSpec `ebpf:"last_stops"`
-	Pacing    *ebpf.MapSpec `ebpf:"pacing"`
-	Processes *ebpf.MapSpec `ebpf:"processes"`
-	Slots     *ebpf.MapSpec `ebpf:"slots"`
-	Starting  *ebpf.MapSpec `ebpf:"starting"`
-	Tallies   *ebpf.MapSpec `ebpf:"tallies"`
-	Words     *ebpf.MapSpec `ebpf:"words"`
+	Coarse      *ebpf.MapSpec `ebpf:"coarse"`
+	Collectors  *ebpf.MapSpec `ebpf:"collectors"`
+	Controllers *ebpf.MapSpec `ebpf:"controllers"`
+	Drafts      *ebpf.MapSpec `ebpf:"drafts"`
+	Events      *ebpf.MapSpec `ebpf:"events"`
+	Execs       *ebpf.MapSpec `ebpf:"execs"`
+	Heat        *ebpf.MapSpec `ebpf:"heat"`
+	LastStops   *ebpf.MapSpec `ebpf:"last_stops"`
+	Live        *ebpf.MapSpec `ebpf:"live"`
+	Pacing      *ebpf.MapSpec `ebpf:"pacing"`
+	Processes   *ebpf.MapSpec `ebpf:"processes"`
+	Slots       *ebpf.MapSpec `ebpf:"slots"`
+	Starting    *ebpf.MapSpec `ebpf:"starting"`
+	Tallies     *ebpf.MapSpec `ebpf:"tallies"`
+	Words       *ebpf.MapSpec `ebpf:"words"`
 }
 
 // KernelVariableSpecs contains global variables before they are loaded into the kernel.
@@ -297,28 +363,34 @@ func (o *KernelObjects) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
-	Coarse    *ebpf.Map `ebpf:"coarse"`
-	Drafts    *ebpf.Map `ebpf:"drafts"`
-	Events    *ebpf.Map `ebpf:"events"`
-	Execs     *ebpf.Map `ebpf:"execs"`
-	Heat      *ebpf.Map `ebpf:"heat"`
-	LastStops *ebpf.Map `ebpf:"last_stops"`
-	Pacing    *ebpf.Map `ebpf:"pacing"`
-	Processes *ebpf.Map `ebpf:"processes"`
-	Slots     *ebpf.Map `ebpf:"slots"`
-	Starting  *ebpf.Map `ebpf:"starting"`
-	Tallies   *ebpf.Map `ebpf:"tallies"`
-	Words     *ebpf.Map `ebpf:"words"`
+	Coarse      *ebpf.Map `ebpf:"coarse"`
+	Collectors  *ebpf.Map `ebpf:"collectors"`
+	Controllers *ebpf.Map `ebpf:"controllers"`
+	Drafts      *ebpf.Map `ebpf:"drafts"`
+	Events      *ebpf.Map `ebpf:"events"`
+	Execs       *ebpf.Map `ebpf:"execs"`
+	Heat        *ebpf.Map `ebpf:"heat"`
+	LastStops   *ebpf.Map `ebpf:"last_stops"`
+	Live        *ebpf.Map `ebpf:"live"`
+	Pacing      *ebpf.Map `ebpf:"pacing"`
+	Processes   *ebpf.Map `ebpf:"processes"`
+	Slots       *ebpf.Map `ebpf:"slots"`
+	Starting    *ebpf.Map `ebpf:"starting"`
+	Tallies     *ebpf.Map `ebpf:"tallies"`
+	Words       *ebpf.Map `ebpf:"words"`
 }
 
 func (m *KernelMaps) Close() error {
 	return _KernelClose(
 		m.Coarse,
+		m.Collectors,
+		m.Controllers,
 		m.Drafts,
 		m.Events,
 		m.Execs,
 		m.Heat,
 		m.LastStops,
+		m.Live,
 		m.Pacing,
 		m.Processes,
 		m.Slots,

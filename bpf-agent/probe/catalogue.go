@@ -44,7 +44,8 @@ const (
 	// ExtraP is the number of the P plus one, 0 when unknown.
 	ExtraP = "p"
 	// ExtraHeapLive, ExtraHeapGoal and ExtraHeapTrigger are of the heap when it
-	// happened, in bytes.
+	// ended, before the world ran on, in bytes: read from the process then. The
+	// trigger is where this collection began or, at its end, where the next will.
 	ExtraHeapLive    = "heap_live"
 	ExtraHeapGoal    = "heap_goal"
 	ExtraHeapTrigger = "heap_trigger"
@@ -70,6 +71,7 @@ type Probe struct {
 var (
 	processDimensions = []string{"service", "version", "process"}
 	pauseDimensions   = append(processDimensions[:3:3], "node", "cpu", "reason")
+	heapExtra         = []string{ExtraP, ExtraHeapLive, ExtraHeapGoal, ExtraHeapTrigger}
 )
 
 // The return is attached before the push: a pause that is seen to begin is
@@ -79,6 +81,8 @@ var pauseProbes = []Probe{
 	{Function: "runtime.gcstopm", Kind: goproc.SitePush, Program: bpf.KernelProgGcStop},
 	{Function: "runtime.startTheWorldWithSema", Kind: goproc.SitePush, Program: bpf.KernelProgGcStart},
 }
+
+var cycleProbes = []Probe{pauseProbes[0], pauseProbes[2]}
 
 // Catalogue is every measurement point; the index is the point's number in the
 // kernel. Documentation, the query editor's list, /metrics help and the API
@@ -91,9 +95,9 @@ var Catalogue = []Point{
 		Help:       "Time the world was stopped, from the order to stop to the start, by reason, and by NUMA node and CPU of the last P to stop.",
 		Dimensions: pauseDimensions,
 		Reason:     stopReason,
-		Extra:      []string{ExtraP},
+		Extra:      heapExtra,
 		Probes:     pauseProbes,
-		needs:      needsPause,
+		needs:      needsStarted,
 	},
 	bpf.KernelPointGC_STW_STOPPING: {
 		Name:       "gc.stw.stopping",
@@ -102,9 +106,9 @@ var Catalogue = []Point{
 		Help:       "The part of gc.stw from the order to stop until the last P has stopped.",
 		Dimensions: pauseDimensions,
 		Reason:     stopReason,
-		Extra:      []string{ExtraP},
+		Extra:      heapExtra,
 		Probes:     pauseProbes,
-		needs:      needsPause,
+		needs:      needsStopped,
 	},
 	bpf.KernelPointGC_STW_STOPPED: {
 		Name:       "gc.stw.stopped",
@@ -113,9 +117,29 @@ var Catalogue = []Point{
 		Help:       "The part of gc.stw in which all Ps were stopped.",
 		Dimensions: pauseDimensions,
 		Reason:     stopReason,
-		Extra:      []string{ExtraP},
+		Extra:      heapExtra,
 		Probes:     pauseProbes,
-		needs:      needsPause,
+		needs:      needsStopped,
+	},
+	bpf.KernelPointGC_CYCLE: {
+		Name:       "gc.cycle",
+		Unit:       "ns",
+		Tier:       "T1",
+		Help:       "Time of a garbage collection, from the order to stop the world for it to the end of mark termination.",
+		Dimensions: processDimensions,
+		Extra:      heapExtra,
+		Probes:     cycleProbes,
+		needs:      needsStarted,
+	},
+	bpf.KernelPointGC_MARK: {
+		Name:       "gc.mark",
+		Unit:       "ns",
+		Tier:       "T1",
+		Help:       "The part of gc.cycle in which marking runs beside the program, between its two pauses.",
+		Dimensions: processDimensions,
+		Extra:      heapExtra,
+		Probes:     cycleProbes,
+		needs:      needsStarted,
 	},
 	// Up to Go 1.25 goroutines that come back from a system call are in the
 	// population, most of them with 0; since Go 1.26 they are not
@@ -173,15 +197,21 @@ func PointNumber(name string) (int, error) {
 	return 0, fmt.Errorf("measurement point %q is not in the catalogue", name)
 }
 
-// startTheWorldWithSema is handed the times of the stop since Go 1.23.
+// What startTheWorldWithSema is handed: when stopping began since Go 1.22, and
+// when the world had stopped since Go 1.23.
 const (
-	firstPauseMinor = 23
-	lastPauseMinor  = 26
+	firstStartedMinor  = 22
+	firstFinishedMinor = 23
+	lastStartedMinor   = 27
 )
 
-func needsPause(b *goproc.Binary) error {
-	if b.Minor < firstPauseMinor || b.Minor > lastPauseMinor {
-		return fmt.Errorf("arguments of startTheWorldWithSema are known for Go 1.%d to 1.%d, this is %s", firstPauseMinor, lastPauseMinor, b.GoVersion)
+func needsStopped(b *goproc.Binary) error { return needsStart(b, firstFinishedMinor) }
+
+func needsStarted(b *goproc.Binary) error { return needsStart(b, firstStartedMinor) }
+
+func needsStart(b *goproc.Binary, first int) error {
+	if b.Minor < first || b.Minor > lastStartedMinor {
+		return fmt.Errorf("arguments of startTheWorldWithSema that it takes are known for Go 1.%d to 1.%d, this is %s", first, lastStartedMinor, b.GoVersion)
 	}
 	if b.Offsets.GM == 0 || b.Offsets.MP == 0 {
 		return errors.New("offsets of g.m and m.p are not known")

@@ -140,8 +140,8 @@ func TestReasonsAreTheRuntimes(t *testing.T) {
 
 func TestUnknownGoReleaseIsRefusedAndNotGuessed(t *testing.T) {
 	offsets := goproc.Offsets{GM: 48, MP: 208, MCurg: 184, GStartpc: 304, GGoid: 152, TimeToRun: 1}
-	for minor, known := range map[int]bool{22: false, 23: true, 26: true, 27: false} {
-		err := needsPause(&goproc.Binary{GoVersion: "go1.x", Minor: minor, Offsets: offsets})
+	for minor, known := range map[int]bool{21: false, 22: true, 27: true, 28: false} {
+		err := needsStarted(&goproc.Binary{GoVersion: "go1.x", Minor: minor, Offsets: offsets})
 		if (err == nil) != known {
 			t.Errorf("Go 1.%d: error %v", minor, err)
 		}

@@ -1,6 +1,10 @@
 package probe
 
-import "github.com/gotherm/gotherm/bpf-agent/bpf"
+import (
+	"errors"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+)
 
 // family is points whose programs share what they keep of a process, beside
 // what all programs do. Each hook may be nil.
@@ -16,19 +20,32 @@ type family struct {
 	clear func(*Kernel, *Slot) error
 }
 
-var families = []family{pauses}
+var families = []family{collections}
 
-// pauses of the world. One that was begun when its points were last wanted must
-// not be ended now; while none is wanted, no program writes this.
-var pauses = family{
-	points: 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED,
+// collections of garbage, and what else stops the world. What was begun when
+// the points were last wanted must not be ended now; while none is wanted, no
+// program writes this.
+var collections = family{
+	points: 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED |
+		1<<bpf.KernelPointGC_CYCLE | 1<<bpf.KernelPointGC_MARK,
+	admit: func(k *Kernel, s *Slot) error {
+		var c bpf.KernelCollector
+		if at, err := s.Process.Binary.Global("runtime.gcController"); err == nil {
+			c.Controller = at + s.Process.LoadBias
+		}
+		if s.Process.Binary.Minor >= firstFinishedMinor {
+			c.HandsFinished = 1
+		}
+		return k.put(bpf.KernelMapCollectors, s, &c)
+	},
 	first: func(k *Kernel, s *Slot) error {
 		return k.put(bpf.KernelMapStarting, s, &bpf.KernelStarting{})
 	},
 	clear: func(k *Kernel, s *Slot) error {
-		if err := k.put(bpf.KernelMapStarting, s, &bpf.KernelStarting{}); err != nil {
-			return err
-		}
-		return k.put(bpf.KernelMapLastStops, s, &bpf.KernelLastStop{})
+		return errors.Join(
+			k.put(bpf.KernelMapStarting, s, &bpf.KernelStarting{}),
+			k.put(bpf.KernelMapLastStops, s, &bpf.KernelLastStop{}),
+			k.put(bpf.KernelMapLive, s, &bpf.KernelLiveHeap{}),
+		)
 	},
 }

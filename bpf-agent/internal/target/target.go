@@ -120,11 +120,22 @@ func StartAs(t testing.TB, uid uint32, path string, env ...string) *Target {
 	return start(t, command, env)
 }
 
+// StartTo is Start with standard error to a writer, which has all of it when
+// [Target.Stop] returns.
+func StartTo(t testing.TB, stderr io.Writer, path string, env ...string) *Target {
+	t.Helper()
+	command := exec.Command(path)
+	command.Stderr = stderr
+	return start(t, command, env)
+}
+
 func start(t testing.TB, command *exec.Cmd, env []string) *Target {
 	t.Helper()
 	target := &Target{t: t, command: command}
 	target.command.Env = append(os.Environ(), env...)
-	target.command.Stderr = os.Stderr
+	if command.Stderr == nil {
+		command.Stderr = os.Stderr
+	}
 	var err error
 	if target.in, err = target.command.StdinPipe(); err != nil {
 		t.Fatal(err)
