@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"time"
 
 	"connectrpc.com/connect"
@@ -19,6 +22,8 @@ type agent struct {
 	timeout   time.Duration
 	http      *http.Client
 	api       gothermpbconnect.AgentServiceClient
+	// gauges says of each name of the agent's catalogue whether it is a gauge.
+	gauges sync.Map
 }
 
 func newAgent(s agentSettings, timeout time.Duration) (*agent, error) {
@@ -30,6 +35,7 @@ func newAgent(s agentSettings, timeout time.Duration) (*agent, error) {
 		ConfigureClient: func(_ httpclient.Options, c *http.Client) {
 			// An agent redirects nobody; following would take the token elsewhere.
 			c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+			c.Transport = cut{c.Transport}
 		},
 	}
 	if s.ca != "" {
@@ -46,6 +52,28 @@ func newAgent(s agentSettings, timeout time.Duration) (*agent, error) {
 		name: s.name, url: s.url, timeout: timeout, http: client,
 		api: gothermpbconnect.NewAgentServiceClient(client, s.url, connect.WithReadMaxBytes(maxAnswer)),
 	}, nil
+}
+
+// cut ends an answer that is longer than one may be. Connect reads to the end of
+// it otherwise, to say how long it is, and so for the whole timeout when there is no end.
+type cut struct{ next http.RoundTripper }
+
+func (c cut) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := c.next.RoundTrip(r)
+	// A stream has no length; each of its messages is held to the limit by Connect.
+	if err == nil && !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/connect+") {
+		answer.Body = struct {
+			io.Reader
+			io.Closer
+		}{io.LimitReader(answer.Body, maxAnswer+1), answer.Body}
+	}
+	return answer, err
+}
+
+// CloseIdleConnections is for [http.Client].
+func (c cut) CloseIdleConnections() {
+	idle := http.Client{Transport: c.next}
+	idle.CloseIdleConnections()
 }
 
 func (a *agent) close() { a.http.CloseIdleConnections() }

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/frames"
 	pb "github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 )
@@ -40,6 +41,9 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 	return result, nil
 }
 
+// saidShed is of how many processes health says what was shed.
+const saidShed = 3
+
 func healthLine(s query.AgentState) string {
 	if s.Error != "" {
 		return s.Error + "."
@@ -50,6 +54,13 @@ func healthLine(s query.AgentState) string {
 	}
 	line := fmt.Sprintf("%s (version %s on %s): processes: %d watched, %d refused; points firing: %d; hits: %d, of which %d carried and %d counted so far.",
 		s.Name, s.Version, s.Hostname, s.ProcessesWatched, s.ProcessesRefused, s.PointsFiring, hits, carried, counted)
+	if len(s.Shed) > 0 {
+		line += " Shed to hold the cost of watching: " + strings.Join(s.Shed[:min(len(s.Shed), saidShed)], "; ")
+		if more := len(s.Shed) - saidShed; more > 0 {
+			line += fmt.Sprintf("; and of %d more processes", more)
+		}
+		line += "."
+	}
 	if s.ProcessesWatched == 0 && s.ProcessesRefused > 0 {
 		line += " Nothing will be seen before that is mended: gotherm-agent doctor says how."
 	}
@@ -92,6 +103,9 @@ func (a *agent) state(ctx context.Context) (query.AgentState, error) {
 		ProcessesWatched: said.ProcessesWatched, ProcessesRefused: said.ProcessesRefused,
 	}
 	for _, p := range seen.Msg.Processes {
+		if shed := frames.Reasons(p.Points, pb.ProcessPoint_STATE_SHED); shed != "" {
+			state.Shed = append(state.Shed, fmt.Sprintf("%s %s: %s", p.Service, p.Id, shed))
+		}
 		for _, point := range p.Points {
 			if point.State == pb.ProcessPoint_STATE_FIRING {
 				state.PointsFiring++

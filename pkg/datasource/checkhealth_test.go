@@ -25,6 +25,7 @@ func TestHealthSaysOfEachAgentWhatItSeesOrWhyItDoesNot(t *testing.T) {
 	for _, part := range []string{
 		"1 of 2 agents answer.",
 		fmt.Sprintf("east (version v0.1.0 on east-1): processes: 1 watched, 1 refused; points firing: 1; hits: %d, of which 10 carried and %d counted so far.", hits, hits-10),
+		"Shed to hold the cost of watching: shop 42-1: sched.latency: watching cost 3 %, the budget is 1 %.",
 		"agent west (" + d.agents[1].url + "): does not answer",
 	} {
 		if !strings.Contains(health.Message, part) {
@@ -48,6 +49,13 @@ func TestHealthSaysWhenAllProcessesAreRefused(t *testing.T) {
 	refusing.ProcessesWatched = 1
 	if line := healthLine(refusing); strings.Contains(line, "Nothing will be seen") {
 		t.Errorf("the line of an agent that watches one is %q", line)
+	}
+}
+
+func TestHealthSaysOfAFewProcessesWhatWasShed(t *testing.T) {
+	storm := query.AgentState{Name: "east", Shed: []string{"a 1-1: x: y", "b 2-1: x: y", "c 3-1: x: y", "d 4-1: x: y", "e 5-1: x: y"}}
+	if line := healthLine(storm); !strings.HasSuffix(line, "c 3-1: x: y; and of 2 more processes.") {
+		t.Errorf("the line is %q", line)
 	}
 }
 

@@ -15,6 +15,8 @@ const (
 	maxSeries = 200
 	// maxCells is how many cells the frames of one query may have together.
 	maxCells = 500_000
+	// maxExemplars is how many exemplars one query returns: the greatest.
+	maxExemplars = 100
 	// maxPoints is how many points the series frames of one query may have together.
 	maxPoints = 200_000
 	// maxStatistics is how many statistics one query may ask for.

@@ -73,6 +73,12 @@ func (d *Datasource) answer(ctx context.Context, from backend.PluginContext, q b
 	switch r.Kind {
 	case query.KindHeatmap, query.KindSeries:
 		result, failures, err = d.heat(ctx, from, r)
+	case query.KindSpectrum:
+		result, failures, err = d.spectrum(ctx, r)
+	case query.KindExemplars:
+		result, failures, err = d.exemplars(ctx, r)
+	case query.KindProcesses:
+		result, failures, err = d.processTable(ctx, r)
 	case query.KindGrid:
 		result, failures, err = d.grid(ctx, r)
 	case query.KindReleases:
@@ -120,26 +126,68 @@ func badRequest(err error) backend.DataResponse {
 	return backend.ErrDataResponseWithSource(backend.StatusBadRequest, backend.ErrorSourceDownstream, err.Error())
 }
 
-// heat answers the kinds heatmap and series. There is at least one frame.
+// heat answers the kinds heatmap and series. There is at least one frame. Only
+// the agents know whether a name is that of a gauge or of a measurement point
+// with hits.
 func (d *Datasource) heat(ctx context.Context, from backend.PluginContext, r request) (data.Frames, []failure, error) {
 	start, end := aligned(r.from, r.to, r.step)
 	zeros := slices.ContainsFunc(r.statistics, frames.Statistic.ZeroWithoutHits)
-	merged, failures, err := d.askHeat(ctx, r.heatQuery(), start, end, zeros)
-	if err != nil || len(failures) == len(d.agents) {
-		return nil, failures, err
+	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (measured, error) {
+		gauge, err := a.isGauge(ctx, r.POM)
+		if err != nil {
+			return measured{}, err
+		}
+		if gauge {
+			gauges, err := a.queryGauges(ctx, r, start, end)
+			return measured{gauges: &gauges}, err
+		}
+		said, err := a.heat(ctx, r.heatQuery(), start, end, zeros)
+		return measured{heat: said}, err
+	})
+	if len(answers) == 0 {
+		return nil, failures, nil
+	}
+	var parts []heatOf
+	var gauges []gaugesOf
+	for _, a := range answers {
+		if a.value.gauges != nil {
+			gauges = append(gauges, *a.value.gauges)
+		} else {
+			parts = append(parts, a.value.heat)
+		}
+	}
+	if parts != nil && gauges != nil {
+		return nil, nil, fmt.Errorf("agents disagree: %s is a gauge to %d of them, and has hits to %d", r.POM, len(gauges), len(parts))
+	}
+	if gauges != nil {
+		result, err := gaugeFrames(r, gauges, start, end)
+		return result, failures, err
+	}
+	result, err := d.hitFrames(from, r, parts)
+	return result, failures, err
+}
+
+// measured is what an agent says of a name: that it is a gauge, or heat.
+type measured struct {
+	heat   heatOf
+	gauges *gaugesOf
+}
+
+// hitFrames makes the frames of heat that all agents have said.
+func (d *Datasource) hitFrames(from backend.PluginContext, r request, parts []heatOf) (data.Frames, error) {
+	merged, err := merge(parts)
+	if err != nil {
+		return nil, err
 	}
 	if err := atMost("series", len(merged.series), maxSeries, "group by fewer dimensions or match fewer values"); err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	about := frames.Subject{POM: r.POM, Unit: merged.unit, Step: r.step, Legend: r.Legend}
 	live := r.Live && isNow(r.to, r.step)
-	var result data.Frames
 	if r.Kind == query.KindSeries {
-		result, err = d.seriesFrames(from, r, about, merged, live)
-	} else {
-		result, err = d.heatmapFrames(from, r, about, merged, live)
+		return d.seriesFrames(from, r, about, merged, live)
 	}
-	return result, failures, err
+	return d.heatmapFrames(from, r, about, merged, live)
 }
 
 func (d *Datasource) heatmapFrames(from backend.PluginContext, r request, about frames.Subject, merged heatOf, live bool) (data.Frames, error) {
@@ -176,11 +224,11 @@ func (d *Datasource) seriesFrames(from backend.PluginContext, r request, about f
 	until := minTime(r.to, time.Now().Add(-settled))
 	var result data.Frames
 	points := 0
+	if err := r.statisticsSuit(about); err != nil {
+		return nil, err
+	}
 	for _, s := range merged.series {
-		for i, statistic := range r.statistics {
-			if err := statistic.Suits(about); err != nil {
-				return nil, fmt.Errorf("statistics[%d]: %w", i, err)
-			}
+		for _, statistic := range r.statistics {
 			f := frames.Series(about, statistic, s, until)
 			if f.Rows() == 0 {
 				continue
@@ -222,13 +270,7 @@ type heatQuery struct {
 // columns without buckets where agents watched and nothing was hit.
 func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.Time, zeros bool) (heatOf, []failure, error) {
 	answers, failures := askAll(ctx, d.agents, func(ctx context.Context, a *agent) (heatOf, error) {
-		said, err := a.queryHeat(ctx, q, start, end)
-		if err != nil || !zeros {
-			return said, err
-		}
-		empty, err := a.queryZeros(ctx, q, start, end)
-		said.series = append(said.series, empty...)
-		return said, err
+		return a.heat(ctx, q, start, end, zeros)
 	})
 	parts := make([]heatOf, len(answers))
 	for i, a := range answers {
@@ -236,6 +278,17 @@ func (d *Datasource) askHeat(ctx context.Context, q heatQuery, start, end time.T
 	}
 	merged, err := merge(parts)
 	return merged, failures, err
+}
+
+// heat is one agent's part in [Datasource.askHeat].
+func (a *agent) heat(ctx context.Context, q heatQuery, start, end time.Time, zeros bool) (heatOf, error) {
+	said, err := a.queryHeat(ctx, q, start, end)
+	if err != nil || !zeros {
+		return said, err
+	}
+	empty, err := a.queryZeros(ctx, q, start, end)
+	said.series = append(said.series, empty...)
+	return said, err
 }
 
 func (a *agent) queryHeat(ctx context.Context, q heatQuery, start, end time.Time) (heatOf, error) {

@@ -146,6 +146,8 @@ func garbageServers(t *testing.T) map[string]string {
 func TestADeadAgentIsANoticeAndTheOthersAreShown(t *testing.T) {
 	now := time.Now()
 	alive := newShopAgent(now, "alive")
+	alive.serveRequest(now.Add(-10*time.Second), "GET /", 3, time.Millisecond, "")
+	alive.gauge("42-1", now.Add(-10*time.Second), 1<<20)
 	dead := deadURL(t)
 	d := open(t, "alive", alive.serve(t), "dead", dead)
 	for _, kind := range []query.Query{
@@ -153,6 +155,11 @@ func TestADeadAgentIsANoticeAndTheOthersAreShown(t *testing.T) {
 		{Kind: query.KindSeries, POM: "gc.stw", Statistics: []string{"p99"}},
 		{Kind: query.KindGrid, POM: "gc.stw"},
 		{Kind: query.KindReleases},
+		{Kind: query.KindSpectrum, POM: "http.request", Y: "depth"},
+		{Kind: query.KindHeatmap, POM: "mem.heap.live"},
+		{Kind: query.KindSeries, POM: "mem.heap.live", Statistics: []string{"last"}},
+		{Kind: query.KindExemplars, POM: "http.request"},
+		{Kind: query.KindProcesses},
 	} {
 		answer := ask(t, d, dataQuery(t, kind, lastTwoMinutes(now)))
 		if answer.Error != nil {
@@ -280,7 +287,7 @@ func TestBadQueriesAreToldWhatIsWrong(t *testing.T) {
 	}{
 		{"ten years", pausesByNode, backend.TimeRange{From: now.AddDate(-10, 0, 0), To: now}, "d long, at most 7d: agents keep no more"},
 		{"a range backwards", pausesByNode, backend.TimeRange{From: now, To: now.Add(-time.Hour)}, "not after its start"},
-		{"no kind", query.Query{POM: "gc.stw"}, lastTwoMinutes(now), `kind is "", must be heatmap`},
+		{"no kind", query.Query{POM: "gc.stw"}, lastTwoMinutes(now), `kind is "", must be one of [heatmap series spectrum`},
 		{"no pom", query.Query{Kind: query.KindHeatmap}, lastTwoMinutes(now), "pom is empty"},
 		{"an unknown pom", query.Query{Kind: query.KindHeatmap, POM: "nonsense"}, lastTwoMinutes(now), `agent shop`},
 		{"a group that is none", query.Query{Kind: query.KindHeatmap, POM: "gc.stw", GroupBy: []string{"colour"}}, lastTwoMinutes(now), `groupBy has "colour", must be of service`},
@@ -288,6 +295,14 @@ func TestBadQueriesAreToldWhatIsWrong(t *testing.T) {
 		{"a matcher that is none", query.Query{Kind: query.KindHeatmap, POM: "gc.stw", Matchers: []query.Matcher{{Dimension: "colour"}}}, lastTwoMinutes(now), `matchers[0].dimension is "colour"`},
 		{"many values", query.Query{Kind: query.KindHeatmap, POM: "gc.stw", Matchers: []query.Matcher{{Dimension: "node", Values: many}}}, lastTwoMinutes(now), "matchers[0].values (node): 101 found, at most 100"},
 		{"releases by node", query.Query{Kind: query.KindReleases, Matchers: []query.Matcher{{Dimension: "node"}}}, lastTwoMinutes(now), "must be one of service, version"},
+		{"processes by node", query.Query{Kind: query.KindProcesses, Matchers: []query.Matcher{{Dimension: "node"}}}, lastTwoMinutes(now), "must be one of process, service, version"},
+		{"a spectrum of nothing", query.Query{Kind: query.KindSpectrum, POM: "http.request"}, lastTwoMinutes(now), `y is "", must be a dimension whose values are numbers: node, cpu, depth`},
+		{"a spectrum by text", query.Query{Kind: query.KindSpectrum, POM: "http.request", Y: "route"}, lastTwoMinutes(now), `y is "route"`},
+		{"a spectrum grouped by itself", query.Query{Kind: query.KindSpectrum, POM: "http.request", Y: "depth", GroupBy: []string{"depth"}}, lastTwoMinutes(now), `groupBy has "depth", which is y already`},
+		{"a p99 of a gauge", query.Query{Kind: query.KindSeries, POM: "mem.heap.live", Statistics: []string{"last", "p99"}}, lastTwoMinutes(now), `statistics[1]: statistic is "p99", but mem.heap.live is a gauge: must be mean, max, min or last`},
+		{"the last hit", query.Query{Kind: query.KindSeries, POM: "gc.stw", Statistics: []string{"last"}}, lastTwoMinutes(now), `statistic is "last", but gc.stw is no gauge`},
+		{"a gauge in groups", query.Query{Kind: query.KindHeatmap, POM: "mem.heap.live", GroupBy: []string{"service"}}, lastTwoMinutes(now), `groupBy has "service", but mem.heap.live is a gauge`},
+		{"exemplars that there are not", query.Query{Kind: query.KindExemplars, POM: "gc.stw"}, lastTwoMinutes(now), "gc.stw, which has no exemplars"},
 		{"a side of 300", query.Query{Kind: query.KindGrid, POM: "gc.stw", Side: 300}, lastTwoMinutes(now), "side is 300"},
 		{"no statistics", query.Query{Kind: query.KindSeries, POM: "gc.stw"}, lastTwoMinutes(now), "statistics is empty"},
 		{"a statistic that is none", query.Query{Kind: query.KindSeries, POM: "gc.stw", Statistics: []string{"count", "p101"}}, lastTwoMinutes(now), `statistics[1]: statistic is "p101"`},

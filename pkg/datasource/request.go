@@ -19,7 +19,7 @@ type request struct {
 	query.Query
 	statistics []frames.Statistic
 	from, to   time.Time
-	// step is the width of a column; not used by grid and releases.
+	// step is the width of a column; not used by grid, exemplars, processes and releases.
 	step time.Duration
 }
 
@@ -34,14 +34,17 @@ func readRequest(q backend.DataQuery) (request, error) {
 	}
 	dimensions := heat.Dimensions
 	switch r.Kind {
-	case query.KindHeatmap, query.KindSeries, query.KindGrid:
+	case query.KindReleases:
+		dimensions = releaseDimensions
+	case query.KindProcesses:
+		dimensions = attachDimensions
+	default:
+		if !slices.Contains(query.Kinds, r.Kind) {
+			return r, fmt.Errorf("kind is %q, must be one of %v", r.Kind, query.Kinds)
+		}
 		if r.POM == "" {
 			return r, fmt.Errorf("pom is empty: choose a measurement point such as sched.latency")
 		}
-	case query.KindReleases:
-		dimensions = releaseDimensions
-	default:
-		return r, fmt.Errorf("kind is %q, must be heatmap, series, grid or releases", r.Kind)
 	}
 	if err := checkMatchers(r.Matchers, dimensions); err != nil {
 		return r, err
@@ -52,6 +55,14 @@ func readRequest(q backend.DataQuery) (request, error) {
 		}
 		if slices.Contains(r.GroupBy[:i], d) {
 			return r, fmt.Errorf("groupBy has %q twice", d)
+		}
+	}
+	if r.Kind == query.KindSpectrum {
+		if !slices.Contains(heat.NumberDimensions, r.Y) {
+			return r, fmt.Errorf("y is %q, must be a dimension whose values are numbers: %s", r.Y, strings.Join(heat.NumberDimensions, ", "))
+		}
+		if slices.Contains(r.GroupBy, r.Y) {
+			return r, fmt.Errorf("groupBy has %q, which is y already", r.Y)
 		}
 	}
 	if r.Side != 0 && r.Side != 256 && r.Side != 512 && r.Side != 1024 {
@@ -68,7 +79,7 @@ func (r *request) readStatistics() error {
 		return nil
 	}
 	if len(r.Statistics) == 0 {
-		return fmt.Errorf("statistics is empty: choose some of count, rate, sum, share, mean, max and percentiles such as p99")
+		return fmt.Errorf("statistics is empty: choose some of count, rate, sum, share, mean, max and percentiles such as p99; of a gauge mean, max, min and last")
 	}
 	if err := atMost("statistics", len(r.Statistics), maxStatistics, "ask for the others in another query"); err != nil {
 		return err
@@ -82,6 +93,16 @@ func (r *request) readStatistics() error {
 			return fmt.Errorf("statistics has %q twice", name)
 		}
 		r.statistics = append(r.statistics, s)
+	}
+	return nil
+}
+
+// statisticsSuit says, as an error that names the field, which statistic means nothing for what it is of.
+func (r *request) statisticsSuit(about frames.Subject) error {
+	for i, statistic := range r.statistics {
+		if err := statistic.Suits(about); err != nil {
+			return fmt.Errorf("statistics[%d]: %w", i, err)
+		}
 	}
 	return nil
 }

@@ -90,7 +90,23 @@ func (a *agent) listPoints(ctx context.Context) ([]*pb.MeasurementPoint, error) 
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range answer.Msg.Points {
+		a.gauges.Store(p.Name, p.Gauge)
+	}
 	return answer.Msg.Points, nil
+}
+
+// isGauge says whether a name is that of a gauge. The catalogue is asked for
+// once; one that does not have the name is asked for again, since the agent may be a newer one by then.
+func (a *agent) isGauge(ctx context.Context, name string) (bool, error) {
+	gauge, known := a.gauges.Load(name)
+	if !known {
+		if _, err := a.listPoints(ctx); err != nil {
+			return false, err
+		}
+		gauge, known = a.gauges.Load(name)
+	}
+	return known && gauge.(bool), nil
 }
 
 func (d *Datasource) processes(r *http.Request) (any, error) {
@@ -103,7 +119,8 @@ func (d *Datasource) processes(r *http.Request) (any, error) {
 		for _, p := range a.value {
 			result.Processes = append(result.Processes, query.Process{
 				Agent: a.agent.name, Hostname: p.Hostname, ID: p.Id, PID: p.Pid, Executable: p.Executable, Service: p.Service,
-				Version: p.Version, Revision: p.Revision, GoVersion: p.GoVersion, Refused: p.Refused, Points: processPoints(p.Points),
+				Version: p.Version, Revision: p.Revision, GoVersion: p.GoVersion, Container: p.Container, Unit: p.Unit,
+				Refused: p.Refused, Points: processPoints(p.Points), Cost: costOf(p.Cost),
 			})
 		}
 	}
@@ -116,6 +133,14 @@ var states = map[pb.ProcessPoint_State]string{
 	pb.ProcessPoint_STATE_FIRING:      "firing",
 	pb.ProcessPoint_STATE_AVAILABLE:   "available",
 	pb.ProcessPoint_STATE_REFUSED:     "refused",
+	pb.ProcessPoint_STATE_SHED:        "shed",
+}
+
+func costOf(c *pb.WatchingCost) *query.Cost {
+	if c == nil {
+		return nil
+	}
+	return &query.Cost{Ratio: c.Ratio, Budget: c.Budget, CPUs: c.Cpus, Heat: c.Heat}
 }
 
 func processPoints(points []*pb.ProcessPoint) []query.ProcessPoint {
@@ -137,7 +162,10 @@ func (d *Datasource) catalogue(ctx context.Context) ([]query.Point, []string, er
 	for _, a := range answers {
 		for _, p := range a.value {
 			if _, known := byName[p.Name]; !known {
-				byName[p.Name] = query.Point{Name: p.Name, Unit: p.Unit, Tier: p.Tier, Help: p.Help, Dimensions: p.Dimensions, OnDemand: p.OnDemand}
+				byName[p.Name] = query.Point{
+					Name: p.Name, Unit: p.Unit, Tier: p.Tier, Help: p.Help, Dimensions: append([]string{}, p.Dimensions...), Numbers: numbersOf(p.Dimensions),
+					OnDemand: p.OnDemand, Gauge: p.Gauge, Goroutines: p.Goroutines, Exemplars: len(p.Extra) > 0,
+				}
 			}
 		}
 	}
@@ -146,6 +174,17 @@ func (d *Datasource) catalogue(ctx context.Context) ([]query.Point, []string, er
 		points = append(points, byName[name])
 	}
 	return points, notices, nil
+}
+
+// numbersOf returns those of some dimensions whose values are numbers.
+func numbersOf(dimensions []string) []string {
+	numbers := []string{}
+	for _, d := range dimensions {
+		if slices.Contains(heat.NumberDimensions, d) {
+			numbers = append(numbers, d)
+		}
+	}
+	return numbers
 }
 
 func (d *Datasource) points(r *http.Request) (any, error) {
@@ -188,7 +227,11 @@ func (d *Datasource) values(r *http.Request) (any, error) {
 		return nil, badParameter{fmt.Errorf("pom is empty, which dimension %q needs: only %s are known without", dimension, strings.Join(attachDimensions, ", "))}
 	}
 	answers, notices, err := fromAll(r.Context(), d, func(ctx context.Context, a *agent) ([]string, error) {
-		if pom == "" {
+		gauge, err := a.isGauge(ctx, pom)
+		if err != nil {
+			return nil, err
+		}
+		if pom == "" || gauge {
 			return a.processValues(ctx, dimension, matchers)
 		}
 		answer, err := a.api.ListDimensionValues(ctx, connect.NewRequest(&pb.ListDimensionValuesRequest{
@@ -218,7 +261,7 @@ func (a *agent) processValues(ctx context.Context, dimension string, matchers []
 	}
 	var values []string
 	for _, p := range processes {
-		key := heat.Key{Process: p.Id, Service: p.Service, Version: p.Version}
+		key := processKey(p)
 		if v := key.Value(dimension); p.Refused == "" && v != "" && key.Matches(matchersOf(matchers)) {
 			values = append(values, v)
 		}

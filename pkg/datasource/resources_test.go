@@ -49,8 +49,21 @@ func TestTheEditorsListsAreThoseOfAllAgents(t *testing.T) {
 		t.Errorf("notices are %q", processes.Notices)
 	}
 	_, points := call[query.PointsAnswer](t, d, "points", nil)
-	if len(points.Points) != 2 || points.Points[0].Name != "gc.stw" || !points.Points[1].OnDemand {
-		t.Errorf("points are %+v", points)
+	if len(points.Points) != 4 || points.Points[0].Name != "gc.stw" || !points.Points[1].OnDemand {
+		t.Fatalf("points are %+v", points)
+	}
+	request, live := points.Points[2], points.Points[3]
+	if !request.Exemplars || request.Gauge || !slices.Equal(request.Numbers, []string{"depth"}) {
+		t.Errorf("a request is said to be %+v", request)
+	}
+	if !live.Gauge || live.Unit != "By" || live.Exemplars || len(live.Numbers) != 0 {
+		t.Errorf("the live heap is said to be %+v", live)
+	}
+	if cost := processes.Processes[0].Cost; cost == nil || cost.Ratio != 0.008 || cost.Heat != "warm" || processes.Processes[1].Cost != nil {
+		t.Errorf("watching costs %+v and %+v", cost, processes.Processes[1].Cost)
+	}
+	if shed := processes.Processes[0].Points[2]; shed.State != "shed" || shed.Reason == "" {
+		t.Errorf("the shed point is %+v", shed)
 	}
 	_, dimensions := call[query.ValuesAnswer](t, d, "dimensions", url.Values{"pom": {"goroutine.create"}})
 	if !slices.Equal(dimensions.Values, []string{"service", "function"}) {
@@ -70,6 +83,7 @@ func TestTemplateVariablesAreDistinctAndInOrder(t *testing.T) {
 		{url.Values{"dimension": {"node"}, "pom": {"gc.stw"}}, []string{"0", "1", "10"}},
 		{url.Values{"dimension": {"node"}, "pom": {"gc.stw"}, "matchers": {`[{"dimension":"service","values":["nobody"]}]`}}, []string{}},
 		{url.Values{"dimension": {"service"}}, []string{"shop"}},
+		{url.Values{"dimension": {"process"}, "pom": {"mem.heap.live"}}, []string{"42-1"}},
 		{url.Values{"dimension": {"version"}, "matchers": {`[{"dimension":"service","values":["shop"]}]`}}, []string{"v2"}},
 		{url.Values{"dimension": {"process"}, "matchers": {`[{"dimension":"version","values":["v1"]}]`}}, []string{}},
 	} {

@@ -30,6 +30,8 @@ type shopAgent struct {
 	gothermpbconnect.UnimplementedAgentServiceHandler
 	head     *heat.Head
 	grid     *heat.Grid
+	gauges   heat.Gauges
+	greatest heat.Exemplars
 	hostname string
 	releases []*pb.Release
 	// watched since when, for zeros.
@@ -108,6 +110,62 @@ func (a *shopAgent) point(name string) (*pb.MeasurementPoint, error) {
 var shopPoints = []*pb.MeasurementPoint{
 	{Name: "gc.stw", Unit: "ns", Tier: "T1", Help: "World stopped.", Dimensions: []string{"service", "version", "process", "node", "reason"}},
 	{Name: "goroutine.create", Unit: "1", Tier: "T3", Help: "Goroutines created.", Dimensions: []string{"service", "function"}, OnDemand: true},
+	{Name: "http.request", Unit: "ns", Tier: "T2", Help: "Requests.", Dimensions: []string{"service", "version", "process", "route", "depth"}, Extra: []string{"trace_high", "trace_low", "status"}},
+	{Name: "mem.heap.live", Unit: "By", Tier: "T0", Help: "Live heap.", Dimensions: heat.GaugeDimensions, Gauge: true},
+}
+
+// serveRequest is a request to the shop that takes a path of some depth through
+// the kernel; a depth under 0 is one that is not known.
+func (a *shopAgent) serveRequest(at time.Time, route string, depth int, d time.Duration, trace string) {
+	key := heat.Key{POM: "http.request", Process: "42-1", Service: "shop", Version: "v2", Route: route, Depth: uint8(depth + 1)}
+	a.head.Matrix(key).Add(at, heat.Bucket(uint64(d)), 1, uint64(d), uint64(d))
+	a.greatest.Add(at, uint64(d), func() heat.Exemplar {
+		return heat.Exemplar{Key: key, Goroutine: heat.Goroutine{ID: 1<<63 + 5, StartFunction: trace}}
+	})
+}
+
+// gauge notes the live heap of one of the shop's processes.
+func (a *shopAgent) gauge(process string, at time.Time, bytes float64) {
+	a.gauges.Set(heat.GaugeKey{Name: "mem.heap.live", Process: process, Service: "shop", Version: "v2"}, at, bytes)
+}
+
+func (a *shopAgent) QueryGauges(_ context.Context, r *connect.Request[pb.QueryGaugesRequest]) (*connect.Response[pb.QueryGaugesResponse], error) {
+	p, err := a.point(r.Msg.Name)
+	if err != nil {
+		return nil, err
+	}
+	series, err := a.gauges.Query(r.Msg.Name, ofWire(r.Msg.Matchers), r.Msg.Start.AsTime(), r.Msg.End.AsTime(), r.Msg.Step.AsDuration())
+	if err != nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, err)
+	}
+	answer := &pb.QueryGaugesResponse{Unit: p.Unit}
+	for _, s := range series {
+		one := &pb.GaugeSeries{Labels: map[string]string{"service": s.Key.Service, "version": s.Key.Version, "process": s.Key.Process}}
+		for _, p := range s.Points {
+			one.Points = append(one.Points, &pb.GaugePoint{Start: timestamppb.New(p.Start), N: p.N, Sum: p.Sum, Min: p.Min, Max: p.Max, Last: p.Last})
+		}
+		answer.Series = append(answer.Series, one)
+	}
+	return connect.NewResponse(answer), nil
+}
+
+// QueryExemplars has the trace of a request where its goroutine's function would be.
+func (a *shopAgent) QueryExemplars(_ context.Context, r *connect.Request[pb.QueryExemplarsRequest]) (*connect.Response[pb.QueryExemplarsResponse], error) {
+	p, err := a.point(r.Msg.Pom)
+	if err != nil {
+		return nil, err
+	}
+	if p.Extra == nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("pom is %s, which has no exemplars", p.Name))
+	}
+	answer := &pb.QueryExemplarsResponse{Unit: p.Unit}
+	for _, x := range a.greatest.In(r.Msg.Start.AsTime(), r.Msg.End.AsTime(), func(x *heat.Exemplar) bool { return x.Key.Matches(ofWire(r.Msg.Matchers)) }) {
+		answer.Exemplars = append(answer.Exemplars, &pb.Exemplar{
+			Time: timestamppb.New(x.Time), Value: x.Value, Goid: x.ID, StartFunction: "net/http.(*conn).serve", TraceId: x.StartFunction,
+			Labels: map[string]string{"service": x.Key.Service, "route": x.Key.Route}, Extra: map[string]uint64{"status": 200},
+		})
+	}
+	return connect.NewResponse(answer), nil
 }
 
 func (a *shopAgent) GetAgent(context.Context, *connect.Request[pb.GetAgentRequest]) (*connect.Response[pb.GetAgentResponse], error) {
@@ -122,7 +180,8 @@ func (a *shopAgent) ListProcesses(context.Context, *connect.Request[pb.ListProce
 	return connect.NewResponse(&pb.ListProcessesResponse{Processes: []*pb.Process{
 		{Id: "42-1", Pid: 42, Executable: "/shop", Service: "shop", Version: "v2", Hostname: a.hostname, Points: []*pb.ProcessPoint{
 			{Pom: "gc.stw", State: pb.ProcessPoint_STATE_FIRING, Hits: 7}, {Pom: "goroutine.create", State: pb.ProcessPoint_STATE_AVAILABLE},
-		}},
+			{Pom: "sched.latency", State: pb.ProcessPoint_STATE_SHED, Reason: "watching cost 3 %, the budget is 1 %"},
+		}, Cost: &pb.WatchingCost{Ratio: 0.008, Budget: 0.01, Cpus: 1.5, Heat: "warm"}},
 		{Id: "43-1", Pid: 43, Executable: "/old", Service: "old", Refused: "Go 1.15 is too old"},
 	}}), nil
 }

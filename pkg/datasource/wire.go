@@ -1,8 +1,12 @@
 package datasource
 
 import (
+	"math"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/gotherm/gotherm/pkg/frames"
 	pb "github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/gotherm/gotherm/pkg/heat"
 )
@@ -22,8 +26,8 @@ func readHeat(answer *pb.QueryHeatResponse, from, to time.Time, step time.Durati
 }
 
 func readSeries(wire []*pb.HeatSeries, unit string, from, to time.Time, step time.Duration) ([]heat.Series, error) {
-	if unit != "ns" && unit != "1" {
-		return nil, garbagef("unit is %q, must be ns or 1", unit)
+	if err := checkUnit(unit); err != nil {
+		return nil, err
 	}
 	result := make([]heat.Series, len(wire))
 	for i, s := range wire {
@@ -42,6 +46,13 @@ func readSeries(wire []*pb.HeatSeries, unit string, from, to time.Time, step tim
 		}
 	}
 	return result, nil
+}
+
+func checkUnit(unit string) error {
+	if !slices.Contains(frames.Units, unit) {
+		return garbagef("unit is %q, must be one of %s", unit, strings.Join(frames.Units, ", "))
+	}
+	return nil
 }
 
 func checkStart(at, last, from, to time.Time, step time.Duration) error {
@@ -84,13 +95,55 @@ func readColumn(c *pb.HeatColumn) (heat.Column, error) {
 	return heat.Column{Start: c.Start.AsTime(), Buckets: c.Buckets, Counts: c.Counts, Sum: c.Sum, Max: c.Max}, nil
 }
 
+// readGauges reads an answer to QueryGauges for the columns in [from, to).
+func readGauges(answer *pb.QueryGaugesResponse, from, to time.Time, step time.Duration) ([]frames.Gauge, error) {
+	if err := checkUnit(answer.Unit); err != nil {
+		return nil, err
+	}
+	result := make([]frames.Gauge, len(answer.Series))
+	for i, s := range answer.Series {
+		result[i].Labels = s.Labels
+		var last time.Time
+		for _, p := range s.Points {
+			at := p.Start.AsTime()
+			if err := checkStart(at, last, from, to, step); err != nil {
+				return nil, err
+			}
+			last = at
+			if p.N == 0 {
+				return nil, garbagef("a gauge has a point at %s of no values", clock(at))
+			}
+			for _, v := range []float64{p.Sum, p.Min, p.Max, p.Last} {
+				if math.IsNaN(v) || math.IsInf(v, 0) {
+					return nil, garbagef("a gauge is %g at %s", v, clock(at))
+				}
+			}
+			result[i].Points = append(result[i].Points, heat.GaugePoint{Start: at, N: p.N, Sum: p.Sum, Min: p.Min, Max: p.Max, Last: p.Last})
+		}
+	}
+	return result, nil
+}
+
+// checkExemplars checks an answer to QueryExemplars.
+func checkExemplars(answer *pb.QueryExemplarsResponse) error {
+	if err := checkUnit(answer.Unit); err != nil {
+		return err
+	}
+	for _, e := range answer.Exemplars {
+		if e.Time == nil || !e.Time.IsValid() {
+			return garbagef("an exemplar of %d %s has no time", e.Value, answer.Unit)
+		}
+	}
+	return nil
+}
+
 // checkGrid checks an answer to QueryGrid.
 func checkGrid(g *pb.QueryGridResponse) error {
 	if g.Side != 256 && g.Side != 512 && g.Side != 1024 {
 		return garbagef("grid has side %d, must be 256, 512 or 1024", g.Side)
 	}
-	if g.Unit != "ns" && g.Unit != "1" {
-		return garbagef("unit is %q, must be ns or 1", g.Unit)
+	if err := checkUnit(g.Unit); err != nil {
+		return err
 	}
 	for _, c := range g.Cells {
 		if c.X >= g.Side || c.Y >= g.Side {

@@ -11,6 +11,7 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 	"github.com/grafana/grafana-plugin-sdk-go/experimental"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
@@ -124,4 +125,84 @@ func TestGoldenReleases(t *testing.T) {
 		// Another agent saw v2 before.
 		seen("v2", noon.Add(50*time.Second), timestamppb.New(noon.Add(2*time.Minute)), "v1"),
 	})))
+}
+
+func TestGoldenHeatmapOfBytes(t *testing.T) {
+	about := frames.Subject{POM: "tcp.send.bytes", Unit: "By", Step: 10 * time.Second}
+	sent := heat.Series{Columns: []heat.Column{columnOf(noon, 90, 1460, 64<<10)}}
+	share, err := frames.ParseStatistic("share")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "heatmap_bytes", frames.Heatmap(about, sent), frames.Series(about, share, sent, noon.Add(time.Minute)))
+}
+
+// heaps are the live heaps of two processes: one was watched all the time, one began later.
+func heaps() []frames.Gauge {
+	at := func(seconds int, n uint64, sum, least, greatest, last float64) heat.GaugePoint {
+		return heat.GaugePoint{Start: noon.Add(time.Duration(seconds) * time.Second), N: n, Sum: sum, Min: least, Max: greatest, Last: last}
+	}
+	return []frames.Gauge{
+		{Labels: map[string]string{"service": "shop", "version": "v1", "process": "42-1"}, Points: []heat.GaugePoint{
+			at(0, 2, 6e6, 2e6, 4e6, 4e6), at(10, 1, 3e6, 3e6, 3e6, 3e6),
+		}},
+		{Labels: map[string]string{"service": "shop", "version": "v2", "process": "77-9"}, Points: []heat.GaugePoint{at(10, 1, 0, 0, 0, 0)}},
+	}
+}
+
+func TestGoldenGauges(t *testing.T) {
+	about := frames.Subject{POM: "mem.heap.live", Unit: "By", Gauge: true, Step: 10 * time.Second, Legend: "{{service}} {{process}} {{statistic}}"}
+	made := []*data.Frame{frames.GaugeRows(about, heaps(), noon, noon.Add(30*time.Second))}
+	for _, name := range []string{"mean", "max", "min", "last"} {
+		statistic, err := frames.ParseStatistic(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made = append(made, frames.GaugeSeries(about, statistic, heaps()[0]))
+	}
+	golden(t, "gauges", made...)
+}
+
+func TestGoldenSpectrum(t *testing.T) {
+	row := func(durations ...time.Duration) *heat.Histogram {
+		column := columnOf(noon, durations...)
+		return column.Histogram()
+	}
+	about := frames.Subject{POM: "http.request", Unit: "ns", Step: time.Minute}
+	golden(t, "spectrum", frames.Spectrum(about, "depth", data.Labels{"route": "GET /items/{id}"}, map[int]*heat.Histogram{
+		0:  row(3*time.Microsecond, 8*time.Microsecond, 200*time.Second),
+		12: row(25*time.Microsecond, 1200*time.Microsecond),
+	}))
+}
+
+func TestGoldenExemplars(t *testing.T) {
+	hit := func(second int, value time.Duration) *pb.Exemplar {
+		return &pb.Exemplar{Time: timestamppb.New(noon.Add(time.Duration(second) * time.Second)), Value: uint64(value), Goid: 1<<63 + 7, StartFunction: "net/http.(*conn).serve"}
+	}
+	request, pause := hit(20, 3*time.Millisecond), hit(10, 90*time.Microsecond)
+	request.TraceId = "4bf92f3577b34da6a3ce929d0e0e4736"
+	request.Labels = map[string]string{"service": "shop", "route": "GET /items/{id}", "depth": "12"}
+	pause.Goid, pause.StartFunction = 0, ""
+	pause.Labels = map[string]string{"service": "shop", "node": "0"}
+	pause.Extra = map[string]uint64{"heap_live": 4 << 20, "p": 3}
+	golden(t, "exemplars", frames.Exemplars(frames.Subject{POM: "http.request", Unit: "ns"}, []*pb.Exemplar{request, pause}))
+}
+
+func TestGoldenProcesses(t *testing.T) {
+	point := func(pom string, state pb.ProcessPoint_State, reason string) *pb.ProcessPoint {
+		return &pb.ProcessPoint{Pom: pom, State: state, Reason: reason}
+	}
+	golden(t, "processes", frames.Processes([]frames.Seen{
+		{Agent: "east", Process: &pb.Process{Id: "43-1", Service: "old", GoVersion: "go1.15", Executable: "/old", Refused: "Go 1.15 is too old"}},
+		{Agent: "east", Process: &pb.Process{
+			Id: "42-1", Service: "shop", Version: "v2", GoVersion: "go1.26.1", Hostname: "east-1", Container: "4bf92f35", Executable: "/shop",
+			Points: []*pb.ProcessPoint{
+				point("gc.stw", pb.ProcessPoint_STATE_FIRING, ""),
+				point("sched.latency", pb.ProcessPoint_STATE_SHED, "watching cost 3.1 % of its CPU, the budget is 1 %"),
+				point("oncpu", pb.ProcessPoint_STATE_SHED, "watching cost 3.1 % of its CPU, the budget is 1 %"),
+				point("http.request", pb.ProcessPoint_STATE_REFUSED, "net/http is not in the binary"),
+			},
+			Cost: &pb.WatchingCost{Ratio: 0.004, Budget: 0.01, Total: durationpb.New(1500 * time.Millisecond), RunsPerSecond: 812, Cpus: 1.5, Heat: "warm"},
+		}},
+	}))
 }

@@ -34,6 +34,8 @@ type gridGoroutine struct {
 	Function string `json:"function"`
 	Process  string `json:"process"`
 	Count    uint64 `json:"count"`
+	// Label is its pprof label, when it has one.
+	Label string `json:"label,omitempty"`
 }
 
 // Grid makes the frame of the goroutine grid: a row per cell with hits, ordered
@@ -45,7 +47,7 @@ type gridGoroutine struct {
 //	3 sum         float64  sum of the values, seconds for durations
 //	4 goid        string   id of the hottest goroutine in the cell
 //	5 function    string   its start function
-//	6 goroutines  JSON     a few of the hottest: [{"goid", "function", "process", "count"}]
+//	6 goroutines  JSON     a few of the hottest: [{"goid", "function", "process", "count", "label"}]
 func Grid(about Subject, grid *pb.QueryGridResponse) *data.Frame {
 	n := len(grid.Cells)
 	x, y := make([]int64, n), make([]int64, n)
@@ -57,7 +59,7 @@ func Grid(about Subject, grid *pb.QueryGridResponse) *data.Frame {
 		count[i], sum[i] = float64(c.Count), about.scaled(float64(c.Sum))
 		named := make([]gridGoroutine, len(c.Goroutines))
 		for j, g := range c.Goroutines {
-			named[j] = gridGoroutine{strconv.FormatUint(g.Goid, 10), g.StartFunction, g.Process, g.Count}
+			named[j] = gridGoroutine{strconv.FormatUint(g.Goid, 10), g.StartFunction, g.Process, g.Count, g.Label}
 		}
 		if len(named) > 0 {
 			goid[i], function[i] = named[0].GoID, named[0].Function

@@ -32,6 +32,25 @@ func CellBounds(bucket int) (lower, upper float64) {
 	return lower, upper
 }
 
+// cellBounds returns the bounds between which a bucket is drawn, in the unit that
+// frames show. Buckets of bytes have those of nanoseconds: whole numbers.
+func (s Subject) cellBounds(bucket int) (lower, upper float64) {
+	switch {
+	case s.countsHits():
+		return 0.5, 1
+	case s.isDuration():
+		return CellBounds(bucket)
+	}
+	lower, upper = float64(heat.LowerNanoseconds(bucket)), float64(heat.UpperNanoseconds(bucket))
+	if bucket == 0 {
+		lower = upper / halfOctave
+	}
+	if bucket == heat.Overflow {
+		upper = lower * halfOctave
+	}
+	return lower, upper
+}
+
 // lowerOpen is the value of yLayout for cells that hold (yMin, yMax].
 const lowerOpen int8 = 0
 
@@ -45,7 +64,8 @@ const lowerOpen int8 = 0
 //	4 yLayout  int8     0: the lower bound is open
 //
 // Cells are ordered by column, then by bucket; what is not listed is zero. The
-// bounds of a duration are seconds; each hit of a count is drawn in (0.5, 1].
+// bounds of a duration are seconds, those of bytes are bytes; each hit of a
+// count is drawn in (0.5, 1].
 //
 // The built-in panel takes the distance of the first two columns for the width
 // of all. So where they are not neighbours, or there is but one, a cell with a
@@ -91,10 +111,7 @@ func newHeatmap(about Subject, labels data.Labels) *heatmap {
 
 func (h *heatmap) add(c heat.Column) {
 	for i, bucket := range c.Buckets {
-		lower, upper := 0.5, 1.0
-		if h.about.isDuration() {
-			lower, upper = CellBounds(int(bucket))
-		}
+		lower, upper := h.about.cellBounds(int(bucket))
 		h.xMax = append(h.xMax, c.Start.Add(h.about.Step).UTC())
 		h.yMin = append(h.yMin, lower)
 		h.yMax = append(h.yMax, upper)

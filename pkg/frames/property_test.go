@@ -115,5 +115,18 @@ func TestStatisticsThatMeanNothingAreRefused(t *testing.T) {
 		if err := statistic.Suits(created); (err == nil) != suits {
 			t.Errorf("%s of goroutines created: %v", name, err)
 		}
+		heap := frames.Subject{POM: "mem.heap.live", Unit: "By", Gauge: true}
+		if err := statistic.Suits(heap); (err == nil) != (name == "mean" || name == "max") {
+			t.Errorf("%s of a heap: %v", name, err)
+		}
+	}
+	for _, name := range []string{"min", "last"} {
+		statistic, err := frames.ParseStatistic(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := statistic.Suits(stopTheWorld); err == nil {
+			t.Errorf("%s was taken for a statistic of pauses", name)
+		}
 	}
 }

@@ -31,16 +31,17 @@ func Series(about Subject, statistic Statistic, series heat.Series, until time.T
 			values = append(values, statistic.of(c.Histogram(), about))
 		}
 	}
+	return timeSeries(about, statistic, series.Labels, times, values)
+}
+
+// timeSeries makes the frame of a statistic that has been computed.
+func timeSeries(about Subject, statistic Statistic, of map[string]string, times []time.Time, values []float64) *data.Frame {
 	labels := data.Labels{statisticLabel: statistic.name}
-	maps.Copy(labels, series.Labels)
+	maps.Copy(labels, of)
 	name := about.name(statistic.name, labels)
-	unit := statistic.unit
-	if unit == "" {
-		unit = about.valueUnit()
-	}
 	return data.NewFrame(name,
 		data.NewField("time", nil, times).SetConfig(about.interval()),
-		data.NewField(about.POM, labels, values).SetConfig(&data.FieldConfig{Unit: unit, DisplayNameFromDS: name}),
+		data.NewField(about.POM, labels, values).SetConfig(&data.FieldConfig{Unit: statistic.shownIn(about), DisplayNameFromDS: name}),
 	).SetMeta(&data.FrameMeta{
 		Type:                   data.FrameTypeTimeSeriesMulti,
 		TypeVersion:            typeVersion,

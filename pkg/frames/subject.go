@@ -1,7 +1,8 @@
-// Package frames makes Grafana data frames of heat, the goroutine grid and
-// releases: one framer per kind, each in its own file with its golden file in
-// testdata. Durations are nanoseconds on the way in and seconds on the way
-// out, since that is the unit Grafana's axes and alert rules read best.
+// Package frames makes Grafana data frames of heat, gauges, the goroutine grid,
+// exemplars, processes and releases: one framer per kind, each in its own file
+// with its golden file in testdata. Durations are nanoseconds on the way in and
+// seconds on the way out, since that is the unit Grafana's axes and alert rules
+// read best. Bytes stay bytes.
 package frames
 
 import (
@@ -18,15 +19,24 @@ import (
 // PanelID is the panel that Explore draws heat with.
 const PanelID = "gotherm-heatmap-panel"
 
-// UnitDuration is the unit of measurement points that are durations, as agents
-// spell it. The other unit, "1", is of those that are counts of hits.
-const UnitDuration = "ns"
+// Units of measurement points, as agents spell them.
+const (
+	UnitDuration = "ns"
+	UnitBytes    = "By"
+	// UnitCount is of points whose hits are counted, and of gauges that are numbers or ratios.
+	UnitCount = "1"
+)
+
+// Units are all that a measurement point may have.
+var Units = []string{UnitDuration, UnitBytes, UnitCount}
 
 // Subject is what frames of heat are about.
 type Subject struct {
 	POM string
-	// Unit of the measurement point: [UnitDuration] or "1".
+	// Unit of the measurement point: one of [Units].
 	Unit string
+	// Gauge says that it is measured once a second, and not by hits.
+	Gauge bool
 	// Step is the width of a column.
 	Step time.Duration
 	// Legend names a series: text with {{dimension}}, {{pom}} or {{statistic}} in it.
@@ -36,6 +46,9 @@ type Subject struct {
 
 // isDuration says whether values are nanoseconds.
 func (s Subject) isDuration() bool { return s.Unit == UnitDuration }
+
+// countsHits says that a hit has no value, and so that there is nothing but their number.
+func (s Subject) countsHits() bool { return !s.Gauge && s.Unit == UnitCount }
 
 // scaled converts a value in the measurement point's unit to what frames show.
 func (s Subject) scaled(v float64) float64 {
@@ -47,8 +60,11 @@ func (s Subject) scaled(v float64) float64 {
 
 // valueUnit is Grafana's name for the unit of scaled values.
 func (s Subject) valueUnit() string {
-	if s.isDuration() {
+	switch s.Unit {
+	case UnitDuration:
 		return "s"
+	case UnitBytes:
+		return "bytes"
 	}
 	return "short"
 }

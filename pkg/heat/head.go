@@ -36,6 +36,9 @@ func NodeKey(n int) uint16 { return uint16(n + 1) }
 // Dimensions lists the dimensions that a key has, in the order of display.
 var Dimensions = []string{"service", "version", "process", "node", "cpu", "reason", "function", "route", "label", "depth"}
 
+// NumberDimensions lists those of them whose values are numbers.
+var NumberDimensions = []string{"node", "cpu", "depth"}
+
 // Value returns the value of a dimension as a label; "" when there is none.
 func (k Key) Value(dimension string) string {
 	number := func(n uint16) string {

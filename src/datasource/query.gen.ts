@@ -10,9 +10,9 @@ export interface Query {
   /**
    * Kind is what to return.
    */
-  kind: "heatmap" | "series" | "grid" | "releases";
+  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases";
   /**
-   * POM is the measurement point, such as "sched.latency". Not used by releases.
+   * POM is the measurement point or gauge, such as "sched.latency". Not used by releases and processes.
    */
   pom?: string;
   /**
@@ -20,15 +20,21 @@ export interface Query {
    */
   matchers?: Matcher[];
   /**
-   * GroupBy lists the dimensions that tell series apart; all others are summed over.
+   * GroupBy lists the dimensions that tell series apart; all others are summed
+   * over. Not used by gauges, which have a series for each process.
    */
   groupBy?: string[];
   /**
    * Statistics are what a series query computes: "count", "rate" (hits per
-   * second), "sum", "share" (of wall time, of a duration: 0.01 for 10 ms
-   * in each second), "mean", "max", or a quantile as "p50", "p99.9".
+   * second), "sum", "share" (sum per second: of a duration its share of wall
+   * time, 0.01 for 10 ms in each second), "mean", "max", or a quantile as
+   * "p50", "p99.9". Of a gauge: "mean", "max", "min", "last".
    */
   statistics?: string[];
+  /**
+   * Y is the dimension that a spectrum's rows are: one whose values are numbers, such as "depth".
+   */
+  y?: string;
   /**
    * Side of the goroutine grid: 256, 512 or 1024; 0 lets the agent choose.
    */
@@ -118,16 +124,32 @@ export interface PointsAnswer {
 export interface Point {
   name: string;
   /**
-   * Unit is "ns" for durations and "1" for counts.
+   * Unit is "ns" for durations, "By" for bytes and "1" for counts and ratios.
    */
-  unit: "ns" | "1";
+  unit: "ns" | "By" | "1";
   tier: string;
   help: string;
   dimensions: string[];
   /**
+   * Numbers are those of the dimensions whose values are numbers: what can be y of a spectrum.
+   */
+  numbers: string[];
+  /**
    * OnDemand is watched only while a query with attach asks for it.
    */
   onDemand: boolean;
+  /**
+   * Gauge is measured once a second, and not by hits: it has heatmap and series only.
+   */
+  gauge: boolean;
+  /**
+   * Goroutines says that there is a grid of it.
+   */
+  goroutines: boolean;
+  /**
+   * Exemplars says that there are exemplars of it.
+   */
+  exemplars: boolean;
 }
 /**
  * ProcessesAnswer lists the Go processes that the agents see.
@@ -156,10 +178,16 @@ export interface Process {
   revision: string;
   goVersion: string;
   /**
+   * Container and Unit, of systemd, are the innermost that it runs in; empty for none.
+   */
+  container?: string;
+  unit?: string;
+  /**
    * Refused is why it is not watched; empty when it is.
    */
   refused?: string;
   points: ProcessPoint[];
+  cost?: Cost;
 }
 /**
  * ProcessPoint is how a measurement point is with one process.
@@ -169,9 +197,27 @@ export interface Process {
  */
 export interface ProcessPoint {
   pom: string;
-  state: "attached" | "firing" | "available" | "refused" | "unknown";
+  state: "attached" | "firing" | "available" | "refused" | "shed" | "unknown";
   reason?: string;
   hits: number;
+}
+/**
+ * Cost is what watching costs it; absent when it is not watched.
+ */
+export interface Cost {
+  /**
+   * Ratio of the CPU time that the process uses, and what it may be: 0.01 is 1 %.
+   */
+  ratio: number;
+  budget: number;
+  /**
+   * CPUs that the process uses, 1.5 for one and a half.
+   */
+  cpus: number;
+  /**
+   * Heat says how finely it is watched.
+   */
+  heat: "cold" | "warm" | "hot" | "";
 }
 /**
  * AgentsAnswer says how each agent is.
@@ -207,6 +253,10 @@ export interface AgentState {
    * PointsFiring counts pairs of a process and a measurement point that has been seen to fire in it.
    */
   pointsFiring: number;
+  /**
+   * Shed lists the points that were detached to hold the cost of watching, by process, with their reasons.
+   */
+  shed?: string[];
   accounting?: Accounting[];
 }
 /**
@@ -224,4 +274,25 @@ export interface Accounting {
    * Coarse are those of the counted whose finer dimensions were given up.
    */
   coarse: number;
+}
+/**
+ * Cost is what watching costs a process, over the last seconds.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Cost".
+ */
+export interface Cost1 {
+  /**
+   * Ratio of the CPU time that the process uses, and what it may be: 0.01 is 1 %.
+   */
+  ratio: number;
+  budget: number;
+  /**
+   * CPUs that the process uses, 1.5 for one and a half.
+   */
+  cpus: number;
+  /**
+   * Heat says how finely it is watched.
+   */
+  heat: "cold" | "warm" | "hot" | "";
 }

@@ -12,8 +12,8 @@ package query
 //	values?dimension=[&pom=][&matchers=][&from=&to=]   ValuesAnswer, ascending
 //
 // For values, pom may be left out for the dimensions process, service and
-// version: then they are those of the processes that the agents see. matchers is
-// JSON, as in a Query. from and to are milliseconds since 1970; without them it
+// version: then, and for a gauge, they are those of the processes that the
+// agents see. matchers is JSON, as in a Query. from and to are milliseconds since 1970; without them it
 // is the last hour.
 
 // ValuesAnswer lists dimensions, or values of one.
@@ -31,13 +31,21 @@ type PointsAnswer struct {
 // Point is a measurement point.
 type Point struct {
 	Name string `json:"name"`
-	// Unit is "ns" for durations and "1" for counts.
-	Unit       string   `json:"unit" jsonschema:"enum=ns,enum=1"`
+	// Unit is "ns" for durations, "By" for bytes and "1" for counts and ratios.
+	Unit       string   `json:"unit" jsonschema:"enum=ns,enum=By,enum=1"`
 	Tier       string   `json:"tier"`
 	Help       string   `json:"help"`
 	Dimensions []string `json:"dimensions"`
+	// Numbers are those of the dimensions whose values are numbers: what can be y of a spectrum.
+	Numbers []string `json:"numbers"`
 	// OnDemand is watched only while a query with attach asks for it.
 	OnDemand bool `json:"onDemand"`
+	// Gauge is measured once a second, and not by hits: it has heatmap and series only.
+	Gauge bool `json:"gauge"`
+	// Goroutines says that there is a grid of it.
+	Goroutines bool `json:"goroutines"`
+	// Exemplars says that there are exemplars of it.
+	Exemplars bool `json:"exemplars"`
 }
 
 // ProcessesAnswer lists the Go processes that the agents see.
@@ -57,15 +65,31 @@ type Process struct {
 	Version    string `json:"version"`
 	Revision   string `json:"revision"`
 	GoVersion  string `json:"goVersion"`
+	// Container and Unit, of systemd, are the innermost that it runs in; empty for none.
+	Container string `json:"container,omitempty"`
+	Unit      string `json:"unit,omitempty"`
 	// Refused is why it is not watched; empty when it is.
 	Refused string         `json:"refused,omitempty"`
 	Points  []ProcessPoint `json:"points"`
+	// Cost is what watching costs it; absent when it is not watched.
+	Cost *Cost `json:"cost,omitempty"`
+}
+
+// Cost is what watching costs a process, over the last seconds.
+type Cost struct {
+	// Ratio of the CPU time that the process uses, and what it may be: 0.01 is 1 %.
+	Ratio  float64 `json:"ratio"`
+	Budget float64 `json:"budget"`
+	// CPUs that the process uses, 1.5 for one and a half.
+	CPUs float64 `json:"cpus"`
+	// Heat says how finely it is watched.
+	Heat string `json:"heat" jsonschema:"enum=cold,enum=warm,enum=hot,enum="`
 }
 
 // ProcessPoint is how a measurement point is with one process.
 type ProcessPoint struct {
 	POM    string `json:"pom"`
-	State  string `json:"state" jsonschema:"enum=attached,enum=firing,enum=available,enum=refused,enum=unknown"`
+	State  string `json:"state" jsonschema:"enum=attached,enum=firing,enum=available,enum=refused,enum=shed,enum=unknown"`
 	Reason string `json:"reason,omitempty"`
 	Hits   uint64 `json:"hits"`
 }
@@ -90,8 +114,10 @@ type AgentState struct {
 	ProcessesWatched uint32 `json:"processesWatched"`
 	ProcessesRefused uint32 `json:"processesRefused"`
 	// PointsFiring counts pairs of a process and a measurement point that has been seen to fire in it.
-	PointsFiring int          `json:"pointsFiring"`
-	Accounting   []Accounting `json:"accounting,omitempty"`
+	PointsFiring int `json:"pointsFiring"`
+	// Shed lists the points that were detached to hold the cost of watching, by process, with their reasons.
+	Shed       []string     `json:"shed,omitempty"`
+	Accounting []Accounting `json:"accounting,omitempty"`
 }
 
 // Accounting of one measurement point: carried + counted = hits.

@@ -6,30 +6,45 @@ package query
 type Kind string
 
 const (
-	// KindHeatmap returns sparse heatmap-cells frames, one for each series.
+	// KindHeatmap returns sparse heatmap-cells frames, one for each series. Of
+	// a gauge it returns one heatmap-rows frame with a row for each process.
 	KindHeatmap Kind = "heatmap"
 	// KindSeries returns statistics over time; alert rules can use it.
 	KindSeries Kind = "series"
 	// KindGrid returns the goroutine grid.
 	KindGrid Kind = "grid"
+	// KindSpectrum returns hits by value and by the dimension Y, added up over
+	// the time range: heatmap-cells frames whose x axis is no time.
+	KindSpectrum Kind = "spectrum"
+	// KindExemplars returns a table of the greatest hits and what is known of each.
+	KindExemplars Kind = "exemplars"
+	// KindProcesses returns a table of the processes that the agents see now, and what watching costs them.
+	KindProcesses Kind = "processes"
 	// KindReleases returns one annotation for each release.
 	KindReleases Kind = "releases"
 )
 
+// Kinds are all there are, in the order of display.
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases}
+
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
 	// Kind is what to return.
-	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=grid,enum=releases"`
-	// POM is the measurement point, such as "sched.latency". Not used by releases.
+	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases"`
+	// POM is the measurement point or gauge, such as "sched.latency". Not used by releases and processes.
 	POM string `json:"pom,omitempty"`
 	// Matchers keep what has one of the values in each dimension.
 	Matchers []Matcher `json:"matchers,omitempty"`
-	// GroupBy lists the dimensions that tell series apart; all others are summed over.
+	// GroupBy lists the dimensions that tell series apart; all others are summed
+	// over. Not used by gauges, which have a series for each process.
 	GroupBy []string `json:"groupBy,omitempty"`
 	// Statistics are what a series query computes: "count", "rate" (hits per
-	// second), "sum", "share" (of wall time, of a duration: 0.01 for 10 ms
-	// in each second), "mean", "max", or a quantile as "p50", "p99.9".
+	// second), "sum", "share" (sum per second: of a duration its share of wall
+	// time, 0.01 for 10 ms in each second), "mean", "max", or a quantile as
+	// "p50", "p99.9". Of a gauge: "mean", "max", "min", "last".
 	Statistics []string `json:"statistics,omitempty"`
+	// Y is the dimension that a spectrum's rows are: one whose values are numbers, such as "depth".
+	Y string `json:"y,omitempty"`
 	// Side of the goroutine grid: 256, 512 or 1024; 0 lets the agent choose.
 	Side int `json:"side,omitempty" jsonschema:"enum=0,enum=256,enum=512,enum=1024"`
 	// Attach asks the agents to watch a measurement point that is only watched on demand, while this query is being asked.
