@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -12,6 +13,7 @@ import (
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
+	"github.com/gotherm/gotherm/pkg/heat"
 )
 
 // maxNamed is how many goroutines of a cell are named.
@@ -38,7 +40,7 @@ func (s *Server) QueryGrid(_ context.Context, req *connect.Request[gothermpb.Que
 	side := int(req.Msg.GetSide())
 	switch side {
 	case 0:
-		side = chooseSide(to.Sub(from))
+		side = chooseSide(p.Name, to.Sub(from))
 	case 256, 512, 1024:
 	default:
 		return nil, invalid("side is %d, must be 256, 512 or 1024, or 0 to let the agent choose", side)
@@ -56,15 +58,20 @@ func (s *Server) QueryGrid(_ context.Context, req *connect.Request[gothermpb.Que
 }
 
 // chooseSide makes the grid coarse for an overview, and fine for a close look:
-// the longer the range, the more goroutines lie in a cell.
-func chooseSide(length time.Duration) int {
+// the longer the range, the more goroutines lie in a cell. The garbage
+// collector's points are hit by few goroutines, whom a finer grid tells apart.
+func chooseSide(pom string, length time.Duration) int {
+	side := 256
 	switch {
 	case length <= time.Minute:
-		return 1024
+		side = 1024
 	case length <= 10*time.Minute:
-		return 512
+		side = 512
 	}
-	return 256
+	if strings.HasPrefix(pom, "gc.") {
+		side = min(2*side, heat.GridSide)
+	}
+	return side
 }
 
 // overlay adds up the grids of processes, row by row.

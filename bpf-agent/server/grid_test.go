@@ -51,7 +51,10 @@ func TestGridsOfProcessesLieOverOneAnother(t *testing.T) {
 func TestTheLongerTheRangeTheCoarserTheGrid(t *testing.T) {
 	last := 1 << 20
 	for _, length := range []time.Duration{time.Second, time.Minute, 5 * time.Minute, time.Hour, 7 * 24 * time.Hour} {
-		side := chooseSide(length)
+		side := chooseSide("sched.latency", length)
+		if fine := chooseSide("gc.assist", length); fine < side {
+			t.Errorf("%s of the garbage collector has side %d, of others %d", length, fine, side)
+		}
 		if side > last {
 			t.Errorf("%s has side %d, a shorter range %d", length, side, last)
 		}
