@@ -8,6 +8,7 @@
 // both out of the kernel.
 
 #include "gotherm.h"
+#include "pulse.h"
 
 // At the cheapest place of runtime.(*timeHistogram).record(h, duration). The
 // runtime calls it for one in 8 transitions of a goroutine from runnable to
@@ -36,6 +37,7 @@ int sched_latency(struct pt_regs *ctx)
 	// A clock that stepped between two CPUs: the runtime counts it as well.
 	if (duration < 0)
 		duration = 0;
+	feel_pulse(slot, duration);
 	hit(&key, duration, proc->rate_limit_ns, g, 0);
 	return 0;
 }
