@@ -25,6 +25,9 @@ const MaxSlots = 256
 // DefaultRateLimit is the least time between two carried events of a point of a process.
 const DefaultRateLimit = 100 * time.Microsecond
 
+// DefaultScanBatch is how many counters are read at once.
+const DefaultScanBatch = 64
+
 // Options for loading. The zero value is what an agent wants.
 type Options struct {
 	// PerfLinks attaches by perf events, one for each site, as kernels before
@@ -183,8 +186,9 @@ type Slot struct {
 	Number  uint8
 	Process *goproc.Process
 
-	config  bpf.KernelProcess
-	retired atomic.Int64
+	config    bpf.KernelProcess
+	retired   atomic.Int64
+	scanBatch atomic.Uint32
 }
 
 // Retired says since when the process is not watched any more; zero while it is.
@@ -231,6 +235,7 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 			M_p:         offsets.MP,
 			P_id:        offsets.PID,
 		}}
+		s.scanBatch.Store(DefaultScanBatch)
 		if offsets.TimeToRun != 0 {
 			s.config.TimeToRun = offsets.TimeToRun + p.LoadBias
 		}
@@ -313,6 +318,7 @@ func (k *Kernel) Free(s *Slot) error {
 	err = errors.Join(
 		k.put(bpf.KernelMapTallies, s, make([]bpf.KernelSlotTallies, cpus)),
 		k.put(bpf.KernelMapPacing, s, &bpf.KernelLastCarried{}),
+		k.put(bpf.KernelMapPulses, s, make([]bpf.KernelPulse, cpus)),
 		k.forgetWords(s),
 	)
 	for _, f := range families {

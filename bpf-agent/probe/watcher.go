@@ -61,6 +61,9 @@ type Attachment struct {
 	Until   time.Time
 	// Refused says why not; empty when it is attached.
 	Refused string
+	// Shed says why it is not attached for now: it will be when there is room in
+	// the budget, again and again until Until.
+	Shed string
 }
 
 // Watcher attaches the points to the processes that a finder finds, follows
@@ -246,6 +249,13 @@ func (w *Watcher) begin(n *watched, point int) attached {
 		}
 		return attached{state: Available}
 	}
+	// A link for the new one would be on the processes that it was shed for.
+	if reason := w.shedOn(n.process.Binary.ID, point); reason != "" {
+		if err := w.check(n.process, point); err != nil {
+			return attached{state: Refused, reason: err.Error()}
+		}
+		return attached{state: Shed, reason: reason}
+	}
 	if err := w.attach(n, point); err != nil {
 		return attached{state: Refused, reason: err.Error()}
 	}
@@ -289,11 +299,14 @@ func (w *Watcher) attach(n *watched, point int) error {
 }
 
 // detach ends the counting of a point at once, then drops its links.
-func (w *Watcher) detach(n *watched, point int) {
+func (w *Watcher) detach(n *watched, point int) { w.close(w.drop(n, point)) }
+
+// drop ends the counting of a point, and returns the links that nobody needs any more.
+func (w *Watcher) drop(n *watched, point int) (unused []*sharedLink) {
 	if err := w.kernel.want(n.slot, point, false); err != nil {
 		w.log.Error("stop counting", "pom", Catalogue[point].Name, "error", err)
 	}
-	w.close(w.release(n.process, Catalogue[point].Probes))
+	return w.release(n.process, Catalogue[point].Probes)
 }
 
 func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
@@ -473,6 +486,9 @@ func (w *Watcher) RequestAttach(pom string, match func(*goproc.Process) bool, d 
 // extend attaches a point to a process for d, or for as long as it is anyway.
 func (w *Watcher) extend(n *watched, point int, d time.Duration) Attachment {
 	a := n.points[point]
+	if reason := w.shedOn(n.process.Binary.ID, point); reason != "" && a.state == Available {
+		a = attached{state: Shed, reason: reason}
+	}
 	if a.state == Available {
 		if err := w.attach(n, point); err != nil {
 			return Attachment{Process: n.process, Refused: err.Error()}
@@ -487,7 +503,11 @@ func (w *Watcher) extend(n *watched, point int, d time.Duration) Attachment {
 		a.until = until
 	}
 	w.set(n, point, a)
-	return Attachment{Process: n.process, Until: a.until}
+	answer := Attachment{Process: n.process, Until: a.until}
+	if a.state == Shed {
+		answer.Shed = a.reason
+	}
+	return answer
 }
 
 // expire detaches what was asked for until now.
@@ -496,8 +516,14 @@ func (w *Watcher) expire(now time.Time) {
 	defer w.changing.Unlock()
 	for _, n := range w.snapshot() {
 		for i, a := range n.points {
-			if a.state == Attached && !a.until.IsZero() && !now.Before(a.until) {
+			if a.until.IsZero() || now.Before(a.until) {
+				continue
+			}
+			switch a.state {
+			case Attached:
 				w.detach(n, i)
+				w.set(n, i, attached{state: Available})
+			case Shed:
 				w.set(n, i, attached{state: Available})
 			}
 		}
