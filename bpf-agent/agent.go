@@ -11,6 +11,7 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
+	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/bpf-agent/server"
 	"github.com/gotherm/gotherm/pkg/heat"
@@ -53,12 +54,13 @@ type agent struct {
 	kernel  *probe.Kernel // nil without privileges
 	watcher *probe.Watcher
 	ingest  *ingest.Ingest
+	pacer   *pacer.Pacer
 	server  *server.Server
 }
 
 // newAgent makes an agent with what can be had: where nothing may be loaded
 // into the kernel, it says why and how to change that, and still sees processes.
-func newAgent(sel selection, log *slog.Logger) (*agent, error) {
+func newAgent(sel selection, budget pacer.Budget, log *slog.Logger) (*agent, error) {
 	finder, err := sel.finder(log)
 	if err != nil {
 		return nil, err
@@ -78,8 +80,9 @@ func newAgent(sel selection, log *slog.Logger) (*agent, error) {
 	a := &agent{kernel: kernel}
 	a.watcher = probe.NewWatcher(kernel, finder, ledger, log)
 	a.ingest = ingest.New(kernel, a.watcher, head, log)
+	a.pacer = pacer.New(kernel, a.watcher, gauges, budget, log)
 	a.server = server.New(server.Sources{
-		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Ledger: ledger, Version: version(), Log: log,
+		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Pacer: a.pacer, Ledger: ledger, Version: version(), Log: log,
 	})
 	left, err := probe.DropPrivileges(kernel)
 	if err != nil {
@@ -100,6 +103,7 @@ func (a *agent) run(ctx context.Context, serve func(context.Context) error) erro
 		return a.watcher.Run(ctx)
 	})
 	g.Go(func() error { return a.ingest.Run(reading) })
+	g.Go(func() error { return a.pacer.Run(ctx) })
 	g.Go(func() error { return a.server.Run(ctx) })
 	if serve != nil {
 		g.Go(func() error { return serve(ctx) })

@@ -4,17 +4,19 @@ import (
 	"context"
 	"log/slog"
 
+	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/server"
 )
 
 // runCommand is gotherm-agent run.
 type runCommand struct {
 	selection
-	Listen    string `default:"127.0.0.1:7117" help:"Where to answer, as host:port. Other than loopback needs TLS, and a token or client certificates."`
-	TLSCert   string `name:"tls-cert" env:"GOTHERM_TLS_CERT" type:"path" help:"Certificate chain, as PEM."`
-	TLSKey    string `name:"tls-key" env:"GOTHERM_TLS_KEY" type:"path" help:"Key of the certificate, as PEM."`
-	TokenFile string `type:"path" help:"File with the bearer token that every request must have; 16 bytes or more."`
-	ClientCA  string `name:"client-ca" env:"GOTHERM_CLIENT_CA" type:"path" help:"PEM file with the authorities whose client certificates are accepted; without one of them nobody is."`
+	Listen    string       `default:"127.0.0.1:7117" help:"Where to answer, as host:port. Other than loopback needs TLS, and a token or client certificates."`
+	TLSCert   string       `name:"tls-cert" env:"GOTHERM_TLS_CERT" type:"path" help:"Certificate chain, as PEM."`
+	TLSKey    string       `name:"tls-key" env:"GOTHERM_TLS_KEY" type:"path" help:"Key of the certificate, as PEM."`
+	TokenFile string       `type:"path" help:"File with the bearer token that every request must have; 16 bytes or more."`
+	Budget    pacer.Budget `default:"1%" placeholder:"PERCENT" help:"What watching may cost a process, of the CPU time that it uses: 0.01% to 50%. Over it the dearest measurement points are detached, and brought back when they fit."`
+	ClientCA  string       `name:"client-ca" env:"GOTHERM_CLIENT_CA" type:"path" help:"PEM file with the authorities whose client certificates are accepted; without one of them nobody is."`
 }
 
 func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
@@ -25,7 +27,7 @@ func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer listener.Close()
-	a, err := newAgent(r.selection, log)
+	a, err := newAgent(r.selection, r.Budget, log)
 	if err != nil {
 		return err
 	}

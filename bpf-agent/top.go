@@ -20,6 +20,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 )
@@ -64,7 +65,7 @@ func (c *topCommand) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	// Nobody answers: watch from here. What is logged would be drawn over.
 	var said strings.Builder
-	own, err := newAgent(c.selection, slog.New(slog.NewTextHandler(&said, nil)))
+	own, err := newAgent(c.selection, pacer.DefaultBudget, slog.New(slog.NewTextHandler(&said, nil)))
 	if err != nil {
 		return err
 	}
@@ -337,8 +338,12 @@ func (t *top) note(p *gothermpb.Process, pom string) string {
 		return "refused: " + t.refused
 	}
 	for _, pt := range p.Points {
-		if pt.Pom == pom && pt.State == gothermpb.ProcessPoint_STATE_REFUSED {
+		switch {
+		case pt.Pom != pom:
+		case pt.State == gothermpb.ProcessPoint_STATE_REFUSED:
 			return "refused: " + pt.Reason
+		case pt.State == gothermpb.ProcessPoint_STATE_SHED:
+			return "shed: " + pt.Reason
 		}
 	}
 	return ""

@@ -65,6 +65,9 @@ func (v view) title() string {
 		name += " " + v.process.Version
 	}
 	title := fmt.Sprintf("%s   %s   pid %d", v.point.Name, name, v.process.Pid)
+	if c := v.process.Cost; c != nil {
+		title += fmt.Sprintf("   costs %.2f %% of %.2g CPUs", 100*c.Ratio, c.Cpus)
+	}
 	if v.note != "" {
 		title += "   " + v.note
 	}

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
 )
 
@@ -54,8 +55,15 @@ func (s *Server) GetAgent(context.Context, *connect.Request[gothermpb.GetAgentRe
 		CpuTime:       durationpb.New(used),
 		ResidentBytes: resident,
 		HistoryStart:  timestamppb.New(s.historyStart()),
+		Watching:      watchingCost(s.Pacer.Overall()),
+		RunCost:       runCost(s.Pacer.Costs()),
 	}
 	for _, p := range s.Watcher.Processes() {
+		for _, pt := range p.Points {
+			if pt.State == probe.Shed {
+				answer.PointsShed++
+			}
+		}
 		if describe(p).Refused != "" {
 			answer.ProcessesRefused++
 		} else {

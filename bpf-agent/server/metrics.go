@@ -50,8 +50,20 @@ type collector struct {
 	server *Server
 	points []pointDesc
 
+	gauges []gaugeDesc
+
 	hits, carried, counted, coarse, info, state *prometheus.Desc
+	cost, costTotal, budget, shed, run          *prometheus.Desc
 }
+
+type gaugeDesc struct {
+	probe.Gauge
+	desc  *prometheus.Desc
+	scale float64
+}
+
+// gaugeStale is how old the last value of a gauge may be.
+const gaugeStale = 10 * time.Second
 
 type pointDesc struct {
 	probe.Point
@@ -80,6 +92,28 @@ func newCollector(s *Server) *collector {
 		state: prometheus.NewDesc("gotherm_probe_state", "Whether a measurement point of a process is in a state: 1 or 0.",
 			[]string{"process", "service", "version", "pom", "state"}, nil),
 	}
+	who := []string{"process", "service", "version"}
+	c.cost = prometheus.NewDesc("gotherm_watching_cost_ratio", "What probes cost a process, as a share of the CPU time that it uses, over 5 s.", who, nil)
+	c.costTotal = prometheus.NewDesc("gotherm_watching_cost_seconds_total", "CPU time that probes have cost a process since it is watched.", who, nil)
+	c.budget = prometheus.NewDesc("gotherm_watching_budget_ratio", "What probes may cost a process, as a share of the CPU time that it uses.", nil, nil)
+	c.shed = prometheus.NewDesc("gotherm_shed_points", "Measurement points that are detached to hold the cost of watching inside its budget.", who, nil)
+	c.run = prometheus.NewDesc("gotherm_run_cost_seconds", "CPU time that one run of a program costs, as measured when the agent started.", []string{"site"}, nil)
+	for _, g := range probe.Gauges {
+		// These two are there under names that say whose cost it is.
+		if g.Name == probe.WatchCost || g.Name == probe.WatchBudget {
+			continue
+		}
+		d := gaugeDesc{Gauge: g, scale: 1}
+		name := "gotherm_" + strings.ReplaceAll(g.Name, ".", "_")
+		switch g.Unit {
+		case "By":
+			name += "_bytes"
+		case "ns":
+			name, d.scale = name+"_seconds", 1e-9
+		}
+		d.desc = prometheus.NewDesc(name, g.Help, who, nil)
+		c.gauges = append(c.gauges, d)
+	}
 	for _, p := range probe.Catalogue {
 		d := pointDesc{Point: p}
 		for _, dim := range p.Dimensions {
@@ -97,7 +131,10 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, p := range c.points {
 		ch <- p.desc
 	}
-	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state} {
+	for _, g := range c.gauges {
+		ch <- g.desc
+	}
+	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state, c.cost, c.costTotal, c.budget, c.shed, c.run} {
 		ch <- d
 	}
 }
@@ -120,8 +157,10 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(c.counted, a.Counted, a.POM)
 		count(c.coarse, a.Coarse, a.POM)
 	}
+	c.running(ch)
 	for _, st := range c.server.Watcher.Processes() {
 		p := describe(st)
+		c.watching(ch, st)
 		modified := "false"
 		if p.Modified {
 			modified = "true"
@@ -137,6 +176,44 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 				ch <- prometheus.MustNewConstMetric(c.state, prometheus.GaugeValue, is,
 					utf8(p.Id, p.Service, p.Version, pt.Name, state.String())...)
 			}
+		}
+	}
+}
+
+// running sends what a run of a program costs, and what may be spent.
+func (c *collector) running(ch chan<- prometheus.Metric) {
+	costs := c.server.Pacer.Costs()
+	for site, d := range map[string]time.Duration{
+		"emulated": costs.Emulated, "stepped": costs.Stepped, "tracepoint": costs.Tracepoint, "sample": costs.Sample,
+	} {
+		ch <- prometheus.MustNewConstMetric(c.run, prometheus.GaugeValue, d.Seconds(), site)
+	}
+	ch <- prometheus.MustNewConstMetric(c.budget, prometheus.GaugeValue, float64(c.server.Pacer.Overall().Budget))
+}
+
+// watching sends what watching a process costs, what was shed for it, and its gauges.
+func (c *collector) watching(ch chan<- prometheus.Metric, st probe.Status) {
+	who := utf8(st.Process.ID, st.Process.Identity.Service, st.Process.Identity.Version)
+	gauge := func(d *prometheus.Desc, value float64) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, who...)
+	}
+	if cost, ok := c.server.Pacer.Of(st.Process); ok {
+		gauge(c.cost, cost.Ratio)
+		ch <- prometheus.MustNewConstMetric(c.costTotal, prometheus.CounterValue, cost.Total.Seconds(), who...)
+		shed := 0.0
+		for _, pt := range st.Points {
+			if pt.State == probe.Shed {
+				shed++
+			}
+		}
+		gauge(c.shed, shed)
+	}
+	for _, g := range c.gauges {
+		value, at, ok := c.server.Gauges.Last(heat.GaugeKey{
+			Name: g.Name, Process: st.Process.ID, Service: st.Process.Identity.Service, Version: st.Process.Identity.Version,
+		})
+		if ok && time.Since(at) < gaugeStale {
+			gauge(g.desc, value*g.scale)
 		}
 	}
 }

@@ -26,6 +26,9 @@ func (s *Server) ListProcesses(context.Context, *connect.Request[gothermpb.ListP
 	for _, st := range s.Watcher.Processes() {
 		p := describe(st)
 		p.Hostname = hostname
+		if cost, ok := s.Pacer.Of(st.Process); ok {
+			p.Cost = watchingCost(cost)
+		}
 		answer.Processes = append(answer.Processes, p)
 	}
 	return connect.NewResponse(answer), nil
@@ -172,7 +175,7 @@ func (s *Server) RequestAttach(_ context.Context, req *connect.Request[gothermpb
 	s.attendance.take(time.Now(), s.marks())
 	answer := &gothermpb.RequestAttachResponse{}
 	for _, a := range attachments {
-		attachment := &gothermpb.Attachment{Process: a.Process.ID, Refused: a.Refused}
+		attachment := &gothermpb.Attachment{Process: a.Process.ID, Refused: a.Refused, Shed: a.Shed}
 		if a.Refused == "" {
 			attachment.Until = timestamppb.New(a.Until)
 		}

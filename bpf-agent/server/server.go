@@ -19,6 +19,7 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
+	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 	"github.com/gotherm/gotherm/pkg/heat"
@@ -30,6 +31,7 @@ type Sources struct {
 	Gauges  *heat.Gauges
 	Watcher *probe.Watcher
 	Ingest  *ingest.Ingest
+	Pacer   *pacer.Pacer
 	Ledger  *goproc.Ledger
 	// Version is the agent's own.
 	Version string

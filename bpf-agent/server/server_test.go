@@ -19,6 +19,7 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
+	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
@@ -36,7 +37,8 @@ func newServer(t *testing.T) *Server {
 	head := heat.NewHead(noon, 5_000)
 	ledger := goproc.NewLedger()
 	w := probe.NewWatcher(nil, goproc.NewFinder(goproc.Selection{PIDs: []int{os.Getpid()}}, log), ledger, log)
-	s := New(Sources{Head: head, Gauges: &heat.Gauges{}, Watcher: w, Ingest: ingest.New(nil, w, head, log), Ledger: ledger, Version: "v0.0.0-test", Log: log})
+	gauges := &heat.Gauges{}
+	s := New(Sources{Head: head, Gauges: gauges, Watcher: w, Ingest: ingest.New(nil, w, head, log), Pacer: pacer.New(nil, w, gauges, pacer.DefaultBudget, log), Ledger: ledger, Version: "v0.0.0-test", Log: log})
 	s.started = noon
 	return s
 }
@@ -194,12 +196,19 @@ func TestTheAgentSaysWhoItIs(t *testing.T) {
 func TestTheCatalogueIsServedWhole(t *testing.T) {
 	_, answer := post(t, loopback(t, newServer(t)), "ListMeasurementPoints", `{}`)
 	points := answer["points"].([]any)
-	if len(points) != len(probe.Catalogue) {
-		t.Fatalf("%d points, the catalogue has %d", len(points), len(probe.Catalogue))
+	var want []string
+	for _, p := range probe.Catalogue {
+		want = append(want, p.Name)
+	}
+	for _, g := range probe.Gauges {
+		want = append(want, g.Name)
+	}
+	if len(points) != len(want) {
+		t.Fatalf("%d points, the catalogue has %d", len(points), len(want))
 	}
 	for i, p := range points {
-		if got, want := p.(map[string]any)["name"], probe.Catalogue[i].Name; got != want {
-			t.Errorf("point %d is %v, want %s", i, got, want)
+		if got := p.(map[string]any)["name"]; got != want[i] {
+			t.Errorf("point %d is %v, want %s", i, got, want[i])
 		}
 	}
 }

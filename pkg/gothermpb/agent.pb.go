@@ -85,7 +85,7 @@ func (x ProcessPoint_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProcessPoint_State.Descriptor instead.
 func (ProcessPoint_State) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5, 0}
+	return file_agent_proto_rawDescGZIP(), []int{6, 0}
 }
 
 type Statistic_Kind int32
@@ -147,7 +147,7 @@ func (x Statistic_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Statistic_Kind.Descriptor instead.
 func (Statistic_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18, 0}
+	return file_agent_proto_rawDescGZIP(), []int{19, 0}
 }
 
 type GetAgentRequest struct {
@@ -202,7 +202,12 @@ type GetAgentResponse struct {
 	CpuTime       *durationpb.Duration `protobuf:"bytes,11,opt,name=cpu_time,json=cpuTime,proto3" json:"cpu_time,omitempty"`
 	ResidentBytes uint64               `protobuf:"varint,12,opt,name=resident_bytes,json=residentBytes,proto3" json:"resident_bytes,omitempty"`
 	// Earliest time for which the agent holds heat.
-	HistoryStart  *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=history_start,json=historyStart,proto3" json:"history_start,omitempty"`
+	HistoryStart *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=history_start,json=historyStart,proto3" json:"history_start,omitempty"`
+	// What watching costs all processes together; its total is since the agent's start.
+	Watching *WatchingCost `protobuf:"bytes,14,opt,name=watching,proto3" json:"watching,omitempty"`
+	RunCost  *RunCost      `protobuf:"bytes,15,opt,name=run_cost,json=runCost,proto3" json:"run_cost,omitempty"`
+	// How many points of processes are shed now.
+	PointsShed    uint32 `protobuf:"varint,16,opt,name=points_shed,json=pointsShed,proto3" json:"points_shed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -328,6 +333,109 @@ func (x *GetAgentResponse) GetHistoryStart() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *GetAgentResponse) GetWatching() *WatchingCost {
+	if x != nil {
+		return x.Watching
+	}
+	return nil
+}
+
+func (x *GetAgentResponse) GetRunCost() *RunCost {
+	if x != nil {
+		return x.RunCost
+	}
+	return nil
+}
+
+func (x *GetAgentResponse) GetPointsShed() uint32 {
+	if x != nil {
+		return x.PointsShed
+	}
+	return 0
+}
+
+// RunCost is what one run of a program costs the thread that it runs on.
+type RunCost struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At an instruction that the kernel emulates, as most probes are; and at one
+	// that it executes out of line, as a return on x86.
+	Emulated *durationpb.Duration `protobuf:"bytes,1,opt,name=emulated,proto3" json:"emulated,omitempty"`
+	Stepped  *durationpb.Duration `protobuf:"bytes,2,opt,name=stepped,proto3" json:"stepped,omitempty"`
+	// At a tracepoint of the kernel.
+	Tracepoint *durationpb.Duration `protobuf:"bytes,3,opt,name=tracepoint,proto3" json:"tracepoint,omitempty"`
+	// At a timer's interrupt; always assumed.
+	Sample *durationpb.Duration `protobuf:"bytes,4,opt,name=sample,proto3" json:"sample,omitempty"`
+	// False when this machine could not be measured, and all is assumed.
+	Measured      bool `protobuf:"varint,5,opt,name=measured,proto3" json:"measured,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RunCost) Reset() {
+	*x = RunCost{}
+	mi := &file_agent_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RunCost) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RunCost) ProtoMessage() {}
+
+func (x *RunCost) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RunCost.ProtoReflect.Descriptor instead.
+func (*RunCost) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RunCost) GetEmulated() *durationpb.Duration {
+	if x != nil {
+		return x.Emulated
+	}
+	return nil
+}
+
+func (x *RunCost) GetStepped() *durationpb.Duration {
+	if x != nil {
+		return x.Stepped
+	}
+	return nil
+}
+
+func (x *RunCost) GetTracepoint() *durationpb.Duration {
+	if x != nil {
+		return x.Tracepoint
+	}
+	return nil
+}
+
+func (x *RunCost) GetSample() *durationpb.Duration {
+	if x != nil {
+		return x.Sample
+	}
+	return nil
+}
+
+func (x *RunCost) GetMeasured() bool {
+	if x != nil {
+		return x.Measured
+	}
+	return false
+}
+
 // Accounting of one measurement point: carried + counted = hits once the agent
 // has drained what the kernel holds.
 type Accounting struct {
@@ -347,7 +455,7 @@ type Accounting struct {
 
 func (x *Accounting) Reset() {
 	*x = Accounting{}
-	mi := &file_agent_proto_msgTypes[2]
+	mi := &file_agent_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -359,7 +467,7 @@ func (x *Accounting) String() string {
 func (*Accounting) ProtoMessage() {}
 
 func (x *Accounting) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[2]
+	mi := &file_agent_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -372,7 +480,7 @@ func (x *Accounting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Accounting.ProtoReflect.Descriptor instead.
 func (*Accounting) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{2}
+	return file_agent_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Accounting) GetPom() string {
@@ -438,7 +546,7 @@ type Process struct {
 
 func (x *Process) Reset() {
 	*x = Process{}
-	mi := &file_agent_proto_msgTypes[3]
+	mi := &file_agent_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -450,7 +558,7 @@ func (x *Process) String() string {
 func (*Process) ProtoMessage() {}
 
 func (x *Process) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[3]
+	mi := &file_agent_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -463,7 +571,7 @@ func (x *Process) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Process.ProtoReflect.Descriptor instead.
 func (*Process) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{3}
+	return file_agent_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Process) GetId() string {
@@ -594,7 +702,7 @@ type WatchingCost struct {
 
 func (x *WatchingCost) Reset() {
 	*x = WatchingCost{}
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -606,7 +714,7 @@ func (x *WatchingCost) String() string {
 func (*WatchingCost) ProtoMessage() {}
 
 func (x *WatchingCost) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[4]
+	mi := &file_agent_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -619,7 +727,7 @@ func (x *WatchingCost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchingCost.ProtoReflect.Descriptor instead.
 func (*WatchingCost) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{4}
+	return file_agent_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *WatchingCost) GetRatio() float64 {
@@ -692,7 +800,7 @@ type ProcessPoint struct {
 
 func (x *ProcessPoint) Reset() {
 	*x = ProcessPoint{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -704,7 +812,7 @@ func (x *ProcessPoint) String() string {
 func (*ProcessPoint) ProtoMessage() {}
 
 func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -717,7 +825,7 @@ func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessPoint.ProtoReflect.Descriptor instead.
 func (*ProcessPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ProcessPoint) GetPom() string {
@@ -763,7 +871,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -775,7 +883,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -788,7 +896,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 type ListProcessesResponse struct {
@@ -800,7 +908,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +920,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +933,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -857,7 +965,7 @@ type MeasurementPoint struct {
 
 func (x *MeasurementPoint) Reset() {
 	*x = MeasurementPoint{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -869,7 +977,7 @@ func (x *MeasurementPoint) String() string {
 func (*MeasurementPoint) ProtoMessage() {}
 
 func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -882,7 +990,7 @@ func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementPoint.ProtoReflect.Descriptor instead.
 func (*MeasurementPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *MeasurementPoint) GetName() string {
@@ -956,7 +1064,7 @@ type ListMeasurementPointsRequest struct {
 
 func (x *ListMeasurementPointsRequest) Reset() {
 	*x = ListMeasurementPointsRequest{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1076,7 @@ func (x *ListMeasurementPointsRequest) String() string {
 func (*ListMeasurementPointsRequest) ProtoMessage() {}
 
 func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1089,7 @@ func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsRequest.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 type ListMeasurementPointsResponse struct {
@@ -993,7 +1101,7 @@ type ListMeasurementPointsResponse struct {
 
 func (x *ListMeasurementPointsResponse) Reset() {
 	*x = ListMeasurementPointsResponse{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1005,7 +1113,7 @@ func (x *ListMeasurementPointsResponse) String() string {
 func (*ListMeasurementPointsResponse) ProtoMessage() {}
 
 func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1018,7 +1126,7 @@ func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsResponse.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ListMeasurementPointsResponse) GetPoints() []*MeasurementPoint {
@@ -1039,7 +1147,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1051,7 +1159,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1064,7 +1172,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Matcher) GetDimension() string {
@@ -1094,7 +1202,7 @@ type ListDimensionValuesRequest struct {
 
 func (x *ListDimensionValuesRequest) Reset() {
 	*x = ListDimensionValuesRequest{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1214,7 @@ func (x *ListDimensionValuesRequest) String() string {
 func (*ListDimensionValuesRequest) ProtoMessage() {}
 
 func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1227,7 @@ func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ListDimensionValuesRequest) GetPom() string {
@@ -1166,7 +1274,7 @@ type ListDimensionValuesResponse struct {
 
 func (x *ListDimensionValuesResponse) Reset() {
 	*x = ListDimensionValuesResponse{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1178,7 +1286,7 @@ func (x *ListDimensionValuesResponse) String() string {
 func (*ListDimensionValuesResponse) ProtoMessage() {}
 
 func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1191,7 +1299,7 @@ func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDimensionValuesResponse) GetValues() []string {
@@ -1217,7 +1325,7 @@ type QueryHeatRequest struct {
 
 func (x *QueryHeatRequest) Reset() {
 	*x = QueryHeatRequest{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1337,7 @@ func (x *QueryHeatRequest) String() string {
 func (*QueryHeatRequest) ProtoMessage() {}
 
 func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1350,7 @@ func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatRequest.ProtoReflect.Descriptor instead.
 func (*QueryHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *QueryHeatRequest) GetPom() string {
@@ -1300,7 +1408,7 @@ type QueryHeatResponse struct {
 
 func (x *QueryHeatResponse) Reset() {
 	*x = QueryHeatResponse{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1420,7 @@ func (x *QueryHeatResponse) String() string {
 func (*QueryHeatResponse) ProtoMessage() {}
 
 func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1433,7 @@ func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatResponse.ProtoReflect.Descriptor instead.
 func (*QueryHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QueryHeatResponse) GetSeries() []*HeatSeries {
@@ -1366,7 +1474,7 @@ type HeatSeries struct {
 
 func (x *HeatSeries) Reset() {
 	*x = HeatSeries{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1378,7 +1486,7 @@ func (x *HeatSeries) String() string {
 func (*HeatSeries) ProtoMessage() {}
 
 func (x *HeatSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1391,7 +1499,7 @@ func (x *HeatSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatSeries.ProtoReflect.Descriptor instead.
 func (*HeatSeries) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *HeatSeries) GetLabels() map[string]string {
@@ -1424,7 +1532,7 @@ type HeatColumn struct {
 
 func (x *HeatColumn) Reset() {
 	*x = HeatColumn{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1436,7 +1544,7 @@ func (x *HeatColumn) String() string {
 func (*HeatColumn) ProtoMessage() {}
 
 func (x *HeatColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1449,7 +1557,7 @@ func (x *HeatColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatColumn.ProtoReflect.Descriptor instead.
 func (*HeatColumn) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeatColumn) GetStart() *timestamppb.Timestamp {
@@ -1498,7 +1606,7 @@ type Statistic struct {
 
 func (x *Statistic) Reset() {
 	*x = Statistic{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1510,7 +1618,7 @@ func (x *Statistic) String() string {
 func (*Statistic) ProtoMessage() {}
 
 func (x *Statistic) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1523,7 +1631,7 @@ func (x *Statistic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistic.ProtoReflect.Descriptor instead.
 func (*Statistic) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Statistic) GetKind() Statistic_Kind {
@@ -1555,7 +1663,7 @@ type QuerySeriesRequest struct {
 
 func (x *QuerySeriesRequest) Reset() {
 	*x = QuerySeriesRequest{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +1675,7 @@ func (x *QuerySeriesRequest) String() string {
 func (*QuerySeriesRequest) ProtoMessage() {}
 
 func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +1688,7 @@ func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesRequest.ProtoReflect.Descriptor instead.
 func (*QuerySeriesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QuerySeriesRequest) GetPom() string {
@@ -1642,7 +1750,7 @@ type QuerySeriesResponse struct {
 
 func (x *QuerySeriesResponse) Reset() {
 	*x = QuerySeriesResponse{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1654,7 +1762,7 @@ func (x *QuerySeriesResponse) String() string {
 func (*QuerySeriesResponse) ProtoMessage() {}
 
 func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1667,7 +1775,7 @@ func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesResponse.ProtoReflect.Descriptor instead.
 func (*QuerySeriesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QuerySeriesResponse) GetSeries() []*Series {
@@ -1696,7 +1804,7 @@ type Series struct {
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1708,7 +1816,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1721,7 +1829,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *Series) GetLabels() map[string]string {
@@ -1755,7 +1863,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1767,7 +1875,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1780,7 +1888,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Point) GetTime() *timestamppb.Timestamp {
@@ -1811,7 +1919,7 @@ type QueryGridRequest struct {
 
 func (x *QueryGridRequest) Reset() {
 	*x = QueryGridRequest{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1823,7 +1931,7 @@ func (x *QueryGridRequest) String() string {
 func (*QueryGridRequest) ProtoMessage() {}
 
 func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1836,7 +1944,7 @@ func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridRequest.ProtoReflect.Descriptor instead.
 func (*QueryGridRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *QueryGridRequest) GetPom() string {
@@ -1888,7 +1996,7 @@ type QueryGridResponse struct {
 
 func (x *QueryGridResponse) Reset() {
 	*x = QueryGridResponse{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1900,7 +2008,7 @@ func (x *QueryGridResponse) String() string {
 func (*QueryGridResponse) ProtoMessage() {}
 
 func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1913,7 +2021,7 @@ func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridResponse.ProtoReflect.Descriptor instead.
 func (*QueryGridResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *QueryGridResponse) GetSide() uint32 {
@@ -1965,7 +2073,7 @@ type GridCell struct {
 
 func (x *GridCell) Reset() {
 	*x = GridCell{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1977,7 +2085,7 @@ func (x *GridCell) String() string {
 func (*GridCell) ProtoMessage() {}
 
 func (x *GridCell) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1990,7 +2098,7 @@ func (x *GridCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridCell.ProtoReflect.Descriptor instead.
 func (*GridCell) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *GridCell) GetX() uint32 {
@@ -2042,7 +2150,7 @@ type GridGoroutine struct {
 
 func (x *GridGoroutine) Reset() {
 	*x = GridGoroutine{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2054,7 +2162,7 @@ func (x *GridGoroutine) String() string {
 func (*GridGoroutine) ProtoMessage() {}
 
 func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2067,7 +2175,7 @@ func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridGoroutine.ProtoReflect.Descriptor instead.
 func (*GridGoroutine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GridGoroutine) GetGoid() uint64 {
@@ -2117,7 +2225,7 @@ type WatchHeatRequest struct {
 
 func (x *WatchHeatRequest) Reset() {
 	*x = WatchHeatRequest{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2129,7 +2237,7 @@ func (x *WatchHeatRequest) String() string {
 func (*WatchHeatRequest) ProtoMessage() {}
 
 func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2142,7 +2250,7 @@ func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatRequest.ProtoReflect.Descriptor instead.
 func (*WatchHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *WatchHeatRequest) GetPom() string {
@@ -2186,7 +2294,7 @@ type WatchHeatResponse struct {
 
 func (x *WatchHeatResponse) Reset() {
 	*x = WatchHeatResponse{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2198,7 +2306,7 @@ func (x *WatchHeatResponse) String() string {
 func (*WatchHeatResponse) ProtoMessage() {}
 
 func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2211,7 +2319,7 @@ func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatResponse.ProtoReflect.Descriptor instead.
 func (*WatchHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchHeatResponse) GetSeries() []*HeatSeries {
@@ -2253,7 +2361,7 @@ type ListReleasesRequest struct {
 
 func (x *ListReleasesRequest) Reset() {
 	*x = ListReleasesRequest{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2265,7 +2373,7 @@ func (x *ListReleasesRequest) String() string {
 func (*ListReleasesRequest) ProtoMessage() {}
 
 func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2278,7 +2386,7 @@ func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesRequest.ProtoReflect.Descriptor instead.
 func (*ListReleasesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListReleasesRequest) GetService() string {
@@ -2320,7 +2428,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2440,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2453,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *Release) GetService() string {
@@ -2413,7 +2521,7 @@ type ListReleasesResponse struct {
 
 func (x *ListReleasesResponse) Reset() {
 	*x = ListReleasesResponse{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2425,7 +2533,7 @@ func (x *ListReleasesResponse) String() string {
 func (*ListReleasesResponse) ProtoMessage() {}
 
 func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2438,7 +2546,7 @@ func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesResponse.ProtoReflect.Descriptor instead.
 func (*ListReleasesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ListReleasesResponse) GetReleases() []*Release {
@@ -2461,7 +2569,7 @@ type RequestAttachRequest struct {
 
 func (x *RequestAttachRequest) Reset() {
 	*x = RequestAttachRequest{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2473,7 +2581,7 @@ func (x *RequestAttachRequest) String() string {
 func (*RequestAttachRequest) ProtoMessage() {}
 
 func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2486,7 +2594,7 @@ func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachRequest.ProtoReflect.Descriptor instead.
 func (*RequestAttachRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *RequestAttachRequest) GetPom() string {
@@ -2519,7 +2627,7 @@ type RequestAttachResponse struct {
 
 func (x *RequestAttachResponse) Reset() {
 	*x = RequestAttachResponse{}
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +2639,7 @@ func (x *RequestAttachResponse) String() string {
 func (*RequestAttachResponse) ProtoMessage() {}
 
 func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +2652,7 @@ func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachResponse.ProtoReflect.Descriptor instead.
 func (*RequestAttachResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RequestAttachResponse) GetAttachments() []*Attachment {
@@ -2558,15 +2666,18 @@ type Attachment struct {
 	state   protoimpl.MessageState `protogen:"open.v1"`
 	Process string                 `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
 	// Absent when refused.
-	Until         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
-	Refused       string                 `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	Until   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=until,proto3" json:"until,omitempty"`
+	Refused string                 `protobuf:"bytes,3,opt,name=refused,proto3" json:"refused,omitempty"`
+	// Why it is detached for now, to hold the cost of watching inside its budget.
+	// It is attached again, for a while or for good, as soon as there is room.
+	Shed          string `protobuf:"bytes,4,opt,name=shed,proto3" json:"shed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2578,7 +2689,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2591,7 +2702,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Attachment) GetProcess() string {
@@ -2615,6 +2726,13 @@ func (x *Attachment) GetRefused() string {
 	return ""
 }
 
+func (x *Attachment) GetShed() string {
+	if x != nil {
+		return x.Shed
+	}
+	return ""
+}
+
 type QueryGaugesRequest struct {
 	state    protoimpl.MessageState `protogen:"open.v1"`
 	Name     string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
@@ -2629,7 +2747,7 @@ type QueryGaugesRequest struct {
 
 func (x *QueryGaugesRequest) Reset() {
 	*x = QueryGaugesRequest{}
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2641,7 +2759,7 @@ func (x *QueryGaugesRequest) String() string {
 func (*QueryGaugesRequest) ProtoMessage() {}
 
 func (x *QueryGaugesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2654,7 +2772,7 @@ func (x *QueryGaugesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGaugesRequest.ProtoReflect.Descriptor instead.
 func (*QueryGaugesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *QueryGaugesRequest) GetName() string {
@@ -2702,7 +2820,7 @@ type QueryGaugesResponse struct {
 
 func (x *QueryGaugesResponse) Reset() {
 	*x = QueryGaugesResponse{}
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2714,7 +2832,7 @@ func (x *QueryGaugesResponse) String() string {
 func (*QueryGaugesResponse) ProtoMessage() {}
 
 func (x *QueryGaugesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2727,7 +2845,7 @@ func (x *QueryGaugesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGaugesResponse.ProtoReflect.Descriptor instead.
 func (*QueryGaugesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *QueryGaugesResponse) GetSeries() []*GaugeSeries {
@@ -2756,7 +2874,7 @@ type GaugeSeries struct {
 
 func (x *GaugeSeries) Reset() {
 	*x = GaugeSeries{}
-	mi := &file_agent_proto_msgTypes[37]
+	mi := &file_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2768,7 +2886,7 @@ func (x *GaugeSeries) String() string {
 func (*GaugeSeries) ProtoMessage() {}
 
 func (x *GaugeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[37]
+	mi := &file_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2781,7 +2899,7 @@ func (x *GaugeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeSeries.ProtoReflect.Descriptor instead.
 func (*GaugeSeries) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{37}
+	return file_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GaugeSeries) GetLabels() map[string]string {
@@ -2813,7 +2931,7 @@ type GaugePoint struct {
 
 func (x *GaugePoint) Reset() {
 	*x = GaugePoint{}
-	mi := &file_agent_proto_msgTypes[38]
+	mi := &file_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2825,7 +2943,7 @@ func (x *GaugePoint) String() string {
 func (*GaugePoint) ProtoMessage() {}
 
 func (x *GaugePoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[38]
+	mi := &file_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2838,7 +2956,7 @@ func (x *GaugePoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugePoint.ProtoReflect.Descriptor instead.
 func (*GaugePoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{38}
+	return file_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GaugePoint) GetStart() *timestamppb.Timestamp {
@@ -2900,7 +3018,7 @@ type QueryExemplarsRequest struct {
 
 func (x *QueryExemplarsRequest) Reset() {
 	*x = QueryExemplarsRequest{}
-	mi := &file_agent_proto_msgTypes[39]
+	mi := &file_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2912,7 +3030,7 @@ func (x *QueryExemplarsRequest) String() string {
 func (*QueryExemplarsRequest) ProtoMessage() {}
 
 func (x *QueryExemplarsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[39]
+	mi := &file_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2925,7 +3043,7 @@ func (x *QueryExemplarsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryExemplarsRequest.ProtoReflect.Descriptor instead.
 func (*QueryExemplarsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{39}
+	return file_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *QueryExemplarsRequest) GetPom() string {
@@ -2987,7 +3105,7 @@ type QueryExemplarsResponse struct {
 
 func (x *QueryExemplarsResponse) Reset() {
 	*x = QueryExemplarsResponse{}
-	mi := &file_agent_proto_msgTypes[40]
+	mi := &file_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3117,7 @@ func (x *QueryExemplarsResponse) String() string {
 func (*QueryExemplarsResponse) ProtoMessage() {}
 
 func (x *QueryExemplarsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[40]
+	mi := &file_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3130,7 @@ func (x *QueryExemplarsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryExemplarsResponse.ProtoReflect.Descriptor instead.
 func (*QueryExemplarsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{40}
+	return file_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *QueryExemplarsResponse) GetExemplars() []*Exemplar {
@@ -3047,7 +3165,7 @@ type Exemplar struct {
 
 func (x *Exemplar) Reset() {
 	*x = Exemplar{}
-	mi := &file_agent_proto_msgTypes[41]
+	mi := &file_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3059,7 +3177,7 @@ func (x *Exemplar) String() string {
 func (*Exemplar) ProtoMessage() {}
 
 func (x *Exemplar) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[41]
+	mi := &file_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3072,7 +3190,7 @@ func (x *Exemplar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exemplar.ProtoReflect.Descriptor instead.
 func (*Exemplar) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{41}
+	return file_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *Exemplar) GetTime() *timestamppb.Timestamp {
@@ -3130,7 +3248,7 @@ const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"\vagent.proto\x12\n" +
 	"gotherm.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x11\n" +
-	"\x0fGetAgentRequest\"\x9d\x04\n" +
+	"\x0fGetAgentRequest\"\xa4\x05\n" +
 	"\x10GetAgentResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1a\n" +
 	"\bhostname\x18\x02 \x01(\tR\bhostname\x12\x16\n" +
@@ -3148,7 +3266,19 @@ const file_agent_proto_rawDesc = "" +
 	"accounting\x124\n" +
 	"\bcpu_time\x18\v \x01(\v2\x19.google.protobuf.DurationR\acpuTime\x12%\n" +
 	"\x0eresident_bytes\x18\f \x01(\x04R\rresidentBytes\x12?\n" +
-	"\rhistory_start\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fhistoryStart\"~\n" +
+	"\rhistory_start\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\fhistoryStart\x124\n" +
+	"\bwatching\x18\x0e \x01(\v2\x18.gotherm.v1.WatchingCostR\bwatching\x12.\n" +
+	"\brun_cost\x18\x0f \x01(\v2\x13.gotherm.v1.RunCostR\arunCost\x12\x1f\n" +
+	"\vpoints_shed\x18\x10 \x01(\rR\n" +
+	"pointsShed\"\xff\x01\n" +
+	"\aRunCost\x125\n" +
+	"\bemulated\x18\x01 \x01(\v2\x19.google.protobuf.DurationR\bemulated\x123\n" +
+	"\astepped\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\astepped\x129\n" +
+	"\n" +
+	"tracepoint\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\n" +
+	"tracepoint\x121\n" +
+	"\x06sample\x18\x04 \x01(\v2\x19.google.protobuf.DurationR\x06sample\x12\x1a\n" +
+	"\bmeasured\x18\x05 \x01(\bR\bmeasured\"~\n" +
 	"\n" +
 	"Accounting\x12\x10\n" +
 	"\x03pom\x18\x01 \x01(\tR\x03pom\x12\x12\n" +
@@ -3351,12 +3481,13 @@ const file_agent_proto_rawDesc = "" +
 	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x125\n" +
 	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\"Q\n" +
 	"\x15RequestAttachResponse\x128\n" +
-	"\vattachments\x18\x01 \x03(\v2\x16.gotherm.v1.AttachmentR\vattachments\"r\n" +
+	"\vattachments\x18\x01 \x03(\v2\x16.gotherm.v1.AttachmentR\vattachments\"\x86\x01\n" +
 	"\n" +
 	"Attachment\x12\x18\n" +
 	"\aprocess\x18\x01 \x01(\tR\aprocess\x120\n" +
 	"\x05until\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05until\x12\x18\n" +
-	"\arefused\x18\x03 \x01(\tR\arefused\"\xe8\x01\n" +
+	"\arefused\x18\x03 \x01(\tR\arefused\x12\x12\n" +
+	"\x04shed\x18\x04 \x01(\tR\x04shed\"\xe8\x01\n" +
 	"\x12QueryGaugesRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x120\n" +
@@ -3433,160 +3564,167 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 47)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
 var file_agent_proto_goTypes = []any{
 	(ProcessPoint_State)(0),               // 0: gotherm.v1.ProcessPoint.State
 	(Statistic_Kind)(0),                   // 1: gotherm.v1.Statistic.Kind
 	(*GetAgentRequest)(nil),               // 2: gotherm.v1.GetAgentRequest
 	(*GetAgentResponse)(nil),              // 3: gotherm.v1.GetAgentResponse
-	(*Accounting)(nil),                    // 4: gotherm.v1.Accounting
-	(*Process)(nil),                       // 5: gotherm.v1.Process
-	(*WatchingCost)(nil),                  // 6: gotherm.v1.WatchingCost
-	(*ProcessPoint)(nil),                  // 7: gotherm.v1.ProcessPoint
-	(*ListProcessesRequest)(nil),          // 8: gotherm.v1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),         // 9: gotherm.v1.ListProcessesResponse
-	(*MeasurementPoint)(nil),              // 10: gotherm.v1.MeasurementPoint
-	(*ListMeasurementPointsRequest)(nil),  // 11: gotherm.v1.ListMeasurementPointsRequest
-	(*ListMeasurementPointsResponse)(nil), // 12: gotherm.v1.ListMeasurementPointsResponse
-	(*Matcher)(nil),                       // 13: gotherm.v1.Matcher
-	(*ListDimensionValuesRequest)(nil),    // 14: gotherm.v1.ListDimensionValuesRequest
-	(*ListDimensionValuesResponse)(nil),   // 15: gotherm.v1.ListDimensionValuesResponse
-	(*QueryHeatRequest)(nil),              // 16: gotherm.v1.QueryHeatRequest
-	(*QueryHeatResponse)(nil),             // 17: gotherm.v1.QueryHeatResponse
-	(*HeatSeries)(nil),                    // 18: gotherm.v1.HeatSeries
-	(*HeatColumn)(nil),                    // 19: gotherm.v1.HeatColumn
-	(*Statistic)(nil),                     // 20: gotherm.v1.Statistic
-	(*QuerySeriesRequest)(nil),            // 21: gotherm.v1.QuerySeriesRequest
-	(*QuerySeriesResponse)(nil),           // 22: gotherm.v1.QuerySeriesResponse
-	(*Series)(nil),                        // 23: gotherm.v1.Series
-	(*Point)(nil),                         // 24: gotherm.v1.Point
-	(*QueryGridRequest)(nil),              // 25: gotherm.v1.QueryGridRequest
-	(*QueryGridResponse)(nil),             // 26: gotherm.v1.QueryGridResponse
-	(*GridCell)(nil),                      // 27: gotherm.v1.GridCell
-	(*GridGoroutine)(nil),                 // 28: gotherm.v1.GridGoroutine
-	(*WatchHeatRequest)(nil),              // 29: gotherm.v1.WatchHeatRequest
-	(*WatchHeatResponse)(nil),             // 30: gotherm.v1.WatchHeatResponse
-	(*ListReleasesRequest)(nil),           // 31: gotherm.v1.ListReleasesRequest
-	(*Release)(nil),                       // 32: gotherm.v1.Release
-	(*ListReleasesResponse)(nil),          // 33: gotherm.v1.ListReleasesResponse
-	(*RequestAttachRequest)(nil),          // 34: gotherm.v1.RequestAttachRequest
-	(*RequestAttachResponse)(nil),         // 35: gotherm.v1.RequestAttachResponse
-	(*Attachment)(nil),                    // 36: gotherm.v1.Attachment
-	(*QueryGaugesRequest)(nil),            // 37: gotherm.v1.QueryGaugesRequest
-	(*QueryGaugesResponse)(nil),           // 38: gotherm.v1.QueryGaugesResponse
-	(*GaugeSeries)(nil),                   // 39: gotherm.v1.GaugeSeries
-	(*GaugePoint)(nil),                    // 40: gotherm.v1.GaugePoint
-	(*QueryExemplarsRequest)(nil),         // 41: gotherm.v1.QueryExemplarsRequest
-	(*QueryExemplarsResponse)(nil),        // 42: gotherm.v1.QueryExemplarsResponse
-	(*Exemplar)(nil),                      // 43: gotherm.v1.Exemplar
-	nil,                                   // 44: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 45: gotherm.v1.Series.LabelsEntry
-	nil,                                   // 46: gotherm.v1.GaugeSeries.LabelsEntry
-	nil,                                   // 47: gotherm.v1.Exemplar.LabelsEntry
-	nil,                                   // 48: gotherm.v1.Exemplar.ExtraEntry
-	(*timestamppb.Timestamp)(nil),         // 49: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 50: google.protobuf.Duration
+	(*RunCost)(nil),                       // 4: gotherm.v1.RunCost
+	(*Accounting)(nil),                    // 5: gotherm.v1.Accounting
+	(*Process)(nil),                       // 6: gotherm.v1.Process
+	(*WatchingCost)(nil),                  // 7: gotherm.v1.WatchingCost
+	(*ProcessPoint)(nil),                  // 8: gotherm.v1.ProcessPoint
+	(*ListProcessesRequest)(nil),          // 9: gotherm.v1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),         // 10: gotherm.v1.ListProcessesResponse
+	(*MeasurementPoint)(nil),              // 11: gotherm.v1.MeasurementPoint
+	(*ListMeasurementPointsRequest)(nil),  // 12: gotherm.v1.ListMeasurementPointsRequest
+	(*ListMeasurementPointsResponse)(nil), // 13: gotherm.v1.ListMeasurementPointsResponse
+	(*Matcher)(nil),                       // 14: gotherm.v1.Matcher
+	(*ListDimensionValuesRequest)(nil),    // 15: gotherm.v1.ListDimensionValuesRequest
+	(*ListDimensionValuesResponse)(nil),   // 16: gotherm.v1.ListDimensionValuesResponse
+	(*QueryHeatRequest)(nil),              // 17: gotherm.v1.QueryHeatRequest
+	(*QueryHeatResponse)(nil),             // 18: gotherm.v1.QueryHeatResponse
+	(*HeatSeries)(nil),                    // 19: gotherm.v1.HeatSeries
+	(*HeatColumn)(nil),                    // 20: gotherm.v1.HeatColumn
+	(*Statistic)(nil),                     // 21: gotherm.v1.Statistic
+	(*QuerySeriesRequest)(nil),            // 22: gotherm.v1.QuerySeriesRequest
+	(*QuerySeriesResponse)(nil),           // 23: gotherm.v1.QuerySeriesResponse
+	(*Series)(nil),                        // 24: gotherm.v1.Series
+	(*Point)(nil),                         // 25: gotherm.v1.Point
+	(*QueryGridRequest)(nil),              // 26: gotherm.v1.QueryGridRequest
+	(*QueryGridResponse)(nil),             // 27: gotherm.v1.QueryGridResponse
+	(*GridCell)(nil),                      // 28: gotherm.v1.GridCell
+	(*GridGoroutine)(nil),                 // 29: gotherm.v1.GridGoroutine
+	(*WatchHeatRequest)(nil),              // 30: gotherm.v1.WatchHeatRequest
+	(*WatchHeatResponse)(nil),             // 31: gotherm.v1.WatchHeatResponse
+	(*ListReleasesRequest)(nil),           // 32: gotherm.v1.ListReleasesRequest
+	(*Release)(nil),                       // 33: gotherm.v1.Release
+	(*ListReleasesResponse)(nil),          // 34: gotherm.v1.ListReleasesResponse
+	(*RequestAttachRequest)(nil),          // 35: gotherm.v1.RequestAttachRequest
+	(*RequestAttachResponse)(nil),         // 36: gotherm.v1.RequestAttachResponse
+	(*Attachment)(nil),                    // 37: gotherm.v1.Attachment
+	(*QueryGaugesRequest)(nil),            // 38: gotherm.v1.QueryGaugesRequest
+	(*QueryGaugesResponse)(nil),           // 39: gotherm.v1.QueryGaugesResponse
+	(*GaugeSeries)(nil),                   // 40: gotherm.v1.GaugeSeries
+	(*GaugePoint)(nil),                    // 41: gotherm.v1.GaugePoint
+	(*QueryExemplarsRequest)(nil),         // 42: gotherm.v1.QueryExemplarsRequest
+	(*QueryExemplarsResponse)(nil),        // 43: gotherm.v1.QueryExemplarsResponse
+	(*Exemplar)(nil),                      // 44: gotherm.v1.Exemplar
+	nil,                                   // 45: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 46: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 47: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 48: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 49: gotherm.v1.Exemplar.ExtraEntry
+	(*timestamppb.Timestamp)(nil),         // 50: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 51: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	49, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
-	4,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	50, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	49, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
-	49, // 4: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
-	7,  // 5: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
-	6,  // 6: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
-	50, // 7: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
-	50, // 8: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
-	0,  // 9: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	49, // 10: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
-	5,  // 11: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
-	10, // 12: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
-	13, // 13: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 14: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 15: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
-	13, // 16: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 17: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 18: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	50, // 19: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
-	18, // 20: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	50, // 21: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	44, // 22: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
-	19, // 23: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	49, // 24: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
-	1,  // 25: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
-	13, // 26: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 27: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 28: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	50, // 29: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
-	20, // 30: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
-	23, // 31: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	45, // 32: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
-	20, // 33: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
-	24, // 34: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	49, // 35: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
-	13, // 36: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 37: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 38: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
-	27, // 39: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
-	28, // 40: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
-	13, // 41: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 42: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
-	18, // 43: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	49, // 44: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	50, // 45: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	49, // 46: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 47: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	49, // 48: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	49, // 49: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
-	32, // 50: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
-	13, // 51: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 52: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
-	36, // 53: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	49, // 54: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
-	13, // 55: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 56: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 57: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
-	50, // 58: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
-	39, // 59: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
-	46, // 60: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
-	40, // 61: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
-	49, // 62: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
-	13, // 63: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
-	49, // 64: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
-	49, // 65: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
-	43, // 66: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
-	49, // 67: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
-	47, // 68: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
-	48, // 69: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
-	2,  // 70: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	8,  // 71: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	11, // 72: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	14, // 73: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	16, // 74: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	21, // 75: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	25, // 76: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	29, // 77: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	31, // 78: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	34, // 79: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	37, // 80: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
-	41, // 81: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
-	3,  // 82: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	9,  // 83: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	12, // 84: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	15, // 85: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	17, // 86: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	22, // 87: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	26, // 88: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	30, // 89: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	33, // 90: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	35, // 91: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	38, // 92: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
-	42, // 93: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
-	82, // [82:94] is the sub-list for method output_type
-	70, // [70:82] is the sub-list for method input_type
-	70, // [70:70] is the sub-list for extension type_name
-	70, // [70:70] is the sub-list for extension extendee
-	0,  // [0:70] is the sub-list for field type_name
+	50, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	5,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
+	51, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	50, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	7,  // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
+	4,  // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
+	51, // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
+	51, // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
+	51, // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
+	51, // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
+	50, // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	8,  // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
+	7,  // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
+	51, // 13: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	51, // 14: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	0,  // 15: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
+	50, // 16: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	6,  // 17: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
+	11, // 18: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
+	14, // 19: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 20: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 21: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	14, // 22: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 23: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 24: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	51, // 25: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	19, // 26: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	51, // 27: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	45, // 28: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	20, // 29: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
+	50, // 30: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	1,  // 31: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
+	14, // 32: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 33: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 34: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	51, // 35: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	21, // 36: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
+	24, // 37: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
+	46, // 38: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	21, // 39: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
+	25, // 40: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
+	50, // 41: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	14, // 42: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 43: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 44: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	28, // 45: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
+	29, // 46: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
+	14, // 47: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	51, // 48: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	19, // 49: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	50, // 50: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	51, // 51: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	50, // 52: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 53: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	50, // 54: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	50, // 55: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	33, // 56: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
+	14, // 57: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
+	51, // 58: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	37, // 59: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
+	50, // 60: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	14, // 61: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 62: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 63: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	51, // 64: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	40, // 65: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
+	47, // 66: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	41, // 67: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
+	50, // 68: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	14, // 69: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
+	50, // 70: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	50, // 71: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	44, // 72: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
+	50, // 73: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	48, // 74: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	49, // 75: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	2,  // 76: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	9,  // 77: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	12, // 78: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	15, // 79: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	17, // 80: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	22, // 81: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	26, // 82: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	30, // 83: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	32, // 84: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	35, // 85: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	38, // 86: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	42, // 87: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	3,  // 88: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	10, // 89: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	13, // 90: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	16, // 91: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	18, // 92: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	23, // 93: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	27, // 94: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	31, // 95: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	34, // 96: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	36, // 97: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	39, // 98: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	43, // 99: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	88, // [88:100] is the sub-list for method output_type
+	76, // [76:88] is the sub-list for method input_type
+	76, // [76:76] is the sub-list for extension type_name
+	76, // [76:76] is the sub-list for extension extendee
+	0,  // [0:76] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -3600,7 +3738,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   47,
+			NumMessages:   48,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
