@@ -17,12 +17,14 @@ import (
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
 	CalibrateMapCoarse               = "coarse"
+	CalibrateMapDrafts               = "drafts"
 	CalibrateMapEvents               = "events"
 	CalibrateMapHeat                 = "heat"
 	CalibrateMapPacing               = "pacing"
 	CalibrateMapProcesses            = "processes"
 	CalibrateMapSlots                = "slots"
 	CalibrateMapTallies              = "tallies"
+	CalibrateMapWords                = "words"
 	CalibrateProgCalibrateTracepoint = "calibrate_tracepoint"
 	CalibrateProgCalibrateUprobe     = "calibrate_uprobe"
 	CalibrateVarBounds               = "bounds"
@@ -79,12 +81,14 @@ type CalibrateProgramSpecs struct {
 // It can be passed ebpf.CollectionSpec.Assign.
 type CalibrateMapSpecs struct {
 	Coarse    *ebpf.MapSpec `ebpf:"coarse"`
+	Drafts    *ebpf.MapSpec `ebpf:"drafts"`
 	Events    *ebpf.MapSpec `ebpf:"events"`
 	Heat      *ebpf.MapSpec `ebpf:"heat"`
 	Pacing    *ebpf.MapSpec `ebpf:"pacing"`
 	Processes *ebpf.MapSpec `ebpf:"processes"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Tallies   *ebpf.MapSpec `ebpf:"tallies"`
+	Words     *ebpf.MapSpec `ebpf:"words"`
 }
 
 // CalibrateVariableSpecs contains global variables before they are loaded into the kernel.
@@ -115,23 +119,27 @@ func (o *CalibrateObjects) Close() error {
 // It can be passed to LoadCalibrateObjects or ebpf.CollectionSpec.LoadAndAssign.
 type CalibrateMaps struct {
 	Coarse    *ebpf.Map `ebpf:"coarse"`
+	Drafts    *ebpf.Map `ebpf:"drafts"`
 	Events    *ebpf.Map `ebpf:"events"`
 	Heat      *ebpf.Map `ebpf:"heat"`
 	Pacing    *ebpf.Map `ebpf:"pacing"`
 	Processes *ebpf.Map `ebpf:"processes"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Tallies   *ebpf.Map `ebpf:"tallies"`
+	Words     *ebpf.Map `ebpf:"words"`
 }
 
 func (m *CalibrateMaps) Close() error {
 	return _CalibrateClose(
 		m.Coarse,
+		m.Drafts,
 		m.Events,
 		m.Heat,
 		m.Pacing,
 		m.Processes,
 		m.Slots,
 		m.Tallies,
+		m.Words,
 	)
 }
 

@@ -187,6 +187,13 @@ const (
 	KernelProgramNUM_PROGRAMS         KernelProgram = 7
 )
 
+type KernelPulse struct {
+	_      structs.HostLayout
+	Last   uint64
+	Waited uint64
+	Gaps   [32]uint64
+}
+
 type KernelSlotTallies struct {
 	_    structs.HostLayout
 	Of   [32]KernelTally
@@ -238,6 +245,7 @@ const (
 	KernelMapLive             = "live"
 	KernelMapPacing           = "pacing"
 	KernelMapProcesses        = "processes"
+	KernelMapPulses           = "pulses"
 	KernelMapSlots            = "slots"
 	KernelMapStarting         = "starting"
 	KernelMapTallies          = "tallies"
@@ -325,6 +333,7 @@ type KernelMapSpecs struct {
 	Live        *ebpf.MapSpec `ebpf:"live"`
 	Pacing      *ebpf.MapSpec `ebpf:"pacing"`
 	Processes   *ebpf.MapSpec `ebpf:"processes"`
+	Pulses      *ebpf.MapSpec `ebpf:"pulses"`
 	Slots       *ebpf.MapSpec `ebpf:"slots"`
 	Starting    *ebpf.MapSpec `ebpf:"starting"`
 	Tallies     *ebpf.MapSpec `ebpf:"tallies"`
@@ -374,6 +383,7 @@ type KernelMaps struct {
 	Live        *ebpf.Map `ebpf:"live"`
 	Pacing      *ebpf.Map `ebpf:"pacing"`
 	Processes   *ebpf.Map `ebpf:"processes"`
+	Pulses      *ebpf.Map `ebpf:"pulses"`
 	Slots       *ebpf.Map `ebpf:"slots"`
 	Starting    *ebpf.Map `ebpf:"starting"`
 	Tallies     *ebpf.Map `ebpf:"tallies"`
@@ -393,6 +403,7 @@ func (m *KernelMaps) Close() error {
 		m.Live,
 		m.Pacing,
 		m.Processes,
+		m.Pulses,
 		m.Slots,
 		m.Starting,
 		m.Tallies,
