@@ -85,7 +85,11 @@ func diagnose(t *testing.T, uid uint32, capabilities ...uintptr) diagnosis {
 		t.Fatal(err)
 	}
 	program := filepath.Join(dir, "doctor")
-	if err := exec.Command("cp", os.Args[0], program).Run(); err != nil {
+	self, err := os.ReadFile("/proc/self/exe")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(program, self, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	watched := target.StartAs(t, uid, target.Build(t, ""))
