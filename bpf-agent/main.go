@@ -15,12 +15,13 @@ import (
 )
 
 type cli struct {
-	Run     runCommand       `cmd:"" help:"Watch Go processes and answer queries about them."`
-	Doctor  doctorCommand    `cmd:"" help:"Say what this kernel and these capabilities allow, and the remedy for what is missing."`
-	List    listCommand      `cmd:"" help:"List the Go processes there are, and whether they can be watched."`
-	Top     topCommand       `cmd:"" help:"Show the heat of one measurement point of one process, live."`
-	Debug   bool             `help:"Log more."`
-	Version kong.VersionFlag `env:"-" help:"Print the agent's version."`
+	Run      runCommand       `cmd:"" help:"Watch Go processes and answer queries about them."`
+	Doctor   doctorCommand    `cmd:"" help:"Say what this kernel and these capabilities allow, and the remedy for what is missing."`
+	List     listCommand      `cmd:"" help:"List the Go processes there are, and whether they can be watched."`
+	Top      topCommand       `cmd:"" help:"Show the heat of one measurement point of one process, live."`
+	Bpftrace bpftraceCommand  `cmd:"" help:"Print a bpftrace script that counts what a measurement point does, for one process."`
+	Debug    bool             `help:"Log more."`
+	Version  kong.VersionFlag `env:"-" help:"Print the agent's version."`
 }
 
 func main() {
