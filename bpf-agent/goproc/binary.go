@@ -42,6 +42,7 @@ type Binary struct {
 	code     code
 	fields   map[fieldName]uint32
 	globals  map[string]uint64
+	tls      int64 // offset of g, 0 when not known
 }
 
 // BinaryID tells executables apart where a path or an inode alone can't:
@@ -65,8 +66,15 @@ const (
 	// functions that have no frame and so push nothing. The jump of a stack
 	// check is none: it is hit again when the stack has grown.
 	SiteBranch
-	// SiteReturn is at a RET: single-stepped, for rare functions only.
+	// SiteReturn is at a RET: single-stepped on amd64, for rare functions only.
 	SiteReturn
+	// SiteTail is as late as possible on the way out, at a conditional jump: each
+	// call that returns hits exactly one of a function's sites of this kind, once.
+	// What runs after it is not seen to be part of the call. A way out that has no
+	// conditional jump of its own (a return before anything was done) has a site
+	// at its RET, which says so by its Kind, SiteReturn. A call that panics hits
+	// none, or one of them before it does.
+	SiteTail
 )
 
 func (k SiteKind) String() string {
@@ -77,6 +85,8 @@ func (k SiteKind) String() string {
 		return "branch"
 	case SiteReturn:
 		return "return"
+	case SiteTail:
+		return "tail"
 	}
 	return "SiteKind(" + strconv.Itoa(int(k)) + ")"
 }
@@ -265,6 +275,9 @@ func (b *Binary) read(f *elf.File, size uint64) error {
 		return err
 	}
 	if err := b.readGlobals(m, mod, symbols); err != nil {
+		return err
+	}
+	if b.tls, err = b.readTLSOffset(m); err != nil {
 		return err
 	}
 	b.ID.BuildID, err = buildID(f)

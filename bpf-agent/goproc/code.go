@@ -1,39 +1,71 @@
 package goproc
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
-
-	"golang.org/x/arch/x86/x86asm"
 )
 
-// instruction is one of a function, at its linked address.
+// instruction is one of a function, at its linked address, as far as it matters
+// where a probe may go and what a function hands to another.
 type instruction struct {
-	x86asm.Inst
 	address uint64
 	bytes   []byte
+	flow    flow
+	// to is where a jump, a branch or a call goes; direct says that it is known.
+	to     uint64
+	direct bool
+	// push says that it saves what a frame begins with: PUSHQ BP, and on arm64
+	// the store of the link register.
+	push bool
+	// emulated says that the kernel carries it out itself: one trap, where
+	// stepping over it takes two.
+	emulated bool
+	effect   effect
 }
 
-func (i instruction) next() uint64 { return i.address + uint64(i.Len) }
+func (i instruction) next() uint64 { return i.address + uint64(len(i.bytes)) }
 
-// target is where a direct jump or call goes.
-func (i instruction) target() (uint64, bool) {
-	rel, ok := i.Args[0].(x86asm.Rel)
-	return i.next() + uint64(int64(rel)), ok
+// within says whether it goes to an address in a function.
+func (i instruction) within(f Func) bool {
+	return i.direct && i.flow != calls && i.to >= f.Address && i.to < f.End
 }
 
-// conditional says whether it is a Jcc, of which the kernel emulates both
-// forms, when no prefix changes their size.
-// (arch/x86/kernel/uprobes.c: branch_setup_xol_ops)
-func (i instruction) conditional() bool {
-	b := i.bytes
-	return b[0]&0xf0 == 0x70 || len(b) > 1 && b[0] == 0x0f && b[1]&0xf0 == 0x80
+// flow says what runs after an instruction.
+type flow uint8
+
+const (
+	onward   flow = iota // the next one
+	calls                // another function, and then the next one
+	jumps                // the one it goes to
+	branches             // the one it goes to, or the next one
+	returns              // the caller
+	stops                // nothing that is known
+)
+
+func (f flow) String() string {
+	return [...]string{"instruction", "call", "jump", "branch", "return", "trap"}[f]
 }
 
-func (i instruction) jump() bool {
-	_, direct := i.Args[0].(x86asm.Rel)
-	return i.Op == x86asm.JMP || direct && i.Op != x86asm.CALL && i.Op != x86asm.XBEGIN
+// register is a general one by its number, as encoded.
+type register int8
+
+const (
+	noRegister  register = -1
+	anyRegister register = -2 // which, is not understood
+)
+
+// effect is what an instruction does to one register, where that is understood:
+// enough to follow the address of a variable to where it is used.
+type effect struct {
+	sets register
+	// value is what it sets it to: an address, plus register base where that is
+	// not noRegister; known says that this is all there is to it.
+	value uint64
+	base  register
+	known bool
+	// stores is the register that has the address of an atomic store.
+	stores register
 }
 
 // code is the machine code that a binary keeps to find sites in, of
@@ -78,114 +110,37 @@ func (c code) of(f Func) ([]byte, error) {
 	return nil, fmt.Errorf("code of %s is not kept: it is not one of the functions that are watched", f.Name)
 }
 
-// decode decodes a whole function. It fails unless every byte up to the padding
-// is part of an instruction, and every jump inside the function goes to the
-// start of one: then we have read what the processor will.
-func decode(f Func, b []byte) ([]instruction, error) {
+// decode decodes a whole function, for GOARCH arch. It fails unless every byte
+// up to the padding is part of an instruction, and every jump inside the
+// function goes to the start of one: then we have read what the processor will.
+func decode(arch string, f Func, b []byte) ([]instruction, error) {
+	step, padding := decodeAMD64, paddingAMD64
+	if arch == "arm64" {
+		step, padding = decodeARM64, paddingARM64
+	}
 	var ins []instruction
-	for at := 0; at < len(b); {
-		if b[at] == 0xcc && bytes.Count(b[at:], []byte{0xcc}) == len(b)-at {
-			break // padding: INT3 to the end
-		}
-		i, err := x86asm.Decode(b[at:], 64)
-		known := err == nil && i.Op != 0 && i.Len > 0
-		if vector, n := vex(b[at:]); vector {
-			i, known = x86asm.Inst{Len: n}, n > 0
-		}
-		if !known {
+	for at := 0; at < len(b) && !padding(b[at:]); {
+		i, ok := step(f.Address+uint64(at), b[at:])
+		if !ok {
 			return nil, fmt.Errorf("%s+%d: unknown instruction % x", f.Name, at, b[at:min(len(b), at+8)])
 		}
-		ins = append(ins, instruction{i, f.Address + uint64(at), b[at : at+i.Len]})
-		at += i.Len
+		ins = append(ins, i)
+		at += len(i.bytes)
 	}
 	if len(ins) == 0 {
 		return nil, fmt.Errorf("%s has no code", f.Name)
 	}
 	for _, i := range ins {
-		to, ok := i.target()
-		if !ok || !i.jump() || to < f.Address || to >= f.End {
+		if !i.within(f) {
 			continue
 		}
-		if _, ok := indexOf(ins, to); !ok {
-			return nil, fmt.Errorf("%s+%d: jumps to +%d, which is inside an instruction", f.Name, i.address-f.Address, to-f.Address)
+		if _, ok := indexOf(ins, i.to); !ok {
+			return nil, fmt.Errorf("%s+%d: jumps to +%d, which is inside an instruction", f.Name, i.address-f.Address, i.to-f.Address)
 		}
 	}
 	return ins, nil
 }
 
-// vex says whether an instruction is encoded with VEX or EVEX, and how long it
-// is: 0 when that is not known, as for all of EVEX. x86asm takes some of them
-// for others, of another length, and says nothing. None of them jumps, calls or
-// returns. Go has them in assembly, and in what it compiles with GOAMD64=v3.
-// (Intel SDM volume 2, 2.3: VEX; 2.1.3: ModR/M and SIB)
-func vex(b []byte) (is bool, n int) {
-	var opcodes byte // which table of opcodes: 0F, 0F38, 0F3A
-	switch b[0] {
-	case 0xc5:
-		opcodes, n = 1, 2
-	case 0xc4:
-		if len(b) < 2 {
-			return true, 0
-		}
-		opcodes, n = b[1]&0x1f, 3
-	case 0x62:
-		return true, 0
-	case 0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3:
-		// A prefix: Go puts none before VEX.
-		if len(b) > 1 {
-			is, _ = vex(b[1:])
-		}
-		return is, 0
-	default:
-		return false, 0
-	}
-	if opcodes < 1 || opcodes > 3 || len(b) < n+1 {
-		return true, 0
-	}
-	opcode := b[n]
-	n++
-	if opcodes == 1 && opcode == 0x77 { // VZEROUPPER, VZEROALL: no operands
-		return true, n
-	}
-	if len(b) < n+2 {
-		return true, 0
-	}
-	mod, rm := b[n]>>6, b[n]&7
-	base := rm
-	n++
-	if mod != 3 && rm == 4 { // SIB
-		base = b[n] & 7
-		n++
-	}
-	switch {
-	case mod == 1:
-		n++
-	case mod == 2, mod == 0 && base == 5: // and relative to RIP
-		n += 4
-	}
-	switch {
-	case opcodes == 3:
-		n++ // an immediate byte
-	case opcodes == 1:
-		switch opcode {
-		case 0x70, 0x71, 0x72, 0x73, 0xc2, 0xc4, 0xc5, 0xc6:
-			n++
-		}
-	}
-	if n > len(b) {
-		return true, 0
-	}
-	return true, n
-}
-
 func indexOf(ins []instruction, address uint64) (int, bool) {
-	return slices.BinarySearchFunc(ins, address, func(i instruction, a uint64) int {
-		switch {
-		case i.address < a:
-			return -1
-		case i.address > a:
-			return 1
-		}
-		return 0
-	})
+	return slices.BinarySearchFunc(ins, address, func(i instruction, a uint64) int { return cmp.Compare(i.address, a) })
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"debug/elf"
 	"encoding/binary"
+	"io"
 	"os"
 	"runtime"
 	"strings"
@@ -32,7 +33,7 @@ var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
 	if err != nil {
 		panic(err)
 	}
-	mod, err := findModule(m, 26)
+	mod, err := findModule(m, 27)
 	if err != nil {
 		panic(err)
 	}
@@ -58,7 +59,7 @@ var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
 	at(f.Section(".gopclntab").Addr, 72)
 	at(mod.names.address, mod.names.size)
 	at(mod.funcs.address, mod.funcs.size)
-	at(mod.typelinks, mod.typelinksCount*4)
+	at(mod.types, mod.links.size)
 	at(mod.types, mod.etypes-mod.types)
 	at(casgstatus.Address, casgstatus.End-casgstatus.Address)
 	return whole, places
@@ -164,11 +165,12 @@ func FuzzFuncTable(f *testing.F) {
 func FuzzTypes(f *testing.F) {
 	whole, places := victim()
 	all := whole[places[9][0]:][:places[9][1]]
-	f.Add(uint64(0x1000), []byte{0, 0, 0, 0, 48, 0, 0, 0}, all[:4096])
 	// *runtime.g, which points to a runtime.g with one field, goid, at 152.
 	made := make([]byte, 512)
 	le := binary.LittleEndian
-	const base = 0x1000
+	const base = 0x100000
+	f.Add(uint64(base), []byte{0, 0, 0, 0, 48, 0, 0, 0}, all[:4096])
+	f.Add(uint64(base), []byte{}, all[8:4096])
 	made[23] = kindPointer
 	le.PutUint32(made[40:], 400)
 	le.PutUint64(made[48:], base+64)
@@ -186,9 +188,36 @@ func FuzzTypes(f *testing.F) {
 		copy(made[at+2:], name)
 	}
 	f.Add(uint64(base), []byte{0, 0, 0, 0}, made)
+	const table = 0x100
 	f.Fuzz(func(t *testing.T, base uint64, typelinks, b []byte) {
-		types := &types{base, b, func(_ uint64, b []byte) uint64 { return binary.LittleEndian.Uint64(b) }}
-		structs, err := types.structs(typelinks, "runtime.g")
+		if base < 1<<20 || base > 1<<62 || len(typelinks) > 1<<16 {
+			return
+		}
+		// The descriptors, and in front of all, typelinks.
+		read := func(address, n uint64) ([]byte, error) {
+			all := b
+			if address < table+uint64(len(typelinks)) {
+				all, address = typelinks, address-table
+			} else {
+				address -= base
+			}
+			if address > uint64(len(all)) || n > uint64(len(all))-address {
+				return nil, io.ErrUnexpectedEOF
+			}
+			return all[address:][:n], nil
+		}
+		types := &types{base: base, end: base + uint64(len(b)), read: read}
+		types.word = func(address uint64) (uint64, error) {
+			w, err := read(address, 8)
+			if err != nil {
+				return 0, err
+			}
+			return binary.LittleEndian.Uint64(w), nil
+		}
+		if types.links.table = (span{table, uint64(len(typelinks))}); len(typelinks) < 4 {
+			types.links = links{size: uint64(len(b))}
+		}
+		structs, err := types.structs("runtime.g")
 		if err != nil {
 			return
 		}

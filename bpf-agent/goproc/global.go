@@ -3,8 +3,7 @@ package goproc
 import (
 	"errors"
 	"fmt"
-
-	"golang.org/x/arch/x86/x86asm"
+	"iter"
 )
 
 // Global is the linked address of a variable of package runtime,
@@ -102,7 +101,7 @@ func (b *Binary) handedOver(m *image, w globalWitness) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	ins, err := decode(caller, raw)
+	ins, err := decode(b.Arch, caller, raw)
 	if err != nil {
 		return 0, err
 	}
@@ -120,37 +119,20 @@ func (b *Binary) handedOver(m *image, w globalWitness) (uint64, error) {
 }
 
 // firstArgument is the address that a function hands to another one as its
-// first argument, in AX, by a LEA of it: the same in each call. Between the LEA
-// and the call, only instructions that write another register are understood.
+// first argument: the same in each call. It follows what registers are set to,
+// from where they are set to an address up to the call, as far as nothing else
+// leads there.
 func firstArgument(ins []instruction, callee uint64) (uint64, error) {
-	joins := map[uint64]bool{}
-	for _, i := range ins {
-		if to, ok := i.target(); ok && i.jump() {
-			joins[to] = true
+	var found uint64 // 0 when not known
+	for i, known := range registers(ins) {
+		if i.flow != calls || !i.direct || i.to != callee {
+			continue
 		}
-	}
-	var ax, found uint64 // 0 when not known
-	for _, i := range ins {
-		if joins[i.address] {
-			ax = 0
+		at := known[0] // AX, R0
+		if at == 0 || found != 0 && found != at {
+			return 0, fmt.Errorf("the call at %#x is not with one known address", i.address)
 		}
-		if to, ok := i.target(); ok && i.Op == x86asm.CALL && to == callee {
-			if ax == 0 || found != 0 && found != ax {
-				return 0, fmt.Errorf("the call at %#x is not with one known address", i.address)
-			}
-			found = ax
-		}
-		switch {
-		case i.Op == x86asm.LEA && i.Args[0] == x86asm.RAX:
-			ax = 0
-			if mem, ok := i.Args[1].(x86asm.Mem); ok && mem.Base == x86asm.RIP && mem.Index == 0 && mem.Segment == 0 {
-				ax = i.next() + uint64(mem.Disp)
-			}
-		case i.Op == x86asm.NOP:
-		case writesOne(i.Op) && !isAX(i.Args[0]):
-		default:
-			ax = 0
-		}
+		found = at
 	}
 	if found == 0 {
 		return 0, errors.New("there is no such call")
@@ -158,37 +140,54 @@ func firstArgument(ins []instruction, callee uint64) (uint64, error) {
 	return found, nil
 }
 
-// lastExchange is the address that the last XCHG of a function writes to, which
-// is how Go stores atomically: by a register that a LEA sets right before.
-func lastExchange(ins []instruction) (uint64, error) {
-	for i := len(ins) - 1; i > 0; i-- {
-		if ins[i].Op != x86asm.XCHG {
+// lastExchange is the address of the last atomic store of a function.
+func lastExchange(ins []instruction) (found uint64, err error) {
+	err = errors.New("there is no atomic store")
+	for i, known := range registers(ins) {
+		if i.effect.stores == noRegister {
 			continue
 		}
-		to, memory := ins[i].Args[0].(x86asm.Mem)
-		if !memory {
-			continue // XCHG AX, AX is a NOP
+		if found = known[i.effect.stores]; found == 0 {
+			err = fmt.Errorf("the store at %#x is not to a known address", i.address)
+		} else {
+			err = nil
 		}
-		from, ok := ins[i-1].Args[1].(x86asm.Mem)
-		if ins[i-1].Op != x86asm.LEA || !ok || from.Base != x86asm.RIP || from.Index != 0 || to.Base != ins[i-1].Args[0] || to.Disp != 0 || to.Index != 0 {
-			return 0, fmt.Errorf("the exchange at %#x is not with a known address", ins[i].address)
-		}
-		return ins[i-1].next() + uint64(from.Disp), nil
 	}
-	return 0, errors.New("there is no atomic store")
+	return found, err
 }
 
-// writesOne says whether an instruction writes nothing but its first operand
-// and flags.
-func writesOne(op x86asm.Op) bool {
-	switch op {
-	case x86asm.MOV, x86asm.MOVZX, x86asm.MOVSX, x86asm.MOVSXD, x86asm.LEA, x86asm.XOR, x86asm.ADD, x86asm.SUB,
-		x86asm.AND, x86asm.OR, x86asm.SHL, x86asm.SHR, x86asm.MOVUPS, x86asm.CMP, x86asm.TEST:
-		return true
+// registers walks through a function, with what each register holds before an
+// instruction: an address, or 0 where that is not known.
+func registers(ins []instruction) iter.Seq2[instruction, *[32]uint64] {
+	return func(yield func(instruction, *[32]uint64) bool) {
+		joins := map[uint64]bool{}
+		for _, i := range ins {
+			if i.direct && i.flow != calls {
+				joins[i.to] = true
+			}
+		}
+		var known [32]uint64
+		for _, i := range ins {
+			if joins[i.address] {
+				known = [32]uint64{}
+			}
+			if !yield(i, &known) {
+				return
+			}
+			e := i.effect
+			switch {
+			case i.flow != onward && i.flow != branches, e.sets == anyRegister:
+				known = [32]uint64{}
+			case e.sets == noRegister:
+			case !e.known:
+				known[e.sets] = 0
+			case e.base == noRegister:
+				known[e.sets] = e.value
+			case known[e.base] == 0:
+				known[e.sets] = 0
+			default:
+				known[e.sets] = known[e.base] + e.value
+			}
+		}
 	}
-	return false
-}
-
-func isAX(a x86asm.Arg) bool {
-	return a == x86asm.RAX || a == x86asm.EAX || a == x86asm.AX || a == x86asm.AL || a == x86asm.AH
 }

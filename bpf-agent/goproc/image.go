@@ -28,6 +28,7 @@ type image struct {
 	// holds zeros where its pointers will be.
 	relocations []relocation
 	read        uint64 // bytes so far
+	pages       pages
 }
 
 // segment is what the file has of a part of memory.
@@ -86,6 +87,55 @@ func (m *image) bytes(address, n uint64) ([]byte, error) {
 		return nil, fmt.Errorf("reading %d bytes at %#x: %w", n, address, err)
 	}
 	return b, nil
+}
+
+// pages are the parts of a file that were last read one by one.
+type pages struct {
+	of   map[page][]byte
+	turn []page // as they were read
+}
+
+// page is a part of a segment.
+type page struct{ segment, at uint64 }
+
+// pageSize and maxPages say how much is remembered of what is read one by one.
+const (
+	pageSize = 8 << 10
+	maxPages = 32
+)
+
+// cached reads n bytes at a linked address, of what lies about and is looked at
+// again: they are the caller's until the next call.
+func (m *image) cached(address, n uint64) ([]byte, error) {
+	s, err := m.segment(address, n)
+	if err != nil {
+		return nil, err
+	}
+	at := address - s.address
+	p := page{s.address, at &^ (pageSize - 1)}
+	if at-p.at+n > pageSize {
+		return m.bytes(address, n) // over the edge of a page
+	}
+	b, ok := m.pages.of[p]
+	if !ok {
+		if len(m.pages.turn) < maxPages {
+			b = make([]byte, pageSize)
+		} else {
+			b = m.pages.of[m.pages.turn[0]]
+			delete(m.pages.of, m.pages.turn[0])
+			m.pages.turn = m.pages.turn[1:]
+		}
+		size := min(pageSize, s.size-p.at)
+		if _, err := s.file.ReadAt(b[:size], int64(p.at)); err != nil {
+			return nil, fmt.Errorf("reading %d bytes at %#x: %w", size, s.address+p.at, err)
+		}
+		if m.pages.of == nil {
+			m.pages.of = map[page][]byte{}
+		}
+		m.pages.of[p] = b
+		m.pages.turn = append(m.pages.turn, p)
+	}
+	return b[at-p.at:][:n], nil
 }
 
 // words reads n 8-byte words at a linked address, relocated.

@@ -17,15 +17,14 @@ import (
 // the table's header says in nine ways. So: find the table, find what points at
 // it, and take the one place where all of that agrees.
 type module struct {
-	address        uint64 // of firstmoduledata
-	text, etext    uint64
-	data, end      uint64 // of writable memory, zeroed included
-	types, etypes  uint64
-	functions      uint64 // number of them
-	names          span   // NUL-terminated names of functions
-	funcs          span   // index, then records, of functions
-	typelinks      uint64 // int32 offsets from types, of unnamed types
-	typelinksCount uint64
+	address       uint64 // of firstmoduledata
+	text, etext   uint64
+	data, end     uint64 // of writable memory, zeroed included
+	types, etypes uint64
+	functions     uint64 // number of them
+	names         span   // NUL-terminated names of functions
+	funcs         span   // index, then records, of functions
+	links         links  // types without a name
 }
 
 type span struct{ address, size uint64 }
@@ -84,9 +83,28 @@ func findModule(m *image, minor int) (*module, error) {
 	return found, nil
 }
 
+// moduleWords is where moduledata has what follows its fields for code and data:
+// the part that changes.
+type moduleWords struct {
+	etypes, textsectmap int // types is before etypes in all
+	typelinks           int // a slice, up to Go 1.26; 0 since
+	typedesclen         int // since Go 1.27
+}
+
+func wordsOf(minor int) moduleWords {
+	switch {
+	case minor >= 27: // typedesclen, itaboffset and itabsize are new
+		return moduleWords{etypes: 39, textsectmap: 45, typedesclen: 38}
+	case minor == 26: // epclntab is new
+		return moduleWords{etypes: 38, textsectmap: 42, typelinks: 45}
+	default:
+		return moduleWords{etypes: 38, textsectmap: 41, typelinks: 44}
+	}
+}
+
 // readModule reads the fields of moduledata at an address, and fails when it is
 // not moduledata. Words are numbered as the struct has them, slices as three.
-// (src/runtime/symtab.go: moduledata; same in Go 1.23-1.25)
+// (src/runtime/symtab.go: moduledata; Go 1.21 to 1.27)
 func readModule(m *image, address, table uint64, minor int) (*module, error) {
 	h, err := m.words(table, 9)
 	if err != nil {
@@ -101,10 +119,7 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 	if err != nil {
 		return nil, err
 	}
-	sections := 41 // textsectmap
-	if minor >= 26 {
-		sections++ // after epclntab
-	}
+	at := wordsOf(minor)
 	for _, same := range []struct {
 		word int
 		want uint64
@@ -127,12 +142,17 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 		address: address,
 		text:    w[22], etext: w[23],
 		data: w[24], end: w[34],
-		types: w[37], etypes: w[38],
-		functions:      functions,
-		names:          span{w[1], w[2]},
-		funcs:          span{w[13], w[14]},
-		typelinks:      w[sections+3],
-		typelinksCount: w[sections+4],
+		types: w[37], etypes: w[at.etypes],
+		functions: functions,
+		names:     span{w[1], w[2]},
+		funcs:     span{w[13], w[14]},
+	}
+	var count, room uint64 // of typelinks
+	if at.typelinks > 0 {
+		count, room = w[at.typelinks+1], w[at.typelinks+2]
+		mod.links.table = span{w[at.typelinks], count * 4}
+	} else {
+		mod.links.size = w[at.typedesclen]
 	}
 	minpc, maxpc := w[20], w[21]
 	switch {
@@ -146,10 +166,12 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 		return nil, fmt.Errorf("functions at %#x are not in an executable segment", minpc)
 	case mod.types >= mod.etypes || mod.data >= mod.end:
 		return nil, fmt.Errorf("types at %#x-%#x, data at %#x-%#x", mod.types, mod.etypes, mod.data, mod.end)
-	case w[sections+1] > 1:
-		return nil, fmt.Errorf("code in %d sections, limit 1", w[sections+1])
-	case mod.typelinksCount != w[sections+5] || mod.typelinksCount > maxRead/4:
-		return nil, fmt.Errorf("%d typelinks with room for %d, limit %d", mod.typelinksCount, w[sections+5], maxRead/4)
+	case w[at.textsectmap+1] > 1:
+		return nil, fmt.Errorf("code in %d sections, limit 1", w[at.textsectmap+1])
+	case count != room || count > maxRead/4:
+		return nil, fmt.Errorf("%d typelinks with room for %d, limit %d", count, room, maxRead/4)
+	case mod.links.size > mod.etypes-mod.types:
+		return nil, fmt.Errorf("%d bytes of descriptors in %d bytes of types", mod.links.size, mod.etypes-mod.types)
 	}
 	return mod, nil
 }

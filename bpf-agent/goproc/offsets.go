@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// layout is what one minor version of Go has on amd64, as measured with DWARF
+// layout is what one minor version of Go has on amd64 and arm64, as measured with DWARF
 // on builds of its patch releases. It is a check, never the source: offsets are
 // read from each binary, and a binary that disagrees is not what we know.
 // (src/runtime/runtime2.go: g, m, p, schedt)
@@ -17,14 +17,17 @@ type layout struct {
 
 // layouts has the versions that can be watched; past its ends we refuse.
 var layouts = map[int]layout{
+	21: {48, 152, 176, 296, 344, 192, 208, 0, 320},
+	22: {48, 152, 176, 296, 344, 192, 208, 0, 320},
 	23: {48, 160, 184, 304, 352, 192, 208, 0, 320},
 	24: {48, 160, 184, 304, 352, 192, 208, 0, 320},
 	25: {48, 152, 176, 296, 344, 184, 200, 0, 344},
 	26: {48, 152, 176, 304, 352, 184, 208, 0, 360},
+	27: {48, 152, 176, 304, 352, 184, 208, 0, 360},
 }
 
 // oldest and newest of layouts.
-const minMinor, maxMinor = 23, 26
+const minMinor, maxMinor = 21, 27
 
 // essential is a field without which no binary is watched, and where each
 // version is known to have it.
@@ -48,21 +51,13 @@ var essentials = []essential{
 // readOffsets reads the offsets of struct fields from type descriptors, and
 // has the essential ones checked by the table and, where there is one, by DWARF.
 func (b *Binary) readOffsets(m *image, mod *module) error {
-	t, err := readTypes(m, mod)
-	if err != nil {
-		return fmt.Errorf("reading type descriptors: %w", err)
-	}
-	links, err := m.bytes(mod.typelinks, mod.typelinksCount*4)
-	if err != nil {
-		return fmt.Errorf("reading typelinks: %w", err)
-	}
 	var names []string
 	for _, f := range wantedFields {
 		if !slices.Contains(names, f.of) {
 			names = append(names, f.of)
 		}
 	}
-	structs, err := t.structs(links, names...)
+	structs, err := readTypes(m, mod).structs(names...)
 	if err != nil {
 		return fmt.Errorf("reading type descriptors: %w", err)
 	}

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"golang.org/x/arch/x86/x86asm"
 )
 
 // codeWindow is how much of the code at a site is compared with memory, at most.
@@ -31,7 +29,7 @@ func (b *Binary) sites(function string, kind SiteKind) ([]Site, error) {
 	if err != nil {
 		return nil, err
 	}
-	ins, err := decode(f, raw)
+	ins, err := decode(b.Arch, f, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -42,7 +40,9 @@ func (b *Binary) sites(function string, kind SiteKind) ([]Site, error) {
 	case SiteBranch:
 		at, err = b.branch(f, ins)
 	case SiteReturn:
-		at, err = returns(f, ins)
+		at, err = allReturns(f, ins)
+	case SiteTail:
+		at, err = b.tail(f, ins)
 	default:
 		err = fmt.Errorf("no such kind")
 	}
@@ -57,6 +57,9 @@ func (b *Binary) sites(function string, kind SiteKind) ([]Site, error) {
 		}
 		code := raw[in.address-f.Address:]
 		sites[i] = Site{function, kind, offset, in.address, slices.Clone(code[:min(len(code), codeWindow)])}
+		if kind == SiteTail && in.flow == returns {
+			sites[i].Kind = SiteReturn
+		}
 	}
 	return sites, nil
 }
@@ -77,20 +80,20 @@ func (b *Binary) CheapestSite(function string) (Site, error) {
 	return Site{}, fmt.Errorf("%w; %w", err, errBranch)
 }
 
-// push finds the first PUSHQ BP. What may come before it is the stack check:
-// its jumps go to the block that grows the stack, and that goes back to the
-// entry, not past it.
+// push finds the first PUSHQ BP, or on arm64 the first store of the link
+// register. What may come before it is the stack check: its jumps go to the
+// block that grows the stack, and that goes back to the entry, not past it.
 func (b *Binary) push(f Func, ins []instruction) ([]instruction, error) {
 	for _, in := range ins {
 		switch {
-		case in.bytes[0] == 0x55: // the one-byte PUSHQ BP, which the kernel emulates
+		case in.push:
 			return []instruction{in}, once(f, ins, in.address, true)
-		case in.conditional():
+		case in.flow == branches:
 			if !b.growsStack(f, ins, in) {
 				return nil, fmt.Errorf("+%d may jump before anything is pushed", in.address-f.Address)
 			}
-		case leaves(in):
-			return nil, fmt.Errorf("no push before the %v at +%d", in.Op, in.address-f.Address)
+		case in.flow != onward:
+			return nil, fmt.Errorf("no push before the %v at +%d", in.flow, in.address-f.Address)
 		}
 	}
 	return nil, fmt.Errorf("nothing is pushed")
@@ -100,10 +103,10 @@ func (b *Binary) push(f Func, ins []instruction) ([]instruction, error) {
 func (b *Binary) branch(f Func, ins []instruction) ([]instruction, error) {
 	for _, in := range ins {
 		switch {
-		case in.conditional():
+		case in.flow == branches && in.emulated:
 			return []instruction{in}, once(f, ins, in.address, false)
-		case leaves(in):
-			return nil, fmt.Errorf("no conditional jump before the %v at +%d", in.Op, in.address-f.Address)
+		case in.flow != onward:
+			return nil, fmt.Errorf("no conditional jump before the %v at +%d", in.flow, in.address-f.Address)
 		}
 	}
 	return nil, fmt.Errorf("no conditional jump")
@@ -115,61 +118,46 @@ func (b *Binary) branch(f Func, ins []instruction) ([]instruction, error) {
 // and the site is past the check that sent it there.
 func once(f Func, ins []instruction, site uint64, growing bool) error {
 	for _, in := range ins {
-		to, ok := in.target()
-		if !ok || !in.jump() || to < f.Address || to > site {
+		if !in.within(f) || in.to > site || growing && in.to == f.Address && in.flow == jumps {
 			continue
 		}
-		if growing && to == f.Address && in.Op == x86asm.JMP {
-			continue
-		}
-		return fmt.Errorf("+%d jumps back to +%d, so that +%d can be hit twice in a call", in.address-f.Address, to-f.Address, site-f.Address)
+		return fmt.Errorf("+%d jumps back to +%d, so that +%d can be hit twice in a call", in.address-f.Address, in.to-f.Address, site-f.Address)
 	}
 	return nil
-}
-
-// leaves says whether what follows an instruction may not be next to run.
-func leaves(in instruction) bool {
-	switch in.Op {
-	case x86asm.CALL, x86asm.RET, x86asm.LRET, x86asm.UD2, x86asm.INT, x86asm.SYSCALL, x86asm.IRET, x86asm.IRETD, x86asm.IRETQ, x86asm.HLT:
-		return true
-	}
-	return in.jump()
 }
 
 // growsStack says whether a conditional jump is a stack check's: at its target,
 // arguments are saved, a runtime.morestack is called, and then they are restored
 // and the function starts anew.
 func (b *Binary) growsStack(f Func, ins []instruction, jump instruction) bool {
-	to, _ := jump.target()
-	i, ok := indexOf(ins, to)
+	i, ok := indexOf(ins, jump.to)
 	if !ok {
 		return false
 	}
 	called := false
 	for _, in := range ins[i:] {
-		to, direct := in.target()
 		switch {
-		case in.Op == x86asm.CALL && direct && !called && strings.HasPrefix(b.Functions.Name(to), "runtime.morestack"):
+		case in.flow == calls && in.direct && !called && strings.HasPrefix(b.Functions.Name(in.to), "runtime.morestack"):
 			called = true
-		case in.Op == x86asm.JMP && direct:
-			return called && to == f.Address
-		case leaves(in):
+		case in.flow == jumps && in.direct:
+			return called && in.to == f.Address
+		case in.flow != onward:
 			return false
 		}
 	}
 	return false
 }
 
-// returns finds every RET, in a function that can't be left otherwise but by
+// allReturns finds every RET, in a function that can't be left otherwise but by
 // panicking.
-func returns(f Func, ins []instruction) ([]instruction, error) {
+func allReturns(f Func, ins []instruction) ([]instruction, error) {
 	var all []instruction
 	for _, in := range ins {
-		switch {
-		case in.Op == x86asm.RET:
+		switch in.flow {
+		case returns:
 			all = append(all, in)
-		case in.jump():
-			if to, direct := in.target(); !direct || to < f.Address || to >= f.End {
+		case jumps, branches:
+			if !in.within(f) {
 				return nil, fmt.Errorf("+%d jumps out of the function, or to where is not known", in.address-f.Address)
 			}
 		}

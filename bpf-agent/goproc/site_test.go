@@ -58,7 +58,7 @@ func TestSitesAreCheapAndHitOnceACall(t *testing.T) {
 		}
 		check(record)
 		f, _ := b.Functions.Lookup(record.Function)
-		if want := map[bool]SiteKind{true: SitePush, false: SiteBranch}[b.Minor == 23]; record.Kind != want {
+		if want := map[bool]SiteKind{true: SitePush, false: SiteBranch}[b.Minor <= 23]; record.Kind != want {
 			t.Errorf("cheapest site of record is a %v at +%d, want a %v", record.Kind, record.Address-f.Address, want)
 		}
 		returns, err := b.Sites("runtime.startTheWorldWithSema", SiteReturn)
@@ -165,11 +165,11 @@ func TestSitesAreRefusedWhereTheyCanNotBeProved(t *testing.T) {
 	}{
 		{"a loop over the push", []byte{0x90, 0x55, 0x48, 0x89, 0xe5, 0xeb, 0xfa, 0xc3}, SitePush, "hit twice"},
 		{"a way around the push", []byte{0x48, 0x85, 0xdb, 0x7c, 0x02, 0x55, 0x5d, 0xc3}, SitePush, "may jump before anything is pushed"},
-		{"a call before the push", []byte{0xe8, 0, 0, 0, 0, 0x55, 0x5d, 0xc3}, SitePush, "no push before the CALL"},
-		{"nothing pushed", []byte{0x90, 0xc3}, SitePush, "no push before the RET"},
+		{"a call before the push", []byte{0xe8, 0, 0, 0, 0, 0x55, 0x5d, 0xc3}, SitePush, "no push before the call"},
+		{"nothing pushed", []byte{0x90, 0xc3}, SitePush, "no push before the return"},
 		{"a loop over the branch", []byte{0x48, 0x85, 0xdb, 0x7c, 0xfb, 0xc3}, SiteBranch, "hit twice"},
 		{"a branch back to the entry", []byte{0x48, 0x85, 0xdb, 0x7c, 0x02, 0xeb, 0xf9, 0xc3}, SiteBranch, "hit twice"},
-		{"a call before the branch", []byte{0xe8, 0, 0, 0, 0, 0x7c, 0x00, 0xc3}, SiteBranch, "no conditional jump before the CALL"},
+		{"a call before the branch", []byte{0xe8, 0, 0, 0, 0, 0x7c, 0x00, 0xc3}, SiteBranch, "no conditional jump before the call"},
 		{"bytes that are no instruction", []byte{0x90, 0x06, 0xc3}, SiteReturn, "unknown instruction"},
 		{"an EVEX instruction", []byte{0x62, 0xf1, 0x7c, 0x48, 0x10, 0x00, 0xc3}, SiteReturn, "unknown instruction"}, // VMOVUPS
 		{"a VEX instruction with a prefix", []byte{0x66, 0xc5, 0xf8, 0x77, 0xc3}, SiteReturn, "unknown instruction"},
@@ -231,6 +231,7 @@ func readWithRuntime(t testing.TB, path string) *Binary {
 // madeUp is a binary of one function, runtime.f.
 func madeUp(at uint64, machine []byte) *Binary {
 	return &Binary{
+		Arch:      "amd64",
 		Functions: &FuncTable{text: at, starts: []uint32{0, uint32(len(machine))}, names: []uint32{0}, table: "runtime.f\x00"},
 		segments:  []segment{{address: at, offset: 0x200, size: uint64(len(machine)), flags: elf.PF_X}},
 		code:      code{at: machine},

@@ -14,6 +14,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	programs "github.com/gotherm/gotherm/bpf-agent/internal/target"
 )
 
 // The programs that tests look at are built and run for real: testdata/target,
@@ -21,10 +23,10 @@ import (
 // there is to read.
 
 // toolchains are the patch releases that the tests build with.
-var toolchains = []string{"go1.23.12", "go1.24.13", "go1.25.14", "go1.26.11"}
+var toolchains = []string{"go1.21.13", "go1.22.12", "go1.23.12", "go1.24.13", "go1.25.14", "go1.26.11", "go1.27.4"}
 
 // newest is the toolchain that -short makes do with.
-const newest = "go1.26.11"
+const newest = "go1.27.4"
 
 // linkage is a way to build.
 type linkage struct {
@@ -37,17 +39,19 @@ var (
 	plain    = linkage{name: "plain"}
 	stripped = linkage{name: "stripped", flags: []string{"-ldflags=-s -w"}}
 	pie      = linkage{name: "pie", flags: []string{"-buildmode=pie", "-ldflags=-s -w"}}
-	linkages = []linkage{plain, stripped, pie}
+	linkages = []linkage{plain, pie}
 
-	// What other linkers and the race detector make of it: for the newest
-	// version only, and not with -short.
+	// What else a linker, a C compiler and the race detector make of it: for the
+	// newest version only, and not with -short.
 	rarities = []linkage{
+		stripped,
 		{"pie with symbols", []string{"-buildmode=pie"}, false},
-		{"external", []string{"-ldflags=-linkmode=external"}, true},
-		{"external pie, stripped", []string{"-buildmode=pie", "-ldflags=-linkmode=external -s -w"}, true},
-		{"external pie, packed relocations", []string{"-buildmode=pie", "-ldflags=-linkmode=external -extldflags=-Wl,-z,pack-relative-relocs"}, true},
+		{"cgo", []string{"-ldflags=-linkmode=external"}, true},
+		{"cgo pie, stripped", []string{"-buildmode=pie", "-ldflags=-linkmode=external -s -w"}, true},
+		{"cgo pie, packed relocations", []string{"-buildmode=pie", "-ldflags=-linkmode=external -extldflags=-Wl,-z,pack-relative-relocs"}, true},
+		{"static pie", []string{"-buildmode=pie", "-ldflags=-linkmode=external -extldflags=-static-pie"}, true},
 		{"race", []string{"-race"}, true},
-		{"trimmed", []string{"-trimpath", "-ldflags=-s -w -buildid="}, false},
+		{"without a build id", []string{"-ldflags=-s -w -buildid="}, false},
 	}
 )
 
@@ -80,6 +84,10 @@ func TestMain(m *testing.M) {
 	builds.dir, builds.of = dir, map[string]*build{}
 	code := m.Run()
 	os.RemoveAll(dir)
+	if err := programs.RemoveBuilds(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	os.Exit(code)
 }
 

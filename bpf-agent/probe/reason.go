@@ -6,7 +6,7 @@ import (
 )
 
 // reasons names the runtime's stwReason: src/runtime/proc.go, stwReasonStrings,
-// which is the same in Go 1.23, 1.24, 1.25 and 1.26. The point says already
+// which is the same in Go 1.21 to 1.27. The point says already
 // that it is about the world being stopped, so "GC" is left out.
 var reasons = [...]string{
 	0:  "unknown",

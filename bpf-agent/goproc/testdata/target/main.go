@@ -8,7 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"syscall"
@@ -37,7 +36,6 @@ func main() {
 			os.Exit(1)
 		}
 		port = l.Addr().(*net.TCPAddr).Port
-		go http.Serve(l, nil)
 	}
 	fmt.Println("ready", port)
 	orders := bufio.NewScanner(os.Stdin)
@@ -55,7 +53,7 @@ var sink []byte
 // allocate keeps the collector busy, and the machine usable.
 func allocate() {
 	for range time.Tick(time.Millisecond) {
-		for range 64 {
+		for i := 0; i < 64; i++ {
 			sink = make([]byte, 4096)
 		}
 	}

@@ -52,7 +52,7 @@ func main() {
 		case "burn":
 			burn(n)
 		case "memstats":
-			for range n {
+			for i := 0; i < n; i++ {
 				runtime.ReadMemStats(&runtime.MemStats{})
 			}
 		case "load":
@@ -94,7 +94,8 @@ func collect(n int) {
 	debug.ReadGCStats(&before)
 	var workers sync.WaitGroup
 	stop := make(chan struct{})
-	for w := range runtime.GOMAXPROCS(0) {
+	for w := 0; w < runtime.GOMAXPROCS(0); w++ {
+		w := w
 		workers.Add(1)
 		go func() {
 			defer workers.Done()
@@ -125,7 +126,7 @@ func collect(n int) {
 // most waits are short, and those behind a goroutine that computes are long.
 func switchGoroutines(n int) {
 	var all sync.WaitGroup
-	for range 4 {
+	for i := 0; i < 4; i++ {
 		all.Add(1)
 		go func() {
 			defer all.Done()
@@ -149,7 +150,7 @@ func passAround(n int) {
 	var members sync.WaitGroup
 	first := make(chan int, 1)
 	in := first
-	for i := range size {
+	for i := 0; i < size; i++ {
 		out := make(chan int, 1)
 		if i == size-1 {
 			out = first
@@ -183,7 +184,7 @@ func compute(stop <-chan struct{}) {
 			return
 		default:
 		}
-		for range 200_000 {
+		for i := 0; i < 200_000; i++ {
 			x = x*6364136223846793005 + 1442695040888963407
 		}
 		if x == 0 {
@@ -195,7 +196,7 @@ func compute(stop <-chan struct{}) {
 
 func spawn(n int) {
 	var all sync.WaitGroup
-	for range n {
+	for i := 0; i < n; i++ {
 		all.Add(1)
 		go leaf(&all)
 	}
@@ -242,7 +243,7 @@ func growStack(depth int) int {
 
 func (l *load) start() {
 	l.ended = make(chan struct{})
-	for range 4 {
+	for i := 0; i < 4; i++ {
 		l.clients.Add(1)
 		go func() {
 			defer l.clients.Done()
