@@ -35,14 +35,18 @@ type selection struct {
 	Exclude    []string `env:"GOTHERM_EXCLUDE" placeholder:"GLOB" help:"Do not watch processes whose executable matches, whatever else is said."`
 }
 
+// named says whether something less than all is selected.
+func (s selection) named() bool {
+	return len(s.PIDs)+len(s.Globs)+len(s.Ports)+len(s.Containers)+len(s.Cgroups)+len(s.Units) > 0
+}
+
 // finder finds what is selected.
 func (s selection) finder(log *slog.Logger) (*goproc.Finder, error) {
 	sel := goproc.Selection{
 		PIDs: s.PIDs, Globs: s.Globs, Ports: s.Ports,
 		Containers: s.Containers, Cgroups: s.Cgroups, Units: s.Units, Exclude: s.Exclude,
 	}
-	named := len(s.PIDs) + len(s.Globs) + len(s.Ports) + len(s.Containers) + len(s.Cgroups) + len(s.Units)
-	sel.All = s.All || named == 0
+	sel.All = s.All || !s.named()
 	if err := sel.Validate(); err != nil {
 		return nil, err
 	}

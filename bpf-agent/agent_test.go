@@ -545,6 +545,13 @@ func TestListSaysWhatItSeesAndWhyNot(t *testing.T) {
 			t.Errorf("listed though not asked for: %+v", p)
 		}
 	}
+	address := loopbackAddress(t)
+	start(t, nil, build(t, "."), "run", "--pid", strconv.Itoa(target.Process.Pid), "--listen", address)
+	eventually(t, "an agent to say that probes fire", func() bool {
+		out, err := exec.Command(build(t, "."), "list", "--json", "--agent", "http://"+address).Output()
+		list = nil
+		return err == nil && json.Unmarshal(out, &list) == nil && len(list) == 1 && list[0].Health == "firing" && list[0].Service == "churn"
+	})
 	list = nil
 	mine := churn(t, asNobody)
 	eventually(t, "nobody's program to be seen by nobody", func() bool {

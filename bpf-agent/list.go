@@ -2,21 +2,29 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
+
+	"connectrpc.com/connect"
 
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/bpf-agent/server"
+	"github.com/gotherm/gotherm/pkg/gothermpb"
 )
 
 // listCommand is gotherm-agent list.
 type listCommand struct {
 	selection
+	remote
 	JSON bool `help:"Print JSON."`
 }
 
@@ -35,16 +43,81 @@ type listed struct {
 	Watchable  bool   `json:"watchable"`
 	// Refused says why it can't be watched.
 	Refused string `json:"refused,omitempty"`
+	// Health says whether probes fire, of a process that an agent watches.
+	Health string `json:"health,omitempty"`
 }
 
-func (l *listCommand) Run(log *slog.Logger) error {
-	finder, err := l.finder(log)
+func (l *listCommand) Run(ctx context.Context, log *slog.Logger) error {
+	look := func() ([]listed, error) { return l.look(log) }
+	if l.Agent != "" {
+		look = func() ([]listed, error) { return l.ask(ctx) }
+	}
+	list, err := look()
 	if err != nil {
 		return err
 	}
+	if l.JSON {
+		e := json.NewEncoder(os.Stdout)
+		e.SetIndent("", "  ")
+		return e.Encode(list)
+	}
+	return printList(os.Stdout, list)
+}
+
+// ask asks an agent what it watches.
+func (l *listCommand) ask(ctx context.Context) ([]listed, error) {
+	if l.named() {
+		return nil, errors.New("--agent lists what that agent was told to watch: it can't be had with a selection")
+	}
+	client, err := l.client()
+	if err != nil {
+		return nil, err
+	}
+	answer, err := client.ListProcesses(ctx, connect.NewRequest(&gothermpb.ListProcessesRequest{}))
+	if err != nil {
+		return nil, fmt.Errorf("ask the agent: %w", err)
+	}
+	list := make([]listed, 0, len(answer.Msg.Processes)) // an empty list is [], not null
+	for _, p := range answer.Msg.Processes {
+		one := listedOf(p)
+		one.Health = healthText(p.Health)
+		list = append(list, one)
+	}
+	return list, nil
+}
+
+// healthText says whether the probes of a process fire; "" where that is not known.
+func healthText(h *gothermpb.ProcessHealth) string {
+	quiet := h.GetQuiet().AsDuration().Round(time.Second)
+	switch h.GetState() {
+	case gothermpb.ProcessHealth_STATE_FIRING:
+		return "firing"
+	case gothermpb.ProcessHealth_STATE_IDLE:
+		return fmt.Sprintf("idle: no hit for %s, in which it hardly ran", quiet)
+	case gothermpb.ProcessHealth_STATE_SILENT:
+		return fmt.Sprintf("SILENT: no hit for %s, though it ran for %s", quiet, h.GetCpuTime().AsDuration().Round(100*time.Millisecond))
+	case gothermpb.ProcessHealth_STATE_DETACHED:
+		return "nothing is attached"
+	}
+	return ""
+}
+
+func listedOf(p *gothermpb.Process) listed {
+	return listed{
+		PID: int(p.Pid), ID: p.Id, Service: p.Service, Version: p.Version, Revision: p.Revision, Modified: p.Modified,
+		GoVersion: p.GoVersion, Executable: p.Executable, Container: p.Container, Unit: p.Unit, Watchable: p.Refused == "", Refused: p.Refused,
+	}
+}
+
+// look looks at the processes of this machine.
+func (l *listCommand) look(log *slog.Logger) ([]listed, error) {
+	finder, err := l.finder(log)
+	if err != nil {
+		return nil, err
+	}
 	processes, err := finder.Scan()
 	if err != nil {
-		return fmt.Errorf("look for Go processes: %w", err)
+		return nil, fmt.Errorf("look for Go processes: %w", err)
 	}
 	// A process that could be watched can't be by who lacks a capability.
 	nobody := ""
@@ -55,28 +128,24 @@ func (l *listCommand) Run(log *slog.Logger) error {
 	for _, p := range processes {
 		q := server.Process(p)
 		q.Refused = cmp.Or(q.Refused, nobody)
-		list = append(list, listed{
-			PID: p.PID, ID: q.Id, Service: q.Service, Version: q.Version, Revision: q.Revision, Modified: q.Modified,
-			GoVersion: q.GoVersion, Executable: q.Executable, Container: q.Container, Unit: q.Unit, Watchable: q.Refused == "", Refused: q.Refused,
-		})
+		list = append(list, listedOf(q))
 	}
-	if l.JSON {
-		e := json.NewEncoder(os.Stdout)
-		e.SetIndent("", "  ")
-		return e.Encode(list)
-	}
-	return printList(os.Stdout, list)
+	return list, nil
 }
 
 func printList(to io.Writer, list []listed) error {
 	t := tabwriter.NewWriter(to, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "PID\tSERVICE\tVERSION\tREVISION\tGO\tCONTAINER\tUNIT\tWATCHABLE")
+	state := "WATCHABLE"
+	if slices.ContainsFunc(list, func(p listed) bool { return p.Health != "" }) {
+		state = "PROBES"
+	}
+	fmt.Fprintln(t, "PID\tSERVICE\tVERSION\tREVISION\tGO\tCONTAINER\tUNIT\t"+state)
 	for _, p := range list {
 		revision := p.Revision[:min(len(p.Revision), 12)]
 		if p.Modified {
 			revision += "+modified"
 		}
-		watchable := "yes"
+		watchable := cmp.Or(p.Health, "yes")
 		if !p.Watchable {
 			watchable = "no: " + p.Refused
 		}

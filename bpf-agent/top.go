@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -22,23 +19,16 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
-	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 )
 
 // topCommand is gotherm-agent top.
 type topCommand struct {
 	selection
-	Agent      string        `placeholder:"URL" help:"Agent to ask. Without one, the agent on ${agent_url} if it answers, else this command watches by itself."`
-	TokenFile  string        `type:"path" help:"File with the agent's bearer token."`
-	CA         string        `name:"ca" env:"GOTHERM_CA" type:"path" help:"PEM file to check the agent's certificate against, when it is not a public one."`
-	ClientCert string        `type:"path" help:"Client certificate to show the agent, as PEM."`
-	ClientKey  string        `type:"path" help:"Key of the client certificate, as PEM."`
-	POM        string        `name:"pom" default:"sched.latency" help:"Measurement point to begin with."`
-	Process    string        `placeholder:"ID" help:"Process to begin with: its pid, its id or its service. Without one, that with the most hits."`
-	For        time.Duration `placeholder:"DURATION" help:"Stop after this long. Where the output is no terminal, look for this long, 10s by default, and print one picture."`
+	remote
+	POM     string        `name:"pom" default:"sched.latency" help:"Measurement point to begin with."`
+	Process string        `placeholder:"ID" help:"Process to begin with: its pid, its id or its service. Without one, that with the most hits."`
+	For     time.Duration `placeholder:"DURATION" help:"Stop after this long. Where the output is no terminal, look for this long, 10s by default, and print one picture."`
 }
-
-const defaultAgent = "http://127.0.0.1:7117"
 
 // source is who top asks: a remote agent, or the one in this process.
 type source interface {
@@ -51,11 +41,11 @@ type source interface {
 func (c *topCommand) Run(ctx context.Context, log *slog.Logger) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	remote, err := c.remote()
+	client, err := c.client()
 	if err != nil {
 		return err
 	}
-	t := &top{source: remote, process: c.Process}
+	t := &top{source: client, process: c.Process}
 	err = t.begin(ctx, c.POM)
 	if connect.CodeOf(err) != connect.CodeUnavailable || c.Agent != "" {
 		if err != nil {
@@ -80,48 +70,6 @@ func (c *topCommand) Run(ctx context.Context, log *slog.Logger) error {
 	err = errors.Join(err, <-done)
 	fmt.Fprint(os.Stderr, said.String())
 	return err
-}
-
-// remote is the agent that answers at a URL.
-func (c *topCommand) remote() (source, error) {
-	config := &tls.Config{}
-	if c.CA != "" {
-		content, err := os.ReadFile(c.CA)
-		if err != nil {
-			return nil, fmt.Errorf("CA: %w", err)
-		}
-		config.RootCAs = x509.NewCertPool()
-		if !config.RootCAs.AppendCertsFromPEM(content) {
-			return nil, fmt.Errorf("CA %s holds no PEM certificate", c.CA)
-		}
-	}
-	if c.ClientCert != "" || c.ClientKey != "" {
-		pair, err := tls.LoadX509KeyPair(c.ClientCert, c.ClientKey)
-		if err != nil {
-			return nil, fmt.Errorf("client certificate %q with key %q: %w", c.ClientCert, c.ClientKey, err)
-		}
-		config.Certificates = []tls.Certificate{pair}
-	}
-	var options []connect.ClientOption
-	if c.TokenFile != "" {
-		token, err := os.ReadFile(c.TokenFile)
-		if err != nil {
-			return nil, fmt.Errorf("token file: %w", err)
-		}
-		bearer := "Bearer " + strings.TrimSpace(string(token))
-		options = append(options, connect.WithInterceptors(connect.UnaryInterceptorFunc(func(next connect.UnaryFunc) connect.UnaryFunc {
-			return func(ctx context.Context, r connect.AnyRequest) (connect.AnyResponse, error) {
-				r.Header().Set("Authorization", bearer)
-				return next(ctx, r)
-			}
-		})))
-	}
-	url := c.Agent
-	if url == "" {
-		url = defaultAgent
-	}
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}, Timeout: 30 * time.Second}
-	return gothermpbconnect.NewAgentServiceClient(client, url, options...), nil
 }
 
 // top is what is being looked at.

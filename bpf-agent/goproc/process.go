@@ -55,21 +55,28 @@ func procPath(pid int, file string) string {
 // was looked at.
 var errGone = errors.New("the process is gone")
 
-// readLife reads /proc/PID/stat: the fields from the third on follow the last
+// readLife reads what tells a life from the next, and the state.
+func readLife(pid int) (l life, state byte, err error) {
+	l, state, _, err = readStat(pid)
+	return l, state, err
+}
+
+// readStat reads /proc/PID/stat, used in clock ticks of all threads: the fields from the third on follow the last
 // parenthesis, as the name before it may have some. (man 5 proc_pid_stat)
 // It is read of each Go process in each scan, and so without a copy.
-func readLife(pid int) (l life, state byte, err error) {
+func readStat(pid int) (l life, state byte, used uint64, err error) {
 	path := procPath(pid, "stat")
 	fd, err := unix.Open(path, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
-		return life{}, 0, &fs.PathError{Op: "open", Path: path, Err: err}
+		return life{}, 0, 0, &fs.PathError{Op: "open", Path: path, Err: err}
 	}
 	defer unix.Close(fd)
 	var line [1024]byte // 52 numbers, of which few are long
 	n, err := unix.Read(fd, line[:])
 	if err != nil {
-		return life{}, 0, &fs.PathError{Op: "read", Path: path, Err: err}
+		return life{}, 0, 0, &fs.PathError{Op: "read", Path: path, Err: err}
 	}
+	var user, system uint64
 	number := 2
 	for field := range bytes.FieldsSeq(line[bytes.LastIndexByte(line[:n], ')')+1 : n]) {
 		number++
@@ -78,6 +85,10 @@ func readLife(pid int) (l life, state byte, err error) {
 		case 3:
 			state = field[0]
 			continue
+		case 14:
+			into = &user
+		case 15:
+			into = &system
 		case 22:
 			into = &l.started
 		case 26:
@@ -93,15 +104,27 @@ func readLife(pid int) (l life, state byte, err error) {
 		}
 		for _, digit := range field {
 			if digit < '0' || digit > '9' {
-				return life{}, 0, fmt.Errorf("field %d of %s is %q", number, path, field)
+				return life{}, 0, 0, fmt.Errorf("field %d of %s is %q", number, path, field)
 			}
 			*into = *into*10 + uint64(digit-'0')
 		}
 	}
 	if number < 51 {
-		return life{}, 0, fmt.Errorf("%s has %d fields, wanted 51 or more", path, number)
+		return life{}, 0, 0, fmt.Errorf("%s has %d fields, wanted 51 or more", path, number)
 	}
-	return l, state, nil
+	return l, state, user + system, nil
+}
+
+// CPUTime is what all threads of the process have used of CPUs, in steps of 10 ms.
+func (p *Process) CPUTime() (time.Duration, error) {
+	l, _, used, err := readStat(p.PID)
+	if err != nil {
+		return 0, fmt.Errorf("read the CPU time of pid %d: %w", p.PID, err)
+	}
+	if l.started != p.life.started {
+		return 0, errGone
+	}
+	return time.Duration(used) * (time.Second / ticksPerSecond), nil
 }
 
 // readSmall reads a file of /proc, whose size is not known before: at most

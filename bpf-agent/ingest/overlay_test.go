@@ -173,6 +173,28 @@ func TestAFileThatIsCopiedUpIsAnother(t *testing.T) {
 	a.countsOnce("what runs the oldest file", old)
 }
 
+// Who comes only after the copy can't attach to what runs the old file: the
+// kernel finds the copy by its name. It must not be told that all is well.
+func TestProbesThatLieInAnotherFileAreSaidToBeSilent(t *testing.T) {
+	image := newImage(t, target.Build(t, ""))
+	c := newContainer(t, image)
+	old := c.start()
+	if err := os.Chmod(filepath.Join(c.merged, "program"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	copied := c.start()
+	a := watchSelection(t, probe.Options{}, goproc.Selection{PIDs: []int{old.PID(), copied.PID()}})
+	a.countsOnce("the copy", copied)
+	a.waitFor("silence", func() bool {
+		s := a.status(old.PID())
+		old.Ask("collect 20")
+		return s != nil && s.Health.Vitality == probe.Silent
+	})
+	if h := a.status(copied.PID()).Health; h.Vitality != probe.Alive && h.Vitality != probe.Idle {
+		t.Errorf("the copy, which is hit, is %+v", h)
+	}
+}
+
 // A file system gives the number of a file that is gone to the next.
 func TestAnInodeNumberThatIsUsedAgainIsAnotherFile(t *testing.T) {
 	dir := newImage(t, target.Build(t, ""))

@@ -43,6 +43,7 @@ func (s State) String() string {
 type Status struct {
 	Process *goproc.Process
 	Points  []PointStatus
+	Health  Health
 }
 
 // PointStatus is how a point stands with a process.
@@ -95,6 +96,7 @@ type watched struct {
 	slot    *Slot // nil when nothing can be attached
 	points  []attached
 	exit    *exitWatch
+	pulse   pulse
 }
 
 type attached struct {
@@ -453,6 +455,9 @@ func (w *Watcher) Processes() []Status {
 				}
 			}
 		}
+		w.mu.Lock()
+		s.Health = n.pulse.feel(&s, time.Now())
+		w.mu.Unlock()
 		list = append(list, s)
 	}
 	return list

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
@@ -49,6 +50,7 @@ func describe(st probe.Status) *gothermpb.Process {
 		}
 		p.Points = append(p.Points, point)
 	}
+	p.Health = &gothermpb.ProcessHealth{State: vitalities[st.Health.Vitality], Quiet: durationpb.New(st.Health.Quiet), CpuTime: durationpb.New(st.Health.Used)}
 	if p.Refused == "" && refused > 0 && refused == len(st.Points) {
 		p.Refused = st.Points[0].Reason
 	}
@@ -79,6 +81,13 @@ func Process(from *goproc.Process) *gothermpb.Process {
 		}
 	}
 	return p
+}
+
+var vitalities = map[probe.Vitality]gothermpb.ProcessHealth_State{
+	probe.Detached: gothermpb.ProcessHealth_STATE_DETACHED,
+	probe.Alive:    gothermpb.ProcessHealth_STATE_FIRING,
+	probe.Idle:     gothermpb.ProcessHealth_STATE_IDLE,
+	probe.Silent:   gothermpb.ProcessHealth_STATE_SILENT,
 }
 
 var states = map[probe.State]gothermpb.ProcessPoint_State{

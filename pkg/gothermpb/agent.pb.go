@@ -27,6 +27,65 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+type ProcessHealth_State int32
+
+const (
+	ProcessHealth_STATE_UNSPECIFIED ProcessHealth_State = 0
+	// Nothing is attached: points are refused, shed, or only available.
+	ProcessHealth_STATE_DETACHED ProcessHealth_State = 1
+	// Hit within the last 5 s.
+	ProcessHealth_STATE_FIRING ProcessHealth_State = 2
+	// Not hit, but the process hardly ran either.
+	ProcessHealth_STATE_IDLE ProcessHealth_State = 3
+	// Not hit for 5 s or more, though the process ran for 1 s or more.
+	ProcessHealth_STATE_SILENT ProcessHealth_State = 4
+)
+
+// Enum value maps for ProcessHealth_State.
+var (
+	ProcessHealth_State_name = map[int32]string{
+		0: "STATE_UNSPECIFIED",
+		1: "STATE_DETACHED",
+		2: "STATE_FIRING",
+		3: "STATE_IDLE",
+		4: "STATE_SILENT",
+	}
+	ProcessHealth_State_value = map[string]int32{
+		"STATE_UNSPECIFIED": 0,
+		"STATE_DETACHED":    1,
+		"STATE_FIRING":      2,
+		"STATE_IDLE":        3,
+		"STATE_SILENT":      4,
+	}
+)
+
+func (x ProcessHealth_State) Enum() *ProcessHealth_State {
+	p := new(ProcessHealth_State)
+	*p = x
+	return p
+}
+
+func (x ProcessHealth_State) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ProcessHealth_State) Descriptor() protoreflect.EnumDescriptor {
+	return file_agent_proto_enumTypes[0].Descriptor()
+}
+
+func (ProcessHealth_State) Type() protoreflect.EnumType {
+	return &file_agent_proto_enumTypes[0]
+}
+
+func (x ProcessHealth_State) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ProcessHealth_State.Descriptor instead.
+func (ProcessHealth_State) EnumDescriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5, 0}
+}
+
 type ProcessPoint_State int32
 
 const (
@@ -72,11 +131,11 @@ func (x ProcessPoint_State) String() string {
 }
 
 func (ProcessPoint_State) Descriptor() protoreflect.EnumDescriptor {
-	return file_agent_proto_enumTypes[0].Descriptor()
+	return file_agent_proto_enumTypes[1].Descriptor()
 }
 
 func (ProcessPoint_State) Type() protoreflect.EnumType {
-	return &file_agent_proto_enumTypes[0]
+	return &file_agent_proto_enumTypes[1]
 }
 
 func (x ProcessPoint_State) Number() protoreflect.EnumNumber {
@@ -85,7 +144,7 @@ func (x ProcessPoint_State) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ProcessPoint_State.Descriptor instead.
 func (ProcessPoint_State) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6, 0}
+	return file_agent_proto_rawDescGZIP(), []int{7, 0}
 }
 
 type Statistic_Kind int32
@@ -134,11 +193,11 @@ func (x Statistic_Kind) String() string {
 }
 
 func (Statistic_Kind) Descriptor() protoreflect.EnumDescriptor {
-	return file_agent_proto_enumTypes[1].Descriptor()
+	return file_agent_proto_enumTypes[2].Descriptor()
 }
 
 func (Statistic_Kind) Type() protoreflect.EnumType {
-	return &file_agent_proto_enumTypes[1]
+	return &file_agent_proto_enumTypes[2]
 }
 
 func (x Statistic_Kind) Number() protoreflect.EnumNumber {
@@ -147,7 +206,7 @@ func (x Statistic_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Statistic_Kind.Descriptor instead.
 func (Statistic_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19, 0}
+	return file_agent_proto_rawDescGZIP(), []int{20, 0}
 }
 
 type GetAgentRequest struct {
@@ -539,7 +598,9 @@ type Process struct {
 	// The innermost service or scope of systemd that it runs in; empty for none.
 	Unit string `protobuf:"bytes,14,opt,name=unit,proto3" json:"unit,omitempty"`
 	// What watching costs this process; absent when it is not watched.
-	Cost          *WatchingCost `protobuf:"bytes,15,opt,name=cost,proto3" json:"cost,omitempty"`
+	Cost *WatchingCost `protobuf:"bytes,15,opt,name=cost,proto3" json:"cost,omitempty"`
+	// Whether its probes fire.
+	Health        *ProcessHealth `protobuf:"bytes,16,opt,name=health,proto3" json:"health,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -679,6 +740,75 @@ func (x *Process) GetCost() *WatchingCost {
 	return nil
 }
 
+func (x *Process) GetHealth() *ProcessHealth {
+	if x != nil {
+		return x.Health
+	}
+	return nil
+}
+
+// ProcessHealth tells probes that fire from those that are attached in vain.
+type ProcessHealth struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	State ProcessHealth_State    `protobuf:"varint,1,opt,name=state,proto3,enum=gotherm.v1.ProcessHealth_State" json:"state,omitempty"`
+	// Since the last hit, or since it is watched; and the CPU time it has used meanwhile.
+	Quiet         *durationpb.Duration `protobuf:"bytes,2,opt,name=quiet,proto3" json:"quiet,omitempty"`
+	CpuTime       *durationpb.Duration `protobuf:"bytes,3,opt,name=cpu_time,json=cpuTime,proto3" json:"cpu_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProcessHealth) Reset() {
+	*x = ProcessHealth{}
+	mi := &file_agent_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProcessHealth) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProcessHealth) ProtoMessage() {}
+
+func (x *ProcessHealth) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProcessHealth.ProtoReflect.Descriptor instead.
+func (*ProcessHealth) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ProcessHealth) GetState() ProcessHealth_State {
+	if x != nil {
+		return x.State
+	}
+	return ProcessHealth_STATE_UNSPECIFIED
+}
+
+func (x *ProcessHealth) GetQuiet() *durationpb.Duration {
+	if x != nil {
+		return x.Quiet
+	}
+	return nil
+}
+
+func (x *ProcessHealth) GetCpuTime() *durationpb.Duration {
+	if x != nil {
+		return x.CpuTime
+	}
+	return nil
+}
+
 // WatchingCost is what probes cost a process: runs of programs, times what a
 // run was measured to cost on this machine when the agent started.
 type WatchingCost struct {
@@ -702,7 +832,7 @@ type WatchingCost struct {
 
 func (x *WatchingCost) Reset() {
 	*x = WatchingCost{}
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -714,7 +844,7 @@ func (x *WatchingCost) String() string {
 func (*WatchingCost) ProtoMessage() {}
 
 func (x *WatchingCost) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[5]
+	mi := &file_agent_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -727,7 +857,7 @@ func (x *WatchingCost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchingCost.ProtoReflect.Descriptor instead.
 func (*WatchingCost) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{5}
+	return file_agent_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *WatchingCost) GetRatio() float64 {
@@ -800,7 +930,7 @@ type ProcessPoint struct {
 
 func (x *ProcessPoint) Reset() {
 	*x = ProcessPoint{}
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -812,7 +942,7 @@ func (x *ProcessPoint) String() string {
 func (*ProcessPoint) ProtoMessage() {}
 
 func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[6]
+	mi := &file_agent_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -825,7 +955,7 @@ func (x *ProcessPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProcessPoint.ProtoReflect.Descriptor instead.
 func (*ProcessPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{6}
+	return file_agent_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProcessPoint) GetPom() string {
@@ -871,7 +1001,7 @@ type ListProcessesRequest struct {
 
 func (x *ListProcessesRequest) Reset() {
 	*x = ListProcessesRequest{}
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1013,7 @@ func (x *ListProcessesRequest) String() string {
 func (*ListProcessesRequest) ProtoMessage() {}
 
 func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[7]
+	mi := &file_agent_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1026,7 @@ func (x *ListProcessesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesRequest.ProtoReflect.Descriptor instead.
 func (*ListProcessesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{7}
+	return file_agent_proto_rawDescGZIP(), []int{8}
 }
 
 type ListProcessesResponse struct {
@@ -908,7 +1038,7 @@ type ListProcessesResponse struct {
 
 func (x *ListProcessesResponse) Reset() {
 	*x = ListProcessesResponse{}
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -920,7 +1050,7 @@ func (x *ListProcessesResponse) String() string {
 func (*ListProcessesResponse) ProtoMessage() {}
 
 func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[8]
+	mi := &file_agent_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -933,7 +1063,7 @@ func (x *ListProcessesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListProcessesResponse.ProtoReflect.Descriptor instead.
 func (*ListProcessesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{8}
+	return file_agent_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *ListProcessesResponse) GetProcesses() []*Process {
@@ -965,7 +1095,7 @@ type MeasurementPoint struct {
 
 func (x *MeasurementPoint) Reset() {
 	*x = MeasurementPoint{}
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -977,7 +1107,7 @@ func (x *MeasurementPoint) String() string {
 func (*MeasurementPoint) ProtoMessage() {}
 
 func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[9]
+	mi := &file_agent_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -990,7 +1120,7 @@ func (x *MeasurementPoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MeasurementPoint.ProtoReflect.Descriptor instead.
 func (*MeasurementPoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{9}
+	return file_agent_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *MeasurementPoint) GetName() string {
@@ -1064,7 +1194,7 @@ type ListMeasurementPointsRequest struct {
 
 func (x *ListMeasurementPointsRequest) Reset() {
 	*x = ListMeasurementPointsRequest{}
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1206,7 @@ func (x *ListMeasurementPointsRequest) String() string {
 func (*ListMeasurementPointsRequest) ProtoMessage() {}
 
 func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[10]
+	mi := &file_agent_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1219,7 @@ func (x *ListMeasurementPointsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsRequest.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{10}
+	return file_agent_proto_rawDescGZIP(), []int{11}
 }
 
 type ListMeasurementPointsResponse struct {
@@ -1101,7 +1231,7 @@ type ListMeasurementPointsResponse struct {
 
 func (x *ListMeasurementPointsResponse) Reset() {
 	*x = ListMeasurementPointsResponse{}
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1113,7 +1243,7 @@ func (x *ListMeasurementPointsResponse) String() string {
 func (*ListMeasurementPointsResponse) ProtoMessage() {}
 
 func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[11]
+	mi := &file_agent_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1126,7 +1256,7 @@ func (x *ListMeasurementPointsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListMeasurementPointsResponse.ProtoReflect.Descriptor instead.
 func (*ListMeasurementPointsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{11}
+	return file_agent_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ListMeasurementPointsResponse) GetPoints() []*MeasurementPoint {
@@ -1147,7 +1277,7 @@ type Matcher struct {
 
 func (x *Matcher) Reset() {
 	*x = Matcher{}
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1159,7 +1289,7 @@ func (x *Matcher) String() string {
 func (*Matcher) ProtoMessage() {}
 
 func (x *Matcher) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[12]
+	mi := &file_agent_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1172,7 +1302,7 @@ func (x *Matcher) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Matcher.ProtoReflect.Descriptor instead.
 func (*Matcher) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{12}
+	return file_agent_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Matcher) GetDimension() string {
@@ -1202,7 +1332,7 @@ type ListDimensionValuesRequest struct {
 
 func (x *ListDimensionValuesRequest) Reset() {
 	*x = ListDimensionValuesRequest{}
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1214,7 +1344,7 @@ func (x *ListDimensionValuesRequest) String() string {
 func (*ListDimensionValuesRequest) ProtoMessage() {}
 
 func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[13]
+	mi := &file_agent_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1227,7 +1357,7 @@ func (x *ListDimensionValuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesRequest.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{13}
+	return file_agent_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ListDimensionValuesRequest) GetPom() string {
@@ -1274,7 +1404,7 @@ type ListDimensionValuesResponse struct {
 
 func (x *ListDimensionValuesResponse) Reset() {
 	*x = ListDimensionValuesResponse{}
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1286,7 +1416,7 @@ func (x *ListDimensionValuesResponse) String() string {
 func (*ListDimensionValuesResponse) ProtoMessage() {}
 
 func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[14]
+	mi := &file_agent_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1299,7 +1429,7 @@ func (x *ListDimensionValuesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDimensionValuesResponse.ProtoReflect.Descriptor instead.
 func (*ListDimensionValuesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{14}
+	return file_agent_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ListDimensionValuesResponse) GetValues() []string {
@@ -1325,7 +1455,7 @@ type QueryHeatRequest struct {
 
 func (x *QueryHeatRequest) Reset() {
 	*x = QueryHeatRequest{}
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1337,7 +1467,7 @@ func (x *QueryHeatRequest) String() string {
 func (*QueryHeatRequest) ProtoMessage() {}
 
 func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[15]
+	mi := &file_agent_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1350,7 +1480,7 @@ func (x *QueryHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatRequest.ProtoReflect.Descriptor instead.
 func (*QueryHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{15}
+	return file_agent_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *QueryHeatRequest) GetPom() string {
@@ -1408,7 +1538,7 @@ type QueryHeatResponse struct {
 
 func (x *QueryHeatResponse) Reset() {
 	*x = QueryHeatResponse{}
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1420,7 +1550,7 @@ func (x *QueryHeatResponse) String() string {
 func (*QueryHeatResponse) ProtoMessage() {}
 
 func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[16]
+	mi := &file_agent_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1433,7 +1563,7 @@ func (x *QueryHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryHeatResponse.ProtoReflect.Descriptor instead.
 func (*QueryHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{16}
+	return file_agent_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *QueryHeatResponse) GetSeries() []*HeatSeries {
@@ -1474,7 +1604,7 @@ type HeatSeries struct {
 
 func (x *HeatSeries) Reset() {
 	*x = HeatSeries{}
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1616,7 @@ func (x *HeatSeries) String() string {
 func (*HeatSeries) ProtoMessage() {}
 
 func (x *HeatSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[17]
+	mi := &file_agent_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1499,7 +1629,7 @@ func (x *HeatSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatSeries.ProtoReflect.Descriptor instead.
 func (*HeatSeries) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{17}
+	return file_agent_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *HeatSeries) GetLabels() map[string]string {
@@ -1532,7 +1662,7 @@ type HeatColumn struct {
 
 func (x *HeatColumn) Reset() {
 	*x = HeatColumn{}
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1544,7 +1674,7 @@ func (x *HeatColumn) String() string {
 func (*HeatColumn) ProtoMessage() {}
 
 func (x *HeatColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[18]
+	mi := &file_agent_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1557,7 +1687,7 @@ func (x *HeatColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HeatColumn.ProtoReflect.Descriptor instead.
 func (*HeatColumn) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{18}
+	return file_agent_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *HeatColumn) GetStart() *timestamppb.Timestamp {
@@ -1606,7 +1736,7 @@ type Statistic struct {
 
 func (x *Statistic) Reset() {
 	*x = Statistic{}
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1618,7 +1748,7 @@ func (x *Statistic) String() string {
 func (*Statistic) ProtoMessage() {}
 
 func (x *Statistic) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[19]
+	mi := &file_agent_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1631,7 +1761,7 @@ func (x *Statistic) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Statistic.ProtoReflect.Descriptor instead.
 func (*Statistic) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{19}
+	return file_agent_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *Statistic) GetKind() Statistic_Kind {
@@ -1663,7 +1793,7 @@ type QuerySeriesRequest struct {
 
 func (x *QuerySeriesRequest) Reset() {
 	*x = QuerySeriesRequest{}
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1675,7 +1805,7 @@ func (x *QuerySeriesRequest) String() string {
 func (*QuerySeriesRequest) ProtoMessage() {}
 
 func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[20]
+	mi := &file_agent_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1688,7 +1818,7 @@ func (x *QuerySeriesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesRequest.ProtoReflect.Descriptor instead.
 func (*QuerySeriesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{20}
+	return file_agent_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *QuerySeriesRequest) GetPom() string {
@@ -1750,7 +1880,7 @@ type QuerySeriesResponse struct {
 
 func (x *QuerySeriesResponse) Reset() {
 	*x = QuerySeriesResponse{}
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1762,7 +1892,7 @@ func (x *QuerySeriesResponse) String() string {
 func (*QuerySeriesResponse) ProtoMessage() {}
 
 func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[21]
+	mi := &file_agent_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1775,7 +1905,7 @@ func (x *QuerySeriesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QuerySeriesResponse.ProtoReflect.Descriptor instead.
 func (*QuerySeriesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{21}
+	return file_agent_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *QuerySeriesResponse) GetSeries() []*Series {
@@ -1804,7 +1934,7 @@ type Series struct {
 
 func (x *Series) Reset() {
 	*x = Series{}
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1816,7 +1946,7 @@ func (x *Series) String() string {
 func (*Series) ProtoMessage() {}
 
 func (x *Series) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[22]
+	mi := &file_agent_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1829,7 +1959,7 @@ func (x *Series) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Series.ProtoReflect.Descriptor instead.
 func (*Series) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{22}
+	return file_agent_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *Series) GetLabels() map[string]string {
@@ -1863,7 +1993,7 @@ type Point struct {
 
 func (x *Point) Reset() {
 	*x = Point{}
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1875,7 +2005,7 @@ func (x *Point) String() string {
 func (*Point) ProtoMessage() {}
 
 func (x *Point) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[23]
+	mi := &file_agent_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1888,7 +2018,7 @@ func (x *Point) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Point.ProtoReflect.Descriptor instead.
 func (*Point) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{23}
+	return file_agent_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *Point) GetTime() *timestamppb.Timestamp {
@@ -1919,7 +2049,7 @@ type QueryGridRequest struct {
 
 func (x *QueryGridRequest) Reset() {
 	*x = QueryGridRequest{}
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1931,7 +2061,7 @@ func (x *QueryGridRequest) String() string {
 func (*QueryGridRequest) ProtoMessage() {}
 
 func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[24]
+	mi := &file_agent_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1944,7 +2074,7 @@ func (x *QueryGridRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridRequest.ProtoReflect.Descriptor instead.
 func (*QueryGridRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{24}
+	return file_agent_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *QueryGridRequest) GetPom() string {
@@ -1996,7 +2126,7 @@ type QueryGridResponse struct {
 
 func (x *QueryGridResponse) Reset() {
 	*x = QueryGridResponse{}
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2138,7 @@ func (x *QueryGridResponse) String() string {
 func (*QueryGridResponse) ProtoMessage() {}
 
 func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[25]
+	mi := &file_agent_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2151,7 @@ func (x *QueryGridResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGridResponse.ProtoReflect.Descriptor instead.
 func (*QueryGridResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{25}
+	return file_agent_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *QueryGridResponse) GetSide() uint32 {
@@ -2073,7 +2203,7 @@ type GridCell struct {
 
 func (x *GridCell) Reset() {
 	*x = GridCell{}
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2085,7 +2215,7 @@ func (x *GridCell) String() string {
 func (*GridCell) ProtoMessage() {}
 
 func (x *GridCell) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[26]
+	mi := &file_agent_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2098,7 +2228,7 @@ func (x *GridCell) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridCell.ProtoReflect.Descriptor instead.
 func (*GridCell) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{26}
+	return file_agent_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *GridCell) GetX() uint32 {
@@ -2150,7 +2280,7 @@ type GridGoroutine struct {
 
 func (x *GridGoroutine) Reset() {
 	*x = GridGoroutine{}
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2162,7 +2292,7 @@ func (x *GridGoroutine) String() string {
 func (*GridGoroutine) ProtoMessage() {}
 
 func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[27]
+	mi := &file_agent_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2175,7 +2305,7 @@ func (x *GridGoroutine) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GridGoroutine.ProtoReflect.Descriptor instead.
 func (*GridGoroutine) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{27}
+	return file_agent_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *GridGoroutine) GetGoid() uint64 {
@@ -2225,7 +2355,7 @@ type WatchHeatRequest struct {
 
 func (x *WatchHeatRequest) Reset() {
 	*x = WatchHeatRequest{}
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2237,7 +2367,7 @@ func (x *WatchHeatRequest) String() string {
 func (*WatchHeatRequest) ProtoMessage() {}
 
 func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[28]
+	mi := &file_agent_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2250,7 +2380,7 @@ func (x *WatchHeatRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatRequest.ProtoReflect.Descriptor instead.
 func (*WatchHeatRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{28}
+	return file_agent_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *WatchHeatRequest) GetPom() string {
@@ -2294,7 +2424,7 @@ type WatchHeatResponse struct {
 
 func (x *WatchHeatResponse) Reset() {
 	*x = WatchHeatResponse{}
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2306,7 +2436,7 @@ func (x *WatchHeatResponse) String() string {
 func (*WatchHeatResponse) ProtoMessage() {}
 
 func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[29]
+	mi := &file_agent_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2319,7 +2449,7 @@ func (x *WatchHeatResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchHeatResponse.ProtoReflect.Descriptor instead.
 func (*WatchHeatResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{29}
+	return file_agent_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchHeatResponse) GetSeries() []*HeatSeries {
@@ -2361,7 +2491,7 @@ type ListReleasesRequest struct {
 
 func (x *ListReleasesRequest) Reset() {
 	*x = ListReleasesRequest{}
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2373,7 +2503,7 @@ func (x *ListReleasesRequest) String() string {
 func (*ListReleasesRequest) ProtoMessage() {}
 
 func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[30]
+	mi := &file_agent_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2386,7 +2516,7 @@ func (x *ListReleasesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesRequest.ProtoReflect.Descriptor instead.
 func (*ListReleasesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{30}
+	return file_agent_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListReleasesRequest) GetService() string {
@@ -2428,7 +2558,7 @@ type Release struct {
 
 func (x *Release) Reset() {
 	*x = Release{}
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2440,7 +2570,7 @@ func (x *Release) String() string {
 func (*Release) ProtoMessage() {}
 
 func (x *Release) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[31]
+	mi := &file_agent_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2453,7 +2583,7 @@ func (x *Release) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Release.ProtoReflect.Descriptor instead.
 func (*Release) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{31}
+	return file_agent_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Release) GetService() string {
@@ -2521,7 +2651,7 @@ type ListReleasesResponse struct {
 
 func (x *ListReleasesResponse) Reset() {
 	*x = ListReleasesResponse{}
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2533,7 +2663,7 @@ func (x *ListReleasesResponse) String() string {
 func (*ListReleasesResponse) ProtoMessage() {}
 
 func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[32]
+	mi := &file_agent_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2546,7 +2676,7 @@ func (x *ListReleasesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReleasesResponse.ProtoReflect.Descriptor instead.
 func (*ListReleasesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{32}
+	return file_agent_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListReleasesResponse) GetReleases() []*Release {
@@ -2569,7 +2699,7 @@ type RequestAttachRequest struct {
 
 func (x *RequestAttachRequest) Reset() {
 	*x = RequestAttachRequest{}
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2581,7 +2711,7 @@ func (x *RequestAttachRequest) String() string {
 func (*RequestAttachRequest) ProtoMessage() {}
 
 func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[33]
+	mi := &file_agent_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2594,7 +2724,7 @@ func (x *RequestAttachRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachRequest.ProtoReflect.Descriptor instead.
 func (*RequestAttachRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{33}
+	return file_agent_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *RequestAttachRequest) GetPom() string {
@@ -2627,7 +2757,7 @@ type RequestAttachResponse struct {
 
 func (x *RequestAttachResponse) Reset() {
 	*x = RequestAttachResponse{}
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2639,7 +2769,7 @@ func (x *RequestAttachResponse) String() string {
 func (*RequestAttachResponse) ProtoMessage() {}
 
 func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[34]
+	mi := &file_agent_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2652,7 +2782,7 @@ func (x *RequestAttachResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RequestAttachResponse.ProtoReflect.Descriptor instead.
 func (*RequestAttachResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{34}
+	return file_agent_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *RequestAttachResponse) GetAttachments() []*Attachment {
@@ -2677,7 +2807,7 @@ type Attachment struct {
 
 func (x *Attachment) Reset() {
 	*x = Attachment{}
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2689,7 +2819,7 @@ func (x *Attachment) String() string {
 func (*Attachment) ProtoMessage() {}
 
 func (x *Attachment) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[35]
+	mi := &file_agent_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2702,7 +2832,7 @@ func (x *Attachment) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Attachment.ProtoReflect.Descriptor instead.
 func (*Attachment) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{35}
+	return file_agent_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Attachment) GetProcess() string {
@@ -2747,7 +2877,7 @@ type QueryGaugesRequest struct {
 
 func (x *QueryGaugesRequest) Reset() {
 	*x = QueryGaugesRequest{}
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2759,7 +2889,7 @@ func (x *QueryGaugesRequest) String() string {
 func (*QueryGaugesRequest) ProtoMessage() {}
 
 func (x *QueryGaugesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[36]
+	mi := &file_agent_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2772,7 +2902,7 @@ func (x *QueryGaugesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGaugesRequest.ProtoReflect.Descriptor instead.
 func (*QueryGaugesRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{36}
+	return file_agent_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *QueryGaugesRequest) GetName() string {
@@ -2820,7 +2950,7 @@ type QueryGaugesResponse struct {
 
 func (x *QueryGaugesResponse) Reset() {
 	*x = QueryGaugesResponse{}
-	mi := &file_agent_proto_msgTypes[37]
+	mi := &file_agent_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2832,7 +2962,7 @@ func (x *QueryGaugesResponse) String() string {
 func (*QueryGaugesResponse) ProtoMessage() {}
 
 func (x *QueryGaugesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[37]
+	mi := &file_agent_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2845,7 +2975,7 @@ func (x *QueryGaugesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryGaugesResponse.ProtoReflect.Descriptor instead.
 func (*QueryGaugesResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{37}
+	return file_agent_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *QueryGaugesResponse) GetSeries() []*GaugeSeries {
@@ -2874,7 +3004,7 @@ type GaugeSeries struct {
 
 func (x *GaugeSeries) Reset() {
 	*x = GaugeSeries{}
-	mi := &file_agent_proto_msgTypes[38]
+	mi := &file_agent_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2886,7 +3016,7 @@ func (x *GaugeSeries) String() string {
 func (*GaugeSeries) ProtoMessage() {}
 
 func (x *GaugeSeries) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[38]
+	mi := &file_agent_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2899,7 +3029,7 @@ func (x *GaugeSeries) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugeSeries.ProtoReflect.Descriptor instead.
 func (*GaugeSeries) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{38}
+	return file_agent_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GaugeSeries) GetLabels() map[string]string {
@@ -2931,7 +3061,7 @@ type GaugePoint struct {
 
 func (x *GaugePoint) Reset() {
 	*x = GaugePoint{}
-	mi := &file_agent_proto_msgTypes[39]
+	mi := &file_agent_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2943,7 +3073,7 @@ func (x *GaugePoint) String() string {
 func (*GaugePoint) ProtoMessage() {}
 
 func (x *GaugePoint) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[39]
+	mi := &file_agent_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2956,7 +3086,7 @@ func (x *GaugePoint) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GaugePoint.ProtoReflect.Descriptor instead.
 func (*GaugePoint) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{39}
+	return file_agent_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GaugePoint) GetStart() *timestamppb.Timestamp {
@@ -3018,7 +3148,7 @@ type QueryExemplarsRequest struct {
 
 func (x *QueryExemplarsRequest) Reset() {
 	*x = QueryExemplarsRequest{}
-	mi := &file_agent_proto_msgTypes[40]
+	mi := &file_agent_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3030,7 +3160,7 @@ func (x *QueryExemplarsRequest) String() string {
 func (*QueryExemplarsRequest) ProtoMessage() {}
 
 func (x *QueryExemplarsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[40]
+	mi := &file_agent_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3043,7 +3173,7 @@ func (x *QueryExemplarsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryExemplarsRequest.ProtoReflect.Descriptor instead.
 func (*QueryExemplarsRequest) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{40}
+	return file_agent_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *QueryExemplarsRequest) GetPom() string {
@@ -3105,7 +3235,7 @@ type QueryExemplarsResponse struct {
 
 func (x *QueryExemplarsResponse) Reset() {
 	*x = QueryExemplarsResponse{}
-	mi := &file_agent_proto_msgTypes[41]
+	mi := &file_agent_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3117,7 +3247,7 @@ func (x *QueryExemplarsResponse) String() string {
 func (*QueryExemplarsResponse) ProtoMessage() {}
 
 func (x *QueryExemplarsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[41]
+	mi := &file_agent_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3130,7 +3260,7 @@ func (x *QueryExemplarsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueryExemplarsResponse.ProtoReflect.Descriptor instead.
 func (*QueryExemplarsResponse) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{41}
+	return file_agent_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *QueryExemplarsResponse) GetExemplars() []*Exemplar {
@@ -3165,7 +3295,7 @@ type Exemplar struct {
 
 func (x *Exemplar) Reset() {
 	*x = Exemplar{}
-	mi := &file_agent_proto_msgTypes[42]
+	mi := &file_agent_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3177,7 +3307,7 @@ func (x *Exemplar) String() string {
 func (*Exemplar) ProtoMessage() {}
 
 func (x *Exemplar) ProtoReflect() protoreflect.Message {
-	mi := &file_agent_proto_msgTypes[42]
+	mi := &file_agent_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3190,7 +3320,7 @@ func (x *Exemplar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Exemplar.ProtoReflect.Descriptor instead.
 func (*Exemplar) Descriptor() ([]byte, []int) {
-	return file_agent_proto_rawDescGZIP(), []int{42}
+	return file_agent_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Exemplar) GetTime() *timestamppb.Timestamp {
@@ -3285,7 +3415,7 @@ const file_agent_proto_rawDesc = "" +
 	"\x04hits\x18\x02 \x01(\x04R\x04hits\x12\x18\n" +
 	"\acarried\x18\x03 \x01(\x04R\acarried\x12\x18\n" +
 	"\acounted\x18\x04 \x01(\x04R\acounted\x12\x16\n" +
-	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\xd4\x03\n" +
+	"\x06coarse\x18\x05 \x01(\x04R\x06coarse\"\x87\x04\n" +
 	"\aProcess\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x10\n" +
 	"\x03pid\x18\x02 \x01(\rR\x03pid\x12\x1e\n" +
@@ -3305,7 +3435,19 @@ const file_agent_proto_rawDesc = "" +
 	"\bhostname\x18\f \x01(\tR\bhostname\x12\x1c\n" +
 	"\tcontainer\x18\r \x01(\tR\tcontainer\x12\x12\n" +
 	"\x04unit\x18\x0e \x01(\tR\x04unit\x12,\n" +
-	"\x04cost\x18\x0f \x01(\v2\x18.gotherm.v1.WatchingCostR\x04cost\"\x96\x02\n" +
+	"\x04cost\x18\x0f \x01(\v2\x18.gotherm.v1.WatchingCostR\x04cost\x121\n" +
+	"\x06health\x18\x10 \x01(\v2\x19.gotherm.v1.ProcessHealthR\x06health\"\x95\x02\n" +
+	"\rProcessHealth\x125\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1f.gotherm.v1.ProcessHealth.StateR\x05state\x12/\n" +
+	"\x05quiet\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\x05quiet\x124\n" +
+	"\bcpu_time\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\acpuTime\"f\n" +
+	"\x05State\x12\x15\n" +
+	"\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n" +
+	"\x0eSTATE_DETACHED\x10\x01\x12\x10\n" +
+	"\fSTATE_FIRING\x10\x02\x12\x0e\n" +
+	"\n" +
+	"STATE_IDLE\x10\x03\x12\x10\n" +
+	"\fSTATE_SILENT\x10\x04\"\x96\x02\n" +
 	"\fWatchingCost\x12\x14\n" +
 	"\x05ratio\x18\x01 \x01(\x01R\x05ratio\x12\x16\n" +
 	"\x06budget\x18\x02 \x01(\x01R\x06budget\x12/\n" +
@@ -3563,168 +3705,174 @@ func file_agent_proto_rawDescGZIP() []byte {
 	return file_agent_proto_rawDescData
 }
 
-var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
 var file_agent_proto_goTypes = []any{
-	(ProcessPoint_State)(0),               // 0: gotherm.v1.ProcessPoint.State
-	(Statistic_Kind)(0),                   // 1: gotherm.v1.Statistic.Kind
-	(*GetAgentRequest)(nil),               // 2: gotherm.v1.GetAgentRequest
-	(*GetAgentResponse)(nil),              // 3: gotherm.v1.GetAgentResponse
-	(*RunCost)(nil),                       // 4: gotherm.v1.RunCost
-	(*Accounting)(nil),                    // 5: gotherm.v1.Accounting
-	(*Process)(nil),                       // 6: gotherm.v1.Process
-	(*WatchingCost)(nil),                  // 7: gotherm.v1.WatchingCost
-	(*ProcessPoint)(nil),                  // 8: gotherm.v1.ProcessPoint
-	(*ListProcessesRequest)(nil),          // 9: gotherm.v1.ListProcessesRequest
-	(*ListProcessesResponse)(nil),         // 10: gotherm.v1.ListProcessesResponse
-	(*MeasurementPoint)(nil),              // 11: gotherm.v1.MeasurementPoint
-	(*ListMeasurementPointsRequest)(nil),  // 12: gotherm.v1.ListMeasurementPointsRequest
-	(*ListMeasurementPointsResponse)(nil), // 13: gotherm.v1.ListMeasurementPointsResponse
-	(*Matcher)(nil),                       // 14: gotherm.v1.Matcher
-	(*ListDimensionValuesRequest)(nil),    // 15: gotherm.v1.ListDimensionValuesRequest
-	(*ListDimensionValuesResponse)(nil),   // 16: gotherm.v1.ListDimensionValuesResponse
-	(*QueryHeatRequest)(nil),              // 17: gotherm.v1.QueryHeatRequest
-	(*QueryHeatResponse)(nil),             // 18: gotherm.v1.QueryHeatResponse
-	(*HeatSeries)(nil),                    // 19: gotherm.v1.HeatSeries
-	(*HeatColumn)(nil),                    // 20: gotherm.v1.HeatColumn
-	(*Statistic)(nil),                     // 21: gotherm.v1.Statistic
-	(*QuerySeriesRequest)(nil),            // 22: gotherm.v1.QuerySeriesRequest
-	(*QuerySeriesResponse)(nil),           // 23: gotherm.v1.QuerySeriesResponse
-	(*Series)(nil),                        // 24: gotherm.v1.Series
-	(*Point)(nil),                         // 25: gotherm.v1.Point
-	(*QueryGridRequest)(nil),              // 26: gotherm.v1.QueryGridRequest
-	(*QueryGridResponse)(nil),             // 27: gotherm.v1.QueryGridResponse
-	(*GridCell)(nil),                      // 28: gotherm.v1.GridCell
-	(*GridGoroutine)(nil),                 // 29: gotherm.v1.GridGoroutine
-	(*WatchHeatRequest)(nil),              // 30: gotherm.v1.WatchHeatRequest
-	(*WatchHeatResponse)(nil),             // 31: gotherm.v1.WatchHeatResponse
-	(*ListReleasesRequest)(nil),           // 32: gotherm.v1.ListReleasesRequest
-	(*Release)(nil),                       // 33: gotherm.v1.Release
-	(*ListReleasesResponse)(nil),          // 34: gotherm.v1.ListReleasesResponse
-	(*RequestAttachRequest)(nil),          // 35: gotherm.v1.RequestAttachRequest
-	(*RequestAttachResponse)(nil),         // 36: gotherm.v1.RequestAttachResponse
-	(*Attachment)(nil),                    // 37: gotherm.v1.Attachment
-	(*QueryGaugesRequest)(nil),            // 38: gotherm.v1.QueryGaugesRequest
-	(*QueryGaugesResponse)(nil),           // 39: gotherm.v1.QueryGaugesResponse
-	(*GaugeSeries)(nil),                   // 40: gotherm.v1.GaugeSeries
-	(*GaugePoint)(nil),                    // 41: gotherm.v1.GaugePoint
-	(*QueryExemplarsRequest)(nil),         // 42: gotherm.v1.QueryExemplarsRequest
-	(*QueryExemplarsResponse)(nil),        // 43: gotherm.v1.QueryExemplarsResponse
-	(*Exemplar)(nil),                      // 44: gotherm.v1.Exemplar
-	nil,                                   // 45: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 46: gotherm.v1.Series.LabelsEntry
-	nil,                                   // 47: gotherm.v1.GaugeSeries.LabelsEntry
-	nil,                                   // 48: gotherm.v1.Exemplar.LabelsEntry
-	nil,                                   // 49: gotherm.v1.Exemplar.ExtraEntry
-	(*timestamppb.Timestamp)(nil),         // 50: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 51: google.protobuf.Duration
+	(ProcessHealth_State)(0),              // 0: gotherm.v1.ProcessHealth.State
+	(ProcessPoint_State)(0),               // 1: gotherm.v1.ProcessPoint.State
+	(Statistic_Kind)(0),                   // 2: gotherm.v1.Statistic.Kind
+	(*GetAgentRequest)(nil),               // 3: gotherm.v1.GetAgentRequest
+	(*GetAgentResponse)(nil),              // 4: gotherm.v1.GetAgentResponse
+	(*RunCost)(nil),                       // 5: gotherm.v1.RunCost
+	(*Accounting)(nil),                    // 6: gotherm.v1.Accounting
+	(*Process)(nil),                       // 7: gotherm.v1.Process
+	(*ProcessHealth)(nil),                 // 8: gotherm.v1.ProcessHealth
+	(*WatchingCost)(nil),                  // 9: gotherm.v1.WatchingCost
+	(*ProcessPoint)(nil),                  // 10: gotherm.v1.ProcessPoint
+	(*ListProcessesRequest)(nil),          // 11: gotherm.v1.ListProcessesRequest
+	(*ListProcessesResponse)(nil),         // 12: gotherm.v1.ListProcessesResponse
+	(*MeasurementPoint)(nil),              // 13: gotherm.v1.MeasurementPoint
+	(*ListMeasurementPointsRequest)(nil),  // 14: gotherm.v1.ListMeasurementPointsRequest
+	(*ListMeasurementPointsResponse)(nil), // 15: gotherm.v1.ListMeasurementPointsResponse
+	(*Matcher)(nil),                       // 16: gotherm.v1.Matcher
+	(*ListDimensionValuesRequest)(nil),    // 17: gotherm.v1.ListDimensionValuesRequest
+	(*ListDimensionValuesResponse)(nil),   // 18: gotherm.v1.ListDimensionValuesResponse
+	(*QueryHeatRequest)(nil),              // 19: gotherm.v1.QueryHeatRequest
+	(*QueryHeatResponse)(nil),             // 20: gotherm.v1.QueryHeatResponse
+	(*HeatSeries)(nil),                    // 21: gotherm.v1.HeatSeries
+	(*HeatColumn)(nil),                    // 22: gotherm.v1.HeatColumn
+	(*Statistic)(nil),                     // 23: gotherm.v1.Statistic
+	(*QuerySeriesRequest)(nil),            // 24: gotherm.v1.QuerySeriesRequest
+	(*QuerySeriesResponse)(nil),           // 25: gotherm.v1.QuerySeriesResponse
+	(*Series)(nil),                        // 26: gotherm.v1.Series
+	(*Point)(nil),                         // 27: gotherm.v1.Point
+	(*QueryGridRequest)(nil),              // 28: gotherm.v1.QueryGridRequest
+	(*QueryGridResponse)(nil),             // 29: gotherm.v1.QueryGridResponse
+	(*GridCell)(nil),                      // 30: gotherm.v1.GridCell
+	(*GridGoroutine)(nil),                 // 31: gotherm.v1.GridGoroutine
+	(*WatchHeatRequest)(nil),              // 32: gotherm.v1.WatchHeatRequest
+	(*WatchHeatResponse)(nil),             // 33: gotherm.v1.WatchHeatResponse
+	(*ListReleasesRequest)(nil),           // 34: gotherm.v1.ListReleasesRequest
+	(*Release)(nil),                       // 35: gotherm.v1.Release
+	(*ListReleasesResponse)(nil),          // 36: gotherm.v1.ListReleasesResponse
+	(*RequestAttachRequest)(nil),          // 37: gotherm.v1.RequestAttachRequest
+	(*RequestAttachResponse)(nil),         // 38: gotherm.v1.RequestAttachResponse
+	(*Attachment)(nil),                    // 39: gotherm.v1.Attachment
+	(*QueryGaugesRequest)(nil),            // 40: gotherm.v1.QueryGaugesRequest
+	(*QueryGaugesResponse)(nil),           // 41: gotherm.v1.QueryGaugesResponse
+	(*GaugeSeries)(nil),                   // 42: gotherm.v1.GaugeSeries
+	(*GaugePoint)(nil),                    // 43: gotherm.v1.GaugePoint
+	(*QueryExemplarsRequest)(nil),         // 44: gotherm.v1.QueryExemplarsRequest
+	(*QueryExemplarsResponse)(nil),        // 45: gotherm.v1.QueryExemplarsResponse
+	(*Exemplar)(nil),                      // 46: gotherm.v1.Exemplar
+	nil,                                   // 47: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 48: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 49: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 50: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 51: gotherm.v1.Exemplar.ExtraEntry
+	(*timestamppb.Timestamp)(nil),         // 52: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 53: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	50, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
-	5,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	51, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	50, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
-	7,  // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
-	4,  // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
-	51, // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
-	51, // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
-	51, // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
-	51, // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
-	50, // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
-	8,  // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
-	7,  // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
-	51, // 13: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
-	51, // 14: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
-	0,  // 15: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	50, // 16: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
-	6,  // 17: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
-	11, // 18: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
-	14, // 19: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 20: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 21: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
-	14, // 22: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 23: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 24: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	51, // 25: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
-	19, // 26: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	51, // 27: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	45, // 28: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
-	20, // 29: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	50, // 30: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
-	1,  // 31: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
-	14, // 32: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 33: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 34: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	51, // 35: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
-	21, // 36: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
-	24, // 37: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	46, // 38: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
-	21, // 39: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
-	25, // 40: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	50, // 41: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
-	14, // 42: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 43: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 44: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
-	28, // 45: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
-	29, // 46: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
-	14, // 47: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	51, // 48: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
-	19, // 49: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	50, // 50: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	51, // 51: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	50, // 52: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 53: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	50, // 54: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	50, // 55: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
-	33, // 56: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
-	14, // 57: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	51, // 58: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
-	37, // 59: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	50, // 60: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
-	14, // 61: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 62: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 63: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
-	51, // 64: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
-	40, // 65: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
-	47, // 66: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
-	41, // 67: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
-	50, // 68: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
-	14, // 69: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
-	50, // 70: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
-	50, // 71: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
-	44, // 72: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
-	50, // 73: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
-	48, // 74: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
-	49, // 75: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
-	2,  // 76: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	9,  // 77: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	12, // 78: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	15, // 79: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	17, // 80: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	22, // 81: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	26, // 82: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	30, // 83: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	32, // 84: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	35, // 85: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	38, // 86: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
-	42, // 87: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
-	3,  // 88: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	10, // 89: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	13, // 90: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	16, // 91: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	18, // 92: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	23, // 93: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	27, // 94: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	31, // 95: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	34, // 96: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	36, // 97: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	39, // 98: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
-	43, // 99: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
-	88, // [88:100] is the sub-list for method output_type
-	76, // [76:88] is the sub-list for method input_type
-	76, // [76:76] is the sub-list for extension type_name
-	76, // [76:76] is the sub-list for extension extendee
-	0,  // [0:76] is the sub-list for field type_name
+	52, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	6,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
+	53, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	52, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	9,  // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
+	5,  // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
+	53, // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
+	53, // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
+	53, // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
+	53, // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
+	52, // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	10, // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
+	9,  // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
+	8,  // 13: gotherm.v1.Process.health:type_name -> gotherm.v1.ProcessHealth
+	0,  // 14: gotherm.v1.ProcessHealth.state:type_name -> gotherm.v1.ProcessHealth.State
+	53, // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
+	53, // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
+	53, // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	53, // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	1,  // 19: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
+	52, // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	7,  // 21: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
+	13, // 22: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
+	16, // 23: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	16, // 26: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	53, // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	21, // 30: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	53, // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	47, // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	22, // 33: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
+	52, // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	2,  // 35: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
+	16, // 36: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	53, // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	23, // 40: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
+	26, // 41: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
+	48, // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	23, // 43: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
+	27, // 44: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
+	52, // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	16, // 46: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	30, // 49: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
+	31, // 50: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
+	16, // 51: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	53, // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	21, // 53: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	52, // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	53, // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	52, // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	52, // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	52, // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	35, // 60: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
+	16, // 61: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
+	53, // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	39, // 63: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
+	52, // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	16, // 65: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	53, // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	42, // 69: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
+	49, // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	43, // 71: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
+	52, // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	16, // 73: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
+	52, // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	52, // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	46, // 76: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
+	52, // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	50, // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	51, // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	3,  // 80: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	11, // 81: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	14, // 82: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	17, // 83: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	19, // 84: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	24, // 85: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	28, // 86: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	32, // 87: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	34, // 88: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	37, // 89: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	40, // 90: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	44, // 91: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	4,  // 92: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	12, // 93: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	15, // 94: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	18, // 95: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	20, // 96: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	25, // 97: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	29, // 98: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	33, // 99: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	36, // 100: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	38, // 101: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	41, // 102: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	45, // 103: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	92, // [92:104] is the sub-list for method output_type
+	80, // [80:92] is the sub-list for method input_type
+	80, // [80:80] is the sub-list for extension type_name
+	80, // [80:80] is the sub-list for extension extendee
+	0,  // [0:80] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -3737,8 +3885,8 @@ func file_agent_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   48,
+			NumEnums:      3,
+			NumMessages:   49,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
