@@ -11,6 +11,7 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
+	"github.com/gotherm/gotherm/bpf-agent/mem"
 	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/bpf-agent/server"
@@ -59,6 +60,7 @@ type agent struct {
 	watcher *probe.Watcher
 	ingest  *ingest.Ingest
 	pacer   *pacer.Pacer
+	mem     *mem.Poller
 	server  *server.Server
 }
 
@@ -85,6 +87,7 @@ func newAgent(sel selection, budget pacer.Budget, log *slog.Logger) (*agent, err
 	a.watcher = probe.NewWatcher(kernel, finder, ledger, log)
 	a.ingest = ingest.New(kernel, a.watcher, head, log)
 	a.pacer = pacer.New(kernel, a.watcher, gauges, budget, log)
+	a.mem = mem.New(kernel, a.watcher, gauges, log)
 	a.server = server.New(server.Sources{
 		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Pacer: a.pacer, Ledger: ledger, Version: version(), Log: log,
 	})
@@ -108,6 +111,7 @@ func (a *agent) run(ctx context.Context, serve func(context.Context) error) erro
 	})
 	g.Go(func() error { return a.ingest.Run(reading) })
 	g.Go(func() error { return a.pacer.Run(ctx) })
+	g.Go(func() error { return a.mem.Run(ctx) })
 	g.Go(func() error { return a.server.Run(ctx) })
 	if serve != nil {
 		g.Go(func() error { return serve(ctx) })

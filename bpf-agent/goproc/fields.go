@@ -42,6 +42,7 @@ var wantedFields = []fieldName{
 	{"runtime.p", "id"},
 	{"runtime.p", "status"},
 	{"runtime.p", "gcAssistTime"},
+	{"runtime.p", "gFree"},
 
 	{"net/http.conn", "server"},
 	{"net/http.conn", "rwc"},

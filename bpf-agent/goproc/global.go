@@ -24,7 +24,8 @@ func (b *Binary) Global(name string) (uint64, error) {
 
 // globalWitness is a call in package runtime that hands over the address of a
 // variable, or of a field in it, as the first argument; or, where no callee is
-// named, the function whose last atomic store is to the variable.
+// named, the function whose last atomic store is to the variable, or, of allp,
+// the one that loads it and no other variable.
 type globalWitness struct {
 	global         string
 	caller, callee string
@@ -46,6 +47,7 @@ var globalWitnesses = []globalWitness{
 	{"runtime.work", "runtime.putfull", "runtime.(*lfstack).push", nil},
 	{"runtime.allgptr", "runtime.allgadd", "runtime.atomicwb", nil},
 	{"runtime.allglen", "runtime.allgadd", "", nil},
+	{"runtime.allp", "runtime.gcMarkTinyAllocs", "", nil},
 }
 
 // readGlobals finds the variables of globalWitnesses: by machine code, and by
@@ -104,6 +106,9 @@ func (b *Binary) handedOver(m *image, w globalWitness) (uint64, error) {
 	ins, err := decode(b.Arch, caller, raw)
 	if err != nil {
 		return 0, err
+	}
+	if w.global == "runtime.allp" {
+		return onlySlice(b.Arch, caller, raw)
 	}
 	if w.callee == "" {
 		return lastExchange(ins)

@@ -203,6 +203,23 @@ func readMemory(pid int, address uint64, b []byte) error {
 	return nil
 }
 
+// ReadMemory fills b with the process's memory at an address as it runs, while
+// it runs. Who must know that it was still this process asks [Process.Alive]
+// behind it.
+func (p *Process) ReadMemory(address uint64, b []byte) error { return readMemory(p.PID, address, b) }
+
+// Alive fails when the process is gone, even if its id is another one's by now.
+func (p *Process) Alive() error {
+	now, _, err := readLife(p.PID)
+	if err != nil {
+		return errors.New(reasonOf(err))
+	}
+	if now != p.life {
+		return errGone
+	}
+	return nil
+}
+
 // CheckCode compares the memory of the process at a site with the file. Attach
 // only where they are equal: a stale path or a reused inode would put a
 // breakpoint into the middle of an instruction.

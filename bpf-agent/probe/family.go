@@ -2,6 +2,7 @@ package probe
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/gotherm/gotherm/bpf-agent/bpf"
 )
@@ -48,4 +49,19 @@ var collections = family{
 			k.put(bpf.KernelMapLive, s, &bpf.KernelLiveHeap{}),
 		)
 	},
+}
+
+// SetHeap says what the heap of a process is, in bytes, for programs that can't
+// read it.
+func (k *Kernel) SetHeap(s *Slot, live, goal, trigger uint64) error {
+	return k.put(bpf.KernelMapLive, s, &bpf.KernelLiveHeap{Live: live, Goal: goal, Trigger: trigger})
+}
+
+// Heap returns what [Kernel.SetHeap] has said last.
+func (k *Kernel) Heap(s *Slot) (live, goal, trigger uint64, err error) {
+	var h bpf.KernelLiveHeap
+	if err := k.collection.Maps[bpf.KernelMapLive].Lookup(uint32(s.Number), &h); err != nil {
+		return 0, 0, 0, fmt.Errorf("read the heap of slot %d: %w", s.Number, err)
+	}
+	return h.Live, h.Goal, h.Trigger, nil
 }

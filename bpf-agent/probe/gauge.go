@@ -2,6 +2,7 @@ package probe
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -14,7 +15,9 @@ type Gauge struct {
 }
 
 // Gauges is every gauge, a part of the catalogue.
-var Gauges = []Gauge{
+var Gauges = slices.Concat(paceGauges, memGauges)
+
+var paceGauges = []Gauge{
 	{HeatRate, "1", "Goroutine switches a second: eight times those that the runtime has timed."},
 	{HeatEntropy, "1", "How unevenly scheduling events follow each other: the entropy of the octaves of the times between them, over 5 s, from 0 for a clock's ticks to 1; about 0.4 at random."},
 	{HeatContention, "1", "Share of the time that goroutines wanted to run in which they waited for a P, from 0 to 1."},

@@ -432,6 +432,18 @@ func (w *Watcher) set(n *watched, point int, a attached) {
 	n.points[point] = a
 }
 
+// Readable lists the processes seen whose binary is understood, by pid, whether
+// or not anything can be attached to them.
+func (w *Watcher) Readable() []*goproc.Process {
+	var list []*goproc.Process
+	for _, n := range w.snapshot() {
+		if n.process.Refused == nil {
+			list = append(list, n.process)
+		}
+	}
+	return list
+}
+
 // Processes lists the processes seen, by pid.
 func (w *Watcher) Processes() []Status {
 	var list []Status

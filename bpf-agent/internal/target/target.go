@@ -30,7 +30,17 @@ type Answer struct {
 	LatencyBounds []float64
 	LatencyCounts []uint64
 	Served        uint64
-	Error         string
+	// Memory is there after the command "memory".
+	Memory *Memory
+	Error  string
+}
+
+// Memory is what the program's runtime says of its memory.
+type Memory struct {
+	runtime.MemStats
+	Goroutines int
+	// Assist is /cpu/classes/gc/mark/assist:cpu-seconds.
+	Assist float64
 }
 
 // Latencies returns how many latencies the runtime has counted.

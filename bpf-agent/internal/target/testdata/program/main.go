@@ -28,6 +28,8 @@ type answer struct {
 	LatencyCounts []uint64
 	// Served counts the requests that were answered under load.
 	Served uint64
+	// Memory is read after the command "memory" only.
+	Memory *memory `json:",omitempty"`
 	Error  string
 }
 
@@ -55,6 +57,10 @@ func main() {
 			for i := 0; i < n; i++ {
 				runtime.ReadMemStats(&runtime.MemStats{})
 			}
+		case "park":
+			park(n)
+		case "memory":
+			a.Memory = readMemory()
 		case "load":
 			requests.start()
 		case "unload":
