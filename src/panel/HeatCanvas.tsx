@@ -1,5 +1,4 @@
 import { memo, useEffect, useRef, useState } from 'react';
-import type { AbsoluteTimeRange } from '@grafana/data';
 import { type Ramp, Surface, tableOf } from '../renderer';
 import type { Heat } from './heat';
 import { columnEdges, gridOf, rowEdges } from './picture';
@@ -10,11 +9,10 @@ export interface HeatCanvasProps {
   ramp: Ramp;
   /** One for each step of the ramp. */
   colours: string[];
-  /** What the canvas is wide: time, or the columns' number. */
-  range: AbsoluteTimeRange;
-  /** Its length is the height of the canvas. */
+  /** From left to right: time, or bins. Its length is the width of the canvas. */
+  across: Scale;
+  /** From the bottom up. Its length is the height of the canvas. */
   scale: Scale;
-  width: number;
   gap: number;
   label: string;
 }
@@ -24,9 +22,8 @@ export const HeatCanvas = memo(function HeatCanvas({
   heat,
   ramp,
   colours,
-  range,
+  across,
   scale,
-  width,
   gap,
   label,
 }: HeatCanvasProps) {
@@ -55,18 +52,18 @@ export const HeatCanvas = memo(function HeatCanvas({
       return;
     }
     const density = shown.canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
-    const pixels = { width: Math.round(width * density), height: Math.round(scale.length * density) };
+    const pixels = { width: Math.round(across.length * density), height: Math.round(scale.length * density) };
     shown.show({
       grid: given.current === heat ? undefined : gridOf(heat),
       ramp,
       table: tableOf(colours),
-      x: columnEdges(heat.x, range, pixels.width),
+      x: columnEdges(heat.x, { ...across, length: pixels.width }),
       y: rowEdges(heat.y, { ...scale, length: pixels.height }),
       gap: Math.round(gap * density),
       ...pixels,
     });
     given.current = heat;
-  }, [heat, ramp, colours, range, scale, width, gap, lost]);
+  }, [heat, ramp, colours, across, scale, gap, lost]);
 
-  return <div ref={holder} style={{ width, height: scale.length }} />;
+  return <div ref={holder} style={{ width: across.length, height: scale.length }} />;
 });

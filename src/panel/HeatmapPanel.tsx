@@ -13,15 +13,15 @@ import { usePanelContext, useStyles2, useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
 import { AnnotationLines, AnnotationMarks } from './AnnotationLayer';
 import { readAnnotations } from './annotations';
-import { TimeAxis, ValueAxis, valueLabels } from './axes';
+import { ColumnAxis, ValueAxis, valueLabels } from './axes';
 import { CellTooltip } from './CellTooltip';
-import { cellAt, type Heat, MalformedFrame, readHeats, sumHeats } from './heat';
+import { cellAt, type Heat, isFilled, MalformedFrame, readHeats, sumHeats } from './heat';
 import { Legend } from './Legend';
 import type { Options } from './options';
-import { misfit, rampOf, shownRange, valueScale } from './picture';
+import { columnScale, misfit, rampOf, valueScale } from './picture';
 import { find, Plot, type Pointing } from './Plot';
 import { useSyncedTime } from './useSyncedTime';
-import { describe, describeTimes, sayCell, valueWriter } from './words';
+import { columnWriter, describe, describeTimes, heatWriter, sayCell, valueWriter } from './words';
 
 const legendHeight = 34;
 const timeAxisHeight = 24;
@@ -40,12 +40,14 @@ interface Reading {
 
 function read(frames: DataFrame[], options: Options, columnWidth: number): Reading {
   try {
-    const heats = readHeats(frames, columnWidth).filter((heat) => heat.counts.some((count) => count > 0));
+    const heats = readHeats(frames, columnWidth).filter((heat) => heat.counts.some((_, cell) => isFilled(heat, cell)));
     const problem = misfit(heats, options.yAxis);
     if (problem || heats.length === 0) {
       return { heats: [], problem };
     }
-    return { heats: options.series === 'sum' ? [sumHeats(heats, 'All series')] : heats };
+    // Values of gauges do not add up to anything.
+    const adds = options.series === 'sum' && !heats.some((heat) => heat.rowNames);
+    return { heats: adds ? [sumHeats(heats, 'All series')] : heats };
   } catch (error) {
     if (error instanceof MalformedFrame) {
       return { heats: [], problem: error.message };
@@ -64,10 +66,6 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const { heats, problem } = useMemo(
     () => read(data.series, options, data.request?.intervalMs ?? 1000),
     [data.series, data.request?.intervalMs, options]
-  );
-  const range = useMemo(
-    () => shownRange(timeRange, heats, data.state === LoadingState.Streaming),
-    [timeRange, heats, data.state]
   );
   const ramp = useMemo(() => rampOf(heats, options.color), [heats, options.color]);
   const colours = useMemo(
@@ -91,7 +89,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   };
 
   // The panel's title says what a single series is; a grid says how much of the hits it has.
-  const isNamed = heats.length > 1 || !isTime;
+  const isNamed = heats.length > 1 || heats[0]?.isGrid;
   const shownLegend = options.legend.show ? legendHeight : 0;
   const marks = height - shownLegend - timeAxisHeight - topMargin;
   const plotHeight = Math.max(
@@ -102,18 +100,35 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     () => ({ ...valueScale(heats, options.yAxis), length: plotHeight }),
     [heats, options.yAxis, plotHeight]
   );
-  const axis = useMemo(
-    () => (heats.length > 0 ? valueLabels(scale, valueWriter(heats[0], options.yAxis)) : undefined),
-    [heats, scale, options.yAxis]
+  const scales = useMemo(
+    () =>
+      heats.map(({ rowNames }) =>
+        rowNames ? { log: false, min: 0, max: rowNames.length, length: plotHeight } : scale
+      ),
+    [heats, scale, plotHeight]
   );
+  const axes = useMemo(
+    () => heats.map((heat, i) => valueLabels(scales[i], valueWriter(heat, options.yAxis), heat.rowNames)),
+    [heats, scales, options.yAxis]
+  );
+  const axisWidth = Math.max(0, ...axes.map((axis) => axis.width));
+  const plotWidth = Math.max(1, width - axisWidth - rightMargin);
+  const across = useMemo(
+    () => ({
+      ...columnScale(heats, timeRange, data.state === LoadingState.Streaming, options.xAxis),
+      length: plotWidth,
+    }),
+    [heats, timeRange, data.state, options.xAxis, plotWidth]
+  );
+  const range = useMemo(() => ({ from: across.min, to: across.max }), [across]);
+  const writeColumn = useMemo(() => (isTime ? undefined : columnWriter(heats[0])), [heats, isTime]);
 
-  if (!axis) {
+  if (heats.length === 0) {
     return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
   }
 
-  const plotWidth = Math.max(1, width - axis.width - rightMargin);
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
-  const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], range, scale, plotWidth) : undefined;
+  const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
   const words =
     pointed?.cell &&
     describe(heats[plot], pointed.cell.column, pointed.cell.row, valueWriter(heats[plot], options.yAxis), timeZone);
@@ -123,7 +138,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const onPoint = (i: number, at: Pointing | undefined) => {
     setPointing(at && { ...at, plot: i });
     if (isTime) {
-      publish(at && find(at, heats[i], range, scale, plotWidth).time);
+      publish(at && find(at, heats[i], across, scales[i]).time);
     }
   };
 
@@ -131,15 +146,14 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     <div className={styles.panel} style={{ width, height }}>
       <div className={styles.plots} style={{ maxHeight: marks + topMargin, paddingTop: topMargin }}>
         {heats.map((heat, i) => (
-          <Row key={`${i} ${heat.name}`} name={isNamed ? heat.name : undefined} indent={axis.width}>
-            <ValueAxis labels={axis.labels} width={axis.width} height={plotHeight} />
+          <Row key={`${i} ${heat.name}`} name={isNamed ? heat.name : undefined} indent={axisWidth}>
+            <ValueAxis labels={axes[i].labels} width={axisWidth} height={plotHeight} />
             <Plot
               heat={heat}
               ramp={ramp}
               colours={colours}
-              range={range}
-              scale={scale}
-              width={plotWidth}
+              across={across}
+              scale={scales[i]}
               gap={options.cellGap}
               label={labelOf(heat, range, timeZone)}
               pointed={plot === i ? pointed : undefined}
@@ -164,13 +178,13 @@ export function HeatmapPanel(props: PanelProps<Options>) {
           </Row>
         ))}
       </div>
-      <div className={styles.timeAxis} style={{ marginLeft: axis.width, height: timeAxisHeight }}>
-        <TimeAxis range={range} isTime={isTime} width={plotWidth} height={timeAxisHeight} timeZone={timeZone} />
+      <div className={styles.timeAxis} style={{ marginLeft: axisWidth, height: timeAxisHeight }}>
+        <ColumnAxis across={across} write={writeColumn} height={timeAxisHeight} timeZone={timeZone} />
         {isTime && <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />}
       </div>
       {options.legend.show && (
-        <div style={{ marginLeft: axis.width, height: legendHeight }}>
-          <Legend ramp={ramp} colours={colours} marked={count} />
+        <div style={{ marginLeft: axisWidth, height: legendHeight }}>
+          <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0])} />
         </div>
       )}
       {options.tooltip.show && words && pointing && !brush && <CellTooltip words={words} position={pointing.client} />}

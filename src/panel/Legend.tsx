@@ -2,17 +2,18 @@ import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { useStyles2 } from '@grafana/ui';
 import { heatOn, type Ramp } from '../renderer';
-import { writeCount, writeRoundCount } from './words';
+import type { Writer } from './words';
 
 interface Props {
   ramp: Ramp;
   colours: string[];
-  /** The count that the cursor is on. */
+  /** The count, or value, that the cursor is on. */
   marked?: number;
+  write: Writer;
 }
 
 /** What the colours mean, and where the count under the cursor lies. */
-export function Legend({ ramp, colours, marked }: Props) {
+export function Legend({ ramp, colours, marked, write }: Props) {
   const styles = useStyles2(getStyles);
   const bands = colours.map((colour, i) => {
     const at = (step: number) => `${((100 * step) / colours.length).toFixed(2)}%`;
@@ -23,17 +24,17 @@ export function Legend({ ramp, colours, marked }: Props) {
     <div
       className={styles.legend}
       role="img"
-      aria-label={`Colors from ${writeCount(ramp.min)} to ${writeCount(ramp.max)} hits in a cell, ${ramp.scale} scale`}
+      aria-label={`Colors of cells from ${write(ramp.min)} to ${write(ramp.max)}, ${ramp.scale} scale`}
     >
-      <span>{writeRoundCount(ramp.min)}</span>
+      <span>{write(ramp.min)}</span>
       <div className={styles.bar} style={{ background: `linear-gradient(to right, ${bands.join(', ')})` }}>
         {marked !== undefined && (
           <div className={styles.marker} style={{ left: `${100 * heat}%` }} data-testid="legend marker">
-            <span className={styles.count}>{writeRoundCount(marked)}</span>
+            <span className={styles.count}>{write(marked)}</span>
           </div>
         )}
       </div>
-      <span>{writeRoundCount(ramp.max)}</span>
+      <span>{write(ramp.max)}</span>
     </div>
   );
 }

@@ -3,7 +3,7 @@ import { type KeyboardEvent, type PointerEvent, type ReactNode, useMemo, useRef 
 import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
 import { useStyles2, useTheme2 } from '@grafana/ui';
 import { HeatCanvas, type HeatCanvasProps } from './HeatCanvas';
-import { cellAt, type Heat } from './heat';
+import { cellAt, type Heat, isFilled } from './heat';
 import { move } from './keys';
 import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
 
@@ -17,6 +17,7 @@ export type Pointing =
 
 /** What is there. */
 export interface Pointed {
+  /** In milliseconds, or where it is among the bins. */
   time: number;
   value: number;
   /** The cell with a hit that is there. */
@@ -24,23 +25,14 @@ export interface Pointed {
 }
 
 /** Finds what a user points at. */
-export function find(at: Pointing, heat: Heat, range: AbsoluteTimeRange, scale: Scale, width: number): Pointed {
+export function find(at: Pointing, heat: Heat, across: Scale, scale: Scale): Pointed {
   const { time, value } =
-    at.by === 'keys'
-      ? at
-      : { time: toValue(timeScale(range, width), at.x), value: toValue(scale, scale.length - at.y) };
-  const column = cellOf(heat.x, time);
+    at.by === 'keys' ? at : { time: toValue(across, at.x), value: toValue(scale, scale.length - at.y) };
+  const column = cellOf(drawable(heat.x, across.log), time);
   const row = cellOf(drawable(heat.y, scale.log), value);
-  const isHit = column >= 0 && row >= 0 && heat.counts[cellAt(heat, column, row)] > 0;
+  const isHit = column >= 0 && row >= 0 && isFilled(heat, cellAt(heat, column, row));
   return { time, value, cell: isHit ? { column, row } : undefined };
 }
-
-const timeScale = ({ from, to }: AbsoluteTimeRange, width: number): Scale => ({
-  log: false,
-  min: from,
-  max: to,
-  length: width,
-});
 
 interface Props extends HeatCanvasProps {
   /** What the user points at in this plot, and how. */
@@ -61,15 +53,16 @@ const leastDrag = 5;
 
 /** One series: its cells, and a cursor that a pointer or the arrow keys move. */
 export function Plot(props: Props) {
-  const { heat, range, scale, width, pointed, pointing, time, brush, onPoint, onBrush, onSelect } = props;
+  const { heat, across, scale, pointed, pointing, time, brush, onPoint, onBrush, onSelect } = props;
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const box = useRef<HTMLDivElement>(null);
   const dragFrom = useRef<number>(undefined);
+  const width = across.length;
   const rows = useMemo(() => drawable(heat.y, scale.log), [heat, scale.log]);
+  const columns = useMemo(() => drawable(heat.x, across.log), [heat, across.log]);
 
-  const horizontal = timeScale(range, width);
-  const left = (t: number) => toPixel(horizontal, t);
+  const left = (t: number) => toPixel(across, t);
   const top = (v: number) => scale.length - toPixel(scale, v);
 
   const pointAt = (event: PointerEvent) => {
@@ -87,13 +80,13 @@ export function Plot(props: Props) {
     if (from === undefined || Math.abs(to - from) < leastDrag) {
       return undefined;
     }
-    const timeAt = (x: number) => Math.round(toValue(horizontal, Math.min(width, Math.max(0, x))));
+    const timeAt = (x: number) => Math.round(toValue(across, Math.min(width, Math.max(0, x))));
     return { from: timeAt(Math.min(from, to)), to: timeAt(Math.max(from, to)) };
   };
 
   const pointAtCell = (column: number, row: number) => {
     const rect = box.current!.getBoundingClientRect();
-    const at = (heat.x.from[column] + heat.x.to[column]) / 2;
+    const at = (columns.from[column] + columns.to[column]) / 2;
     const value = (rows.from[row] + rows.to[row]) / 2;
     onPoint({ by: 'keys', time: at, value, client: { x: rect.left + left(at), y: rect.top + top(value) } });
   };
@@ -105,7 +98,7 @@ export function Plot(props: Props) {
       onPoint(undefined);
       return;
     }
-    const next = move(heat, range, pointed?.cell, event.key);
+    const next = move(heat, { from: across.min, to: across.max }, pointed?.cell, event.key);
     if (next) {
       event.preventDefault();
       pointAtCell(next.column, next.row);
@@ -155,9 +148,8 @@ export function Plot(props: Props) {
         heat={heat}
         ramp={props.ramp}
         colours={props.colours}
-        range={range}
+        across={across}
         scale={scale}
-        width={width}
         gap={props.gap}
         label={props.label}
       />
@@ -194,8 +186,8 @@ export function Plot(props: Props) {
         )}
         {cell && (
           <rect
-            x={left(heat.x.from[cell.column])}
-            width={left(heat.x.to[cell.column]) - left(heat.x.from[cell.column])}
+            x={left(columns.from[cell.column])}
+            width={left(columns.to[cell.column]) - left(columns.from[cell.column])}
             y={top(rows.to[cell.row])}
             height={top(rows.from[cell.row]) - top(rows.to[cell.row])}
             fill="none"

@@ -1,6 +1,6 @@
 import { type DataFrame, FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { cellAt, Enclosure, type Heat, MalformedFrame, maxCells, readHeats, sumHeats } from './heat';
+import { cellAt, Enclosure, type Heat, isFilled, MalformedFrame, maxCells, readHeats, sumHeats } from './heat';
 
 const second = 1000;
 
@@ -178,6 +178,61 @@ describe('a malformed frame is refused with the field and the fault', () => {
 
   it('but no frames at all are no fault', () => {
     expect(read()).toEqual([]);
+  });
+});
+
+describe('a frame with both ends of its columns', () => {
+  const binned = (xMax: number[]) =>
+    toDataFrame({
+      name: 'http.request',
+      meta: { type: 'heatmap-cells' },
+      fields: [
+        { name: 'xMin', type: FieldType.number, config: { unit: 's' }, values: [0, 0, 20] },
+        { name: 'xMax', type: FieldType.number, values: xMax },
+        { name: 'yMin', type: FieldType.number, values: [-0.5, 31.5, 31.5] },
+        { name: 'yMax', type: FieldType.number, values: [0.5, 32.5, 32.5] },
+        { name: 'count', type: FieldType.number, values: [5, 6, 7] },
+      ],
+    });
+
+  it('has columns of any width, and no time', () => {
+    const [heat] = read(binned([10, 10, Infinity]));
+    expect(heat.xIsTime).toBe(false);
+    expect(heat.xField.config.unit).toBe('s');
+    expect(cellsOf(heat)).toEqual(['0-10 -0.5-0.5: 5', '0-10 31.5-32.5: 6', '20-Infinity 31.5-32.5: 7']);
+  });
+
+  it('is refused when they are the wrong way round', () => {
+    expect(() => read(binned([10, 10, 20]))).toThrow(
+      'frame "http.request": field xMax, row 2: 20 is not over xMin, which is 20'
+    );
+  });
+});
+
+describe('the rows of a gauge', () => {
+  const gauge = (...values: Array<Array<number | null>>) =>
+    toDataFrame({
+      name: 'mem.heap.live',
+      meta: { type: 'heatmap-rows' },
+      fields: [
+        { name: 'time', type: FieldType.time, config: { interval: second }, values: [11 * second, 12 * second] },
+        ...values.map((row, i) => ({ name: `shop ${i}`, type: FieldType.number, values: row })),
+      ],
+    });
+
+  it('have names, and values that may be 0', () => {
+    const [heat] = read(gauge([0, 7], [null, 9]));
+    expect(heat.rowNames).toEqual(['shop 0', 'shop 1']);
+    expect(cellsOf(heat)).toEqual(['10000-11000 0-1: 0', '11000-12000 0-1: 7', '11000-12000 1-2: 9']);
+    expect([0, 1, 2, 3].map((cell) => isFilled(heat, cell))).toEqual([true, false, true, true]);
+  });
+
+  it('are none where no process is watched, which is no fault', () => {
+    expect(read(gauge())).toEqual([]);
+  });
+
+  it('are refused with a value that is none', () => {
+    expect(() => read(gauge([1, Infinity]))).toThrow('field shop 0, row 1: Infinity is not a number');
   });
 });
 

@@ -6,17 +6,23 @@ export interface Bounds {
   to: Float64Array;
 }
 
-/** One series of heat: counts over time (or another number) and value. */
+/** One series of heat: counts over time (or another number) and value; or the values of several gauges over time. */
 export interface Heat {
   name: string;
   /** Columns; milliseconds since the epoch when `xIsTime`. */
   x: Bounds;
-  /** Rows, lowest first, in the unit of `yField`. */
+  /** Rows, lowest first, in the unit of `yField`. Rows that have names are one high, from 0 up. */
   y: Bounds;
+  /** What the rows are, where they are no range of values: the processes of a gauge. */
+  rowNames?: string[];
   xIsTime: boolean;
   /** Whether it is a goroutine grid: its columns and rows are cells, not measures. */
   isGrid: boolean;
-  /** The cell at (column, row) is `counts[column * rows + row]`; NaN where there is no cell. */
+  /**
+   * The cell at (column, row) is `counts[column * rows + row]`; NaN where there
+   * is no cell. They are no counts, but values in the unit of `countField`,
+   * where the rows have names.
+   */
   counts: Float64Array;
   /** The sum of each column. */
   totals: Float64Array;
@@ -47,6 +53,11 @@ export class MalformedFrame extends Error {}
 /** The most cells that one series may have. */
 export const maxCells = 1 << 22;
 
+/** Whether there is something to see in a cell: a hit, or a value, which may be 0. */
+export function isFilled({ counts, rowNames }: Heat, cell: number): boolean {
+  return rowNames ? !Number.isNaN(counts[cell]) : counts[cell] > 0;
+}
+
 const sparse = ['xMax', 'yMin', 'yMax', 'count'];
 const xNames = ['x', 'xMin', 'xMax'];
 const yNames = ['y', 'yMin', 'yMax'];
@@ -60,17 +71,25 @@ const yNames = ['y', 'yMin', 'yMax'];
  *    earlier reading of it, counts as it was said last.
  *  - dense: one of `x`, `xMin`, `xMax`, one of `y`, `yMin`, `yMax`, and the
  *    first other number. Cells may be left out.
+ *  - where there are both `xMin` and `xMax`, columns are what lies between them.
  *
- * A frame of type goroutine-grid is one, too: see [readGrid].
+ * A frame of type goroutine-grid is one, too: see [readGrid]; and one of type
+ * heatmap-rows: see [readRows].
  *
  * `columnWidth`, in milliseconds, is used for a frame that has only one column
  * and does not say how wide it is. It throws [MalformedFrame].
  */
 export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
-  const heats = frames
-    .filter((frame) => isHeat(frame) || isGrid(frame))
-    .map((frame) => (isGrid(frame) ? readGrid(frame) : readHeat(frame, columnWidth)));
-  if (heats.length === 0 && frames.some((frame) => frame.fields.length > 0)) {
+  const heats = frames.flatMap((frame) => {
+    if (isGrid(frame)) {
+      return readGrid(frame);
+    }
+    if (isRows(frame)) {
+      return readRows(frame, columnWidth);
+    }
+    return isHeat(frame) ? readHeat(frame, columnWidth) : [];
+  });
+  if (heats.length === 0 && frames.some((frame) => frame.fields.length > 0 && !isRows(frame))) {
     const found = frames.map(
       (f) => `${nameOf(f)} has ${f.fields.map((field) => field.name).join(', ') || 'no fields'}`
     );
@@ -82,6 +101,8 @@ export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
 function isHeat(frame: DataFrame): boolean {
   return frame.meta?.type === DataFrameType.HeatmapCells || sparse.every((name) => find(frame, [name]));
 }
+
+const isRows = (frame: DataFrame) => frame.meta?.type === DataFrameType.HeatmapRows;
 
 const isGrid = (frame: DataFrame) => (frame.meta?.type as string | undefined) === 'goroutine-grid';
 
@@ -105,7 +126,11 @@ function need(frame: DataFrame, names: string[], types: FieldType[]): Field {
 const listOf = (frame: DataFrame) => frame.fields.map((field) => field.name).join(', ') || 'none';
 
 function readHeat(frame: DataFrame, columnWidth: number): Heat {
-  const xField = need(frame, xNames, [FieldType.time, FieldType.number]);
+  const xFields = ['xMin', 'xMax'].flatMap((name) => find(frame, [name]) ?? []);
+  const isBinned = xFields.length === 2;
+  const xField = isBinned
+    ? need(frame, ['xMin'], [FieldType.number])
+    : need(frame, xNames, [FieldType.time, FieldType.number]);
   const isSparse = find(frame, ['yMin']) !== undefined && find(frame, ['yMax']) !== undefined;
   const yFields = isSparse
     ? [need(frame, ['yMin'], [FieldType.number]), need(frame, ['yMax'], [FieldType.number])]
@@ -120,34 +145,13 @@ function readHeat(frame: DataFrame, columnWidth: number): Heat {
     }
   }
 
-  const numbers = (field: Field, mayBeInfinite: boolean) => {
-    const values = new Float64Array(field.values.length);
-    for (let i = 0; i < values.length; i++) {
-      const value = field.values[i] as number;
-      values[i] = value;
-      if (typeof value !== 'number' || !(mayBeInfinite ? !Number.isNaN(value) : Number.isFinite(value))) {
-        throw new MalformedFrame(`${nameOf(frame)}: field ${field.name}, row ${i}: ${value} is not a number`);
-      }
-    }
-    return values;
-  };
-  const xs = numbers(xField, false);
-  const ys = yFields.map((field) => numbers(field, isSparse));
+  const xs = numbers(frame, xField, isBinned);
+  const ys = yFields.map((field) => numbers(frame, field, isSparse));
 
-  const x = positions(xs, xField.name.slice(1), Number(xField.config.interval) || 0, columnWidth);
-  let y: Indexed;
-  if (isSparse) {
-    const [from, to] = ys;
-    const wrong = from.findIndex((low, i) => !(low < to[i]));
-    if (wrong >= 0) {
-      throw new MalformedFrame(
-        `${nameOf(frame)}: field yMax, row ${wrong}: ${to[wrong]} is not over yMin, which is ${from[wrong]}`
-      );
-    }
-    y = intervals(from, to);
-  } else {
-    y = positions(ys[0], yFields[0].name.slice(1), 0, 1);
-  }
+  const x = isBinned
+    ? between(frame, 'x', xs, numbers(frame, need(frame, ['xMax'], [FieldType.number]), true))
+    : positions(xs, xField.name.slice(1), Number(xField.config.interval) || 0, columnWidth);
+  const y = isSparse ? between(frame, 'y', ys[0], ys[1]) : positions(ys[0], yFields[0].name.slice(1), 0, 1);
 
   const columns = x.bounds.from.length;
   const rows = y.bounds.from.length;
@@ -196,6 +200,79 @@ function readHeat(frame: DataFrame, columnWidth: number): Heat {
   };
 }
 
+/** The numbers of a field, all of which must be there. */
+function numbers(frame: DataFrame, field: Field, mayBeInfinite: boolean): Float64Array {
+  const values = new Float64Array(field.values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = field.values[i] as number;
+    values[i] = value;
+    if (typeof value !== 'number' || !(mayBeInfinite ? !Number.isNaN(value) : Number.isFinite(value))) {
+      throw new MalformedFrame(`${nameOf(frame)}: field ${field.name}, row ${i}: ${value} is not a number`);
+    }
+  }
+  return values;
+}
+
+/** The cells between the bounds of an axis, x or y. */
+function between(frame: DataFrame, axis: string, from: Float64Array, to: Float64Array): Indexed {
+  const wrong = from.findIndex((low, i) => !(low < to[i]));
+  if (wrong >= 0) {
+    throw new MalformedFrame(
+      `${nameOf(frame)}: field ${axis}Max, row ${wrong}: ${to[wrong]} is not over ${axis}Min, which is ${from[wrong]}`
+    );
+  }
+  return intervals(from, to);
+}
+
+/**
+ * Reads gauges: a field of times, which are the ends of columns, and a field of
+ * numbers for each row. A number may be 0, and null where there is none.
+ */
+function readRows(frame: DataFrame, columnWidth: number): Heat[] {
+  const xField = frame.fields.find((field) => field.type === FieldType.time);
+  const fields = frame.fields.filter((field) => field.type === FieldType.number);
+  if (!xField || fields.length === 0) {
+    return [];
+  }
+  const x = positions(numbers(frame, xField, false), 'Max', Number(xField.config.interval) || 0, columnWidth);
+  const columns = x.bounds.from.length;
+  const rows = fields.length;
+  if (columns * rows > maxCells) {
+    throw new MalformedFrame(
+      `${nameOf(frame)} has ${columns} columns of ${rows} rows: ${columns * rows} cells, at most ${maxCells} can be drawn`
+    );
+  }
+  const counts = new Float64Array(columns * rows).fill(NaN);
+  fields.forEach((field, row) =>
+    field.values.forEach((value: number | null | undefined, i) => {
+      if (value === null || value === undefined) {
+        return;
+      }
+      if (!Number.isFinite(value)) {
+        throw new MalformedFrame(`${nameOf(frame)}: field ${field.name}, row ${i}: ${value} is not a number`);
+      }
+      counts[x.index[i] * rows + row] = value;
+    })
+  );
+  const from = Float64Array.from(fields, (_, row) => row);
+  return [
+    {
+      name: frame.name ?? '',
+      x: x.bounds,
+      y: { from, to: from.map((row) => row + 1) },
+      rowNames: fields.map((field) => getFieldDisplayName(field, frame)),
+      xIsTime: true,
+      isGrid: false,
+      counts,
+      totals: totalsOf(counts, columns, rows),
+      xField,
+      yField: fields[0],
+      countField: fields[0],
+      details: [],
+    },
+  ];
+}
+
 /** What the back end says of a goroutine grid in meta.custom. */
 interface GridMeta {
   side?: number;
@@ -208,6 +285,7 @@ interface GridGoroutine {
   goid: string;
   function: string;
   count: number;
+  label?: string;
 }
 
 /**
@@ -245,7 +323,10 @@ function readGrid(frame: DataFrame): Heat {
     const cell = x.values[i] * side + y.values[i];
     counts[cell] = count;
     const named = (goroutines?.values[i] ?? []) as GridGoroutine[];
-    hottest.set(cell, named.map((g) => `goroutine ${g.goid} ${g.function}: ${g.count}`).join('\n'));
+    hottest.set(
+      cell,
+      named.map((g) => `goroutine ${[g.goid, g.function, g.label].filter(Boolean).join(' ')}: ${g.count}`).join('\n')
+    );
   }
   const part = hits !== undefined && carried !== undefined && carried < hits ? `, ${carried} of ${hits} hits` : '';
   return {

@@ -1,5 +1,5 @@
 import type { AbsoluteTimeRange } from '@grafana/data';
-import { cellAt, type Heat } from './heat';
+import { cellAt, type Heat, isFilled } from './heat';
 
 /**
  * The cell that a key leads to: arrows go to the nearest cell with a hit in
@@ -17,15 +17,23 @@ export function move(
   }
   const columns = heat.x.from.length;
   const rows = heat.y.from.length;
-  const isHit = (column: number, row: number) => heat.counts[cellAt(heat, column, row)] > 0;
+  const isHit = (column: number, row: number) => isFilled(heat, cellAt(heat, column, row));
   const isSeen = (column: number) => heat.x.to[column] > range.from && heat.x.from[column] < range.to;
-  const seen = Array.from({ length: columns }, (_, i) => i).filter((i) => isSeen(i) && heat.totals[i] > 0);
+  const hasHit = (column: number) => {
+    for (let row = 0; row < rows; row++) {
+      if (isHit(column, row)) {
+        return true;
+      }
+    }
+    return false;
+  };
+  const seen = Array.from({ length: columns }, (_, i) => i).filter((i) => isSeen(i) && hasHit(i));
   if (!from) {
     let hottest: { column: number; row: number } | undefined;
     for (const column of seen) {
       for (let row = 0; row < rows; row++) {
         const count = heat.counts[cellAt(heat, column, row)];
-        if (count > 0 && !(hottest && heat.counts[cellAt(heat, hottest.column, hottest.row)] >= count)) {
+        if (isHit(column, row) && !(hottest && heat.counts[cellAt(heat, hottest.column, hottest.row)] >= count)) {
           hottest = { column, row };
         }
       }

@@ -16,6 +16,8 @@ export interface Options {
   };
   /** CSS pixels left clear between cells. */
   cellGap: number;
+  /** Of bins; time is always linear. */
+  xAxis: { scale: 'auto' | 'log' | 'linear' };
   yAxis: {
     scale: 'auto' | 'log' | 'linear';
     /** The unit that the frame says when not set. */
@@ -32,10 +34,17 @@ export const defaultOptions: Options = {
   series: 'rows',
   color: { scheme: schemes[0].name, reverse: false, steps: 64, scale: 'log' },
   cellGap: 0,
+  xAxis: { scale: 'auto' },
   yAxis: { scale: 'auto' },
   tooltip: { show: true },
   legend: { show: true },
 };
+
+const scales: Array<{ value: Options['yAxis']['scale']; label: string }> = [
+  { value: 'auto', label: 'Auto' },
+  { value: 'log', label: 'Log' },
+  { value: 'linear', label: 'Linear' },
+];
 
 export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const heat = ['Heat'];
@@ -112,13 +121,15 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       name: 'Scale',
       category: yAxis,
       defaultValue: defaultOptions.yAxis.scale,
-      settings: {
-        options: [
-          { value: 'auto', label: 'Auto' },
-          { value: 'log', label: 'Log' },
-          { value: 'linear', label: 'Linear' },
-        ],
-      },
+      settings: { options: scales },
+    })
+    .addRadio({
+      path: 'xAxis.scale',
+      name: 'Scale of bins',
+      description: 'Where columns are bins of values; time is always linear',
+      category: ['X axis'],
+      defaultValue: defaultOptions.xAxis.scale,
+      settings: { options: scales },
     })
     .addUnitPicker({ path: 'yAxis.unit', name: 'Unit', category: yAxis })
     .addNumberInput({

@@ -2,7 +2,7 @@ import { dateTime, FieldType, type TimeRange, toDataFrame } from '@grafana/data'
 import { describe, expect, it } from 'vitest';
 import { type Heat, readHeats } from './heat';
 import { defaultOptions } from './options';
-import { columnEdges, gridOf, misfit, rampOf, rowEdges, shownRange, valueScale } from './picture';
+import { columnEdges, columnScale, gridOf, misfit, rampOf, rowEdges, valueScale } from './picture';
 
 function heatOf(cells: Array<[yMin: number, yMax: number, count: number]>) {
   return readHeats(
@@ -74,7 +74,7 @@ describe('the picture', () => {
   });
 
   it('has each column where its time is', () => {
-    expect(columnEdges(octaves.x, { from: 0, to: 200 }, 1000)).toEqual({
+    expect(columnEdges(octaves.x, { log: false, min: 0, max: 200, length: 1000 })).toEqual({
       from: Float32Array.of(500),
       to: Float32Array.of(550),
     });
@@ -95,7 +95,71 @@ const range = (to: string): TimeRange => ({
 });
 const heat = { xIsTime: true, x: { from: Float64Array.of(15 * minute), to: Float64Array.of(16 * minute) } } as Heat;
 
+/** Requests by latency and depth: two bins of 10 us, and one of all that took over 128 s. */
+const [spectrum] = readHeats(
+  [
+    toDataFrame({
+      meta: { type: 'heatmap-cells' },
+      fields: [
+        { name: 'xMin', type: FieldType.number, values: [0, 1e-5, 128] },
+        { name: 'xMax', type: FieldType.number, values: [1e-5, 2e-5, Infinity] },
+        { name: 'yMin', type: FieldType.number, values: [-0.5, 11.5, 11.5] },
+        { name: 'yMax', type: FieldType.number, values: [0.5, 12.5, 12.5] },
+        { name: 'count', type: FieldType.number, values: [1, 2, 3] },
+      ],
+    }),
+  ],
+  1000
+);
+
+describe('bins', () => {
+  it('lie on a scale that has an end where they have none', () => {
+    const { log, min, max } = columnScale([spectrum], range('now'), false, { scale: 'linear' });
+    expect([log, min]).toEqual([false, 0]);
+    expect(max).toBeGreaterThan(128);
+  });
+
+  it('lie on a log scale where they grow, the first as wide as the second', () => {
+    const grown = { ...spectrum, x: { from: Float64Array.of(0, 10, 20), to: Float64Array.of(10, 20, 80) } };
+    const scale = columnScale([grown], range('now'), false, { scale: 'auto' });
+    expect(scale).toEqual({ log: true, min: 5, max: 80 });
+    const { from, to } = columnEdges(grown.x, { ...scale, length: 400 });
+    expect([...from].map(Math.round)).toEqual([0, 100, 200]);
+    expect([...to].map(Math.round)).toEqual([100, 200, 400]);
+  });
+});
+
+describe('values of gauges', () => {
+  const [gauges] = readHeats(
+    [
+      toDataFrame({
+        meta: { type: 'heatmap-rows' },
+        fields: [
+          { name: 'time', type: FieldType.time, config: { interval: 10 }, values: [10, 20] },
+          { name: 'shop', type: FieldType.number, values: [0, 0.5] },
+          { name: 'cart', type: FieldType.number, values: [null, 0.25] },
+        ],
+      }),
+    ],
+    10
+  );
+
+  it('are drawn where they are 0, and not where there is none', () => {
+    expect([...gridOf(gauges).values]).toEqual([0, NaN, 0.5, 0.25]);
+  });
+
+  it('have the least over 0 at the cold end of a log scale, and 0 at that of a linear one', () => {
+    expect(rampOf([gauges], defaultOptions.color)).toMatchObject({ min: 0.25, max: 0.5 });
+    expect(rampOf([gauges], { ...defaultOptions.color, scale: 'linear' })).toMatchObject({ min: 0, max: 0.5 });
+  });
+});
+
 describe('the range that is shown', () => {
+  const shownRange = (asked: TimeRange, heats: Heat[], isStreaming: boolean) => {
+    const { min, max } = columnScale(heats, asked, isStreaming, { scale: 'auto' });
+    return { from: min, to: max };
+  };
+
   it('is the one that was asked for', () => {
     expect(shownRange(range('now'), [heat], false)).toEqual({ from: 10 * minute, to: 15 * minute });
   });

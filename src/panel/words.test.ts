@@ -1,7 +1,7 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe as story, expect, it } from 'vitest';
 import { readHeats } from './heat';
-import { type CellWords, describe, sayCell, valueWriter, writeCount } from './words';
+import { type CellWords, columnWriter, describe, heatWriter, sayCell, valueWriter, writeCount } from './words';
 
 const [heat] = readHeats(
   [
@@ -63,6 +63,73 @@ story('what is said of a cell', () => {
     expect(sayCell(describe(heat, 0, 1, write, 'utc'))).toBe(
       'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, Bucket [1 ms, 2 ms), Count 4, Share of column 0.00%'
     );
+  });
+});
+
+story('what is said of a cell of a spectrum', () => {
+  const [spectrum] = readHeats(
+    [
+      toDataFrame({
+        meta: { type: 'heatmap-cells' },
+        name: 'http.request',
+        fields: [
+          { name: 'xMin', type: FieldType.number, config: { unit: 's' }, values: [0, 128] },
+          { name: 'xMax', type: FieldType.number, config: { unit: 's' }, values: [0.0000098941, Infinity] },
+          { name: 'yMin', type: FieldType.number, values: [11.5, 11.5] },
+          { name: 'yMax', type: FieldType.number, config: { displayNameFromDS: 'depth' }, values: [12.5, 12.5] },
+          { name: 'count', type: FieldType.number, values: [3, 1] },
+        ],
+      }),
+    ],
+    1000
+  );
+
+  it('is its bin in the unit of the axis, and the number of its row', () => {
+    const words = describe(spectrum, 0, 0, valueWriter(spectrum, { scale: 'auto' }), 'utc');
+    expect(words).toEqual({
+      series: 'http.request',
+      where: '0 s – 9.89 µs',
+      facts: [
+        { name: 'depth', text: '12' },
+        { name: 'Count', text: '3' },
+        { name: 'Share of column', text: '100.00%' },
+      ],
+    });
+    expect(describe(spectrum, 1, 0, write, 'utc').where).toBe('2.13 mins – +∞');
+  });
+
+  it('has an axis in the unit of its bins', () => {
+    expect(columnWriter(spectrum)(0.00002)).toBe('20 µs');
+  });
+});
+
+story('what is said of a value of a gauge', () => {
+  const [gauge] = readHeats(
+    [
+      toDataFrame({
+        meta: { type: 'heatmap-rows' },
+        name: 'mem.heap.live',
+        fields: [
+          { name: 'time', type: FieldType.time, config: { interval: 1000 }, values: [1_700_000_001_000] },
+          { name: 'shop 42-1', type: FieldType.number, config: { unit: 'bytes' }, values: [3 << 20] },
+          { name: 'shop 77-9', type: FieldType.number, config: { unit: 'bytes' }, values: [null] },
+        ],
+      }),
+    ],
+    1000
+  );
+
+  it('is whose it is and the value in its unit, and no share of anything', () => {
+    expect(describe(gauge, 0, 0, write, 'utc')).toEqual({
+      series: 'shop 42-1',
+      where: '2023-11-14 22:13:20 – 22:13:21',
+      facts: [{ name: 'Value', text: '3 MiB' }],
+    });
+    expect(describe(gauge, 0, 1, write, 'utc').facts).toEqual([{ name: 'Value', text: 'none' }]);
+  });
+
+  it('has a legend in that unit, where counts have one of numbers', () => {
+    expect([heatWriter(gauge)(2048), heatWriter(heat)(2048)]).toEqual(['2 KiB', '2.05 K']);
   });
 });
 

@@ -1,6 +1,7 @@
 import {
   type AbsoluteTimeRange,
   dateTimeFormat,
+  type DecimalCount,
   formattedValueToString,
   getValueFormat,
   type ValueFormatter,
@@ -14,17 +15,30 @@ export type Writer = (value: number) => string;
 
 /** Writes values of the value axis in the unit that the options, else the frame, say. */
 export function valueWriter(heat: Heat, options: Options['yAxis']): Writer {
-  const format: ValueFormatter = getValueFormat(options.unit || heat.yField.config.unit || 'short');
-  const decimals = options.decimals ?? heat.yField.config.decimals;
+  return writerOf(options.unit || heat.yField.config.unit, options.decimals ?? heat.yField.config.decimals);
+}
+
+/** Writes values of an axis of numbers in the unit that the frame says. */
+export function columnWriter({ xField, isGrid }: Heat): Writer {
+  return isGrid ? String : writerOf(xField.config.unit, xField.config.decimals);
+}
+
+function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
+  const format: ValueFormatter = getValueFormat(unit);
   return (value) =>
     Number.isFinite(value) ? formattedValueToString(format(value, decimals)) : value < 0 ? '-∞' : '+∞';
+}
+
+/** Writes what is in a cell, in short for a legend: counts, or values in their unit. */
+export function heatWriter({ rowNames, countField }: Heat): Writer {
+  return rowNames ? writerOf(countField.config.unit, countField.config.decimals) : writeRoundCount;
 }
 
 /** Writes counts in full: they are the data. */
 export const writeCount: Writer = (count) => formattedValueToString(getValueFormat('none')(count));
 
 /** Writes counts in short, for a legend. */
-export const writeRoundCount: Writer = (count) => formattedValueToString(getValueFormat('short')(count));
+const writeRoundCount: Writer = (count) => formattedValueToString(getValueFormat('short')(count));
 
 /** What there is to say of one cell. */
 export interface CellWords {
@@ -39,14 +53,19 @@ export function describe(heat: Heat, column: number, row: number, write: Writer,
   const cell = cellAt(heat, column, row);
   const count = Number.isNaN(heat.counts[cell]) ? 0 : heat.counts[cell];
   const range = { from: heat.x.from[column], to: heat.x.to[column] };
-  const [left, right] = brackets(heat, cell);
+  if (heat.rowNames) {
+    const text = Number.isNaN(heat.counts[cell]) ? 'none' : heatWriter(heat)(count);
+    return {
+      series: heat.rowNames[row],
+      where: describeColumn(heat, range, timeZone),
+      facts: [{ name: 'Value', text }],
+    };
+  }
   return {
     series: heat.name,
     where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, timeZone),
     facts: [
-      ...(heat.isGrid
-        ? []
-        : [{ name: 'Bucket', text: `${left}${write(heat.y.from[row])}, ${write(heat.y.to[row])}${right}` }]),
+      ...(heat.isGrid ? [] : [describeRow(heat, column, row, write)]),
       { name: 'Count', text: writeCount(count) },
       heat.isGrid
         ? { name: 'Share of grid', text: share(count, sum(heat.totals)) }
@@ -65,7 +84,19 @@ const share = (count: number, total: number) =>
   formattedValueToString(getValueFormat('percentunit')(total > 0 ? count / total : 0, 2));
 
 function describeColumn(heat: Heat, range: AbsoluteTimeRange, timeZone: TimeZone): string {
-  return heat.xIsTime ? describeTimes(range, timeZone) : `${range.from} – ${range.to}`;
+  const write = columnWriter(heat);
+  return heat.xIsTime ? describeTimes(range, timeZone) : `${write(range.from)} – ${write(range.to)}`;
+}
+
+/** A row is a bucket; or a number, when it reaches from a half below it to a half above. */
+function describeRow(heat: Heat, column: number, row: number, write: Writer) {
+  const [from, to] = [heat.y.from[row], heat.y.to[row]];
+  const middle = (from + to) / 2;
+  if (to - from === 1 && Number.isInteger(middle)) {
+    return { name: heat.yField.config.displayNameFromDS ?? heat.yField.name, text: String(middle) };
+  }
+  const [left, right] = brackets(heat, cellAt(heat, column, row));
+  return { name: 'Bucket', text: `${left}${write(from)}, ${write(to)}${right}` };
 }
 
 function brackets(heat: Heat, cell: number): [string, string] {
