@@ -12,17 +12,11 @@ import {
   useStyles2,
 } from '@grafana/ui';
 import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
+import { hasPoint, kinds, misfit, settleOn, statisticMisfit, statisticsOf } from './kinds';
 import { dimensions, optionsOf, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
 import type { Query } from './query.gen';
 import { settled, wideStyles } from './boxes';
-
-const kinds: Array<{ value: Query['kind']; label: string; description: string }> = [
-  { value: 'heatmap', label: 'Heatmap', description: 'Counts by time and value' },
-  { value: 'series', label: 'Series', description: 'Quantiles, rates and counts over time; alert rules can use them' },
-  { value: 'grid', label: 'Goroutine grid', description: 'Heat by goroutine' },
-  { value: 'releases', label: 'Releases', description: 'When each version was first seen, as annotations' },
-];
 
 const sides: Array<{ value: NonNullable<Query['side']>; label: string }> = [
   { value: 0, label: 'Auto' },
@@ -31,18 +25,10 @@ const sides: Array<{ value: NonNullable<Query['side']>; label: string }> = [
   { value: 1024, label: '1024' },
 ];
 
-const statistics = [
-  { value: 'p50' },
-  { value: 'p90' },
-  { value: 'p99' },
-  { value: 'p99.9' },
-  { value: 'max' },
-  { value: 'mean' },
-  { value: 'count', description: 'Hits' },
-  { value: 'rate', description: 'Hits per second' },
-  { value: 'sum' },
-  { value: 'share', description: 'Sum per second: of a duration, its share of wall time' },
-];
+/** Of processes and releases, what they can be matched by. */
+const known = { processes: ['service', 'version', 'process'], releases: ['service', 'version'] };
+
+const units = { ns: 'durations', By: 'bytes', '1': 'counts or ratios' };
 
 type Props = QueryEditorProps<DataSource, HeatQuery, HeatSettings>;
 
@@ -51,11 +37,16 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
   const styles = useStyles2(getStyles);
   const { wide } = useStyles2(wideStyles);
   const [points] = useState(() => datasource.points());
-  const { value: known = [], problem } = useLoaded(points);
+  const { value: catalogue = [], problem } = useLoaded(points);
 
   const { kind, pom } = query;
-  const point = known.find(({ name }) => name === pom);
-  const available = point?.dimensions ?? dimensions;
+  const called = (name: string | undefined) => catalogue.find((one) => one.name === name);
+  const point = hasPoint(kind) ? called(pom) : undefined;
+  const available = kind === 'processes' || kind === 'releases' ? known[kind] : (point?.dimensions ?? dimensions);
+  // A gauge has one series for each process, and nothing is streamed of it.
+  const isHeat = (kind === 'heatmap' || kind === 'series') && !point?.gauge;
+  const pointProblem = misfit(kind, point);
+  const statisticProblem = kind === 'series' ? statisticMisfit(query.statistics, point) : undefined;
   const id = (name: string) => `gotherm-${query.refId}-${name}`;
   const change = (changed: Partial<HeatQuery>) =>
     settled(() => {
@@ -72,31 +63,34 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             width={24}
             value={kind}
             options={kinds}
-            onChange={({ value }) =>
-              change({
-                kind: value,
-                statistics: value === 'series' ? (query.statistics ?? ['p50', 'p99', 'max']) : undefined,
-              })
-            }
+            onChange={({ value }) => change(settleOn({ ...query, kind: value }, called(pom)))}
           />
         </InlineField>
-        {kind !== 'releases' && (
-          <InlineField label="Measurement point" htmlFor={id('pom')}>
+        {hasPoint(kind) && (
+          <InlineField
+            label="Measurement point"
+            htmlFor={id('pom')}
+            invalid={pointProblem !== undefined}
+            error={pointProblem}
+          >
             <Combobox
               id={id('pom')}
               width={28}
               createCustomValue
               placeholder="sched.latency"
               value={pom || null}
-              options={known.map(({ name, help, onDemand }) => ({
-                value: name,
-                description: onDemand ? `${help} (on demand)` : help,
-              }))}
-              onChange={({ value }) => change({ pom: value })}
+              options={catalogue
+                // What is chosen stays in the list, to be seen.
+                .filter((one) => one === point || !misfit(kind, one))
+                .map(({ name, help, onDemand }) => ({
+                  value: name,
+                  description: onDemand ? `${help} (on demand)` : help,
+                }))}
+              onChange={({ value }) => change(settleOn({ ...query, pom: value }, called(value)))}
             />
           </InlineField>
         )}
-        {kind !== 'releases' && point?.onDemand && (
+        {point?.onDemand && (
           <InlineField
             label="Attach"
             htmlFor={id('attach')}
@@ -111,22 +105,41 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
         )}
       </InlineFieldRow>
       {problem && <Alert severity="warning" title={`The measurement points could not be listed: ${problem}`} />}
-      {point && kind !== 'releases' && (
+      {point && (
         <p className={styles.help}>
-          {point.help} Tier {point.tier}, {point.unit === 'ns' ? 'durations' : 'counts'}.
+          {point.help} Tier {point.tier}, {point.gauge ? 'measured once a second, in ' : ''}
+          {units[point.unit]}.
         </p>
       )}
       <MatcherRows
         idPrefix={id('matcher')}
         datasource={datasource}
-        pom={kind === 'releases' ? undefined : pom}
-        dimensions={kind === 'releases' ? ['service', 'version'] : available}
+        pom={hasPoint(kind) ? pom : undefined}
+        dimensions={available}
         matchers={query.matchers ?? []}
         range={range}
         onChange={(matchers) => change({ matchers })}
       />
       <InlineFieldRow>
-        {(kind === 'heatmap' || kind === 'series') && (
+        {kind === 'spectrum' && (
+          <InlineField
+            label="Rows"
+            labelWidth={16}
+            htmlFor={id('y')}
+            tooltip="The dimension that goes up: one whose values are numbers."
+            invalid={!query.y}
+            error="Rows: choose the dimension that goes up"
+          >
+            <Combobox
+              id={id('y')}
+              width={16}
+              value={query.y ?? null}
+              options={optionsOf(point?.numbers ?? [], query.y ? [query.y] : [])}
+              onChange={({ value }) => change({ y: value, groupBy: query.groupBy?.filter((one) => one !== value) })}
+            />
+          </InlineField>
+        )}
+        {(isHeat || kind === 'spectrum') && (
           <InlineField
             label="Group by"
             labelWidth={16}
@@ -139,7 +152,10 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
               id={id('group')}
               placeholder="nothing: one series"
               value={query.groupBy ?? []}
-              options={optionsOf(available, query.groupBy)}
+              options={optionsOf(
+                available.filter((dimension) => kind !== 'spectrum' || dimension !== query.y),
+                query.groupBy
+              )}
               onChange={(chosen) => change({ groupBy: chosen.map(({ value }) => value) })}
             />
           </InlineField>
@@ -150,15 +166,19 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             className={wide}
             label="Statistics"
             htmlFor={id('statistics')}
-            tooltip="Any quantile can be typed in: p75, p99.99."
+            tooltip="Any quantile of durations and bytes can be typed in: p75, p99.99."
+            invalid={statisticProblem !== undefined}
+            error={statisticProblem}
           >
             <MultiCombobox
               id={id('statistics')}
               createCustomValue
               value={query.statistics ?? []}
               options={[
-                ...statistics,
-                ...optionsOf((query.statistics ?? []).filter((s) => !statistics.some(({ value }) => value === s))),
+                ...statisticsOf(point),
+                ...optionsOf(
+                  (query.statistics ?? []).filter((s) => !statisticsOf(point).some(({ value }) => value === s))
+                ),
               ]}
               onChange={(chosen) => change({ statistics: chosen.map(({ value }) => value) })}
             />
@@ -180,30 +200,31 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             />
           </InlineField>
         )}
-        {(kind === 'heatmap' || kind === 'series') && (
-          <>
-            <InlineField
-              label="Legend"
-              htmlFor={id('legend')}
-              tooltip="The name of a series: text with {{dimension}}, {{pom}} or {{statistic}} in it."
-            >
-              <Input
-                id={id('legend')}
-                width={28}
-                placeholder="auto"
-                value={query.legend ?? ''}
-                onChange={({ currentTarget }) => onChange({ ...query, legend: currentTarget.value || undefined })}
-                onBlur={onRunQuery}
-              />
-            </InlineField>
-            <InlineField label="Live" htmlFor={id('live')} tooltip="New columns are shown as they are complete.">
-              <InlineSwitch
-                id={id('live')}
-                value={Boolean(query.live)}
-                onChange={(event) => change({ live: event.currentTarget.checked })}
-              />
-            </InlineField>
-          </>
+        {(kind === 'heatmap' || kind === 'series' || kind === 'spectrum') && (
+          <InlineField
+            label="Legend"
+            labelWidth={point?.gauge && kind === 'heatmap' ? 16 : 'auto'}
+            htmlFor={id('legend')}
+            tooltip="The name of a series: text with {{dimension}}, {{pom}} or {{statistic}} in it."
+          >
+            <Input
+              id={id('legend')}
+              width={28}
+              placeholder="auto"
+              value={query.legend ?? ''}
+              onChange={({ currentTarget }) => onChange({ ...query, legend: currentTarget.value || undefined })}
+              onBlur={onRunQuery}
+            />
+          </InlineField>
+        )}
+        {isHeat && (
+          <InlineField label="Live" htmlFor={id('live')} tooltip="New columns are shown as they are complete.">
+            <InlineSwitch
+              id={id('live')}
+              value={Boolean(query.live)}
+              onChange={(event) => change({ live: event.currentTarget.checked })}
+            />
+          </InlineField>
         )}
       </InlineFieldRow>
     </div>

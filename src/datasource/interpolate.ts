@@ -19,6 +19,7 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
     ...query,
     pom: first(query.pom),
     legend: first(query.legend),
+    ...(query.y && { y: first(query.y) }),
     groupBy: all(query.groupBy),
     statistics: all(query.statistics),
     matchers: query.matchers

@@ -2,7 +2,18 @@ import { useEffect, useState } from 'react';
 import type { ComboboxOption } from '@grafana/ui';
 
 /** All dimensions there are, in the order of display; a measurement point has some of them. */
-export const dimensions = ['service', 'version', 'process', 'node', 'cpu', 'reason', 'function'];
+export const dimensions = [
+  'service',
+  'version',
+  'process',
+  'node',
+  'cpu',
+  'reason',
+  'function',
+  'route',
+  'label',
+  'depth',
+];
 
 /** What a promise came to: neither while it is under way. Pass the same promise as long as it is the same question. */
 export function useLoaded<T>(promise: Promise<T>): { value?: T; problem?: string } {
