@@ -32,9 +32,10 @@ func decodeAMD64(address uint64, b []byte) (instruction, bool) {
 			i.flow = branches
 		}
 	}
-	// The one-byte PUSHQ BP, and both forms of Jcc, when no prefix changes their
-	// size. (arch/x86/kernel/uprobes.c: push_setup_xol_ops, branch_setup_xol_ops)
-	i.emulated = i.push || b[0]&0xf0 == 0x70 || x.Len > 1 && b[0] == 0x0f && b[1]&0xf0 == 0x80
+	// The one-byte PUSHQ BP, CALL rel32, and both forms of Jcc, when no prefix
+	// changes their size. (arch/x86/kernel/uprobes.c: push_setup_xol_ops,
+	// branch_setup_xol_ops)
+	i.emulated = i.push || b[0] == 0xe8 || b[0]&0xf0 == 0x70 || x.Len > 1 && b[0] == 0x0f && b[1]&0xf0 == 0x80
 	return i, true
 }
 
@@ -61,8 +62,16 @@ func effectAMD64(address uint64, x x86asm.Inst) effect {
 		if m, ok := x.Args[1].(x86asm.Mem); ok && m.Base == x86asm.RIP && m.Index == 0 && m.Segment == 0 {
 			e.value, e.known = address+uint64(x.Len)+uint64(m.Disp), true
 		}
+	case x86asm.MOV:
+		e.sets = registerAMD64(x.Args[0])
+		r, whole := x.Args[0].(x86asm.Reg)
+		// Writing 32 bits clears the others.
+		whole = whole && (r >= x86asm.EAX && r <= x86asm.R15L || r >= x86asm.RAX && r <= x86asm.R15)
+		if constant, ok := x.Args[1].(x86asm.Imm); ok && whole && constant >= 0 {
+			e.value, e.known = uint64(constant), true
+		}
 	// What writes nothing but its first operand, and flags.
-	case x86asm.MOV, x86asm.MOVZX, x86asm.MOVSX, x86asm.MOVSXD, x86asm.XOR, x86asm.ADD, x86asm.SUB,
+	case x86asm.MOVZX, x86asm.MOVSX, x86asm.MOVSXD, x86asm.XOR, x86asm.ADD, x86asm.SUB,
 		x86asm.AND, x86asm.OR, x86asm.SHL, x86asm.SHR, x86asm.MOVUPS, x86asm.CMP, x86asm.TEST:
 		e.sets = registerAMD64(x.Args[0])
 	}

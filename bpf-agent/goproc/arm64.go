@@ -1,6 +1,9 @@
 package goproc
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"math/bits"
+)
 
 // decodeARM64 decodes the instruction that b begins with. All are of 4 bytes, so
 // that what is not known can't be of another length; and only those of the
@@ -91,6 +94,12 @@ func effectARM64(address uint64, w uint32) effect {
 	case w&0xff800000 == 0x91000000: // ADD (immediate), 64-bit
 		e.sets, e.known, e.base = rd, true, rn
 		e.value = uint64(w>>10&0xfff) << (12 * (w >> 22 & 1))
+	case w&0x7fe00000 == 0x52800000: // MOVZ, not shifted
+		e.sets, e.known = rd, true
+		e.value = uint64(w >> 5 & 0xffff)
+	case w&0xffe083e0 == 0x320003e0: // ORR (immediate) with ZR, 32-bit: ones, rotated
+		e.sets, e.known = rd, true
+		e.value = uint64(bits.RotateLeft32(1<<(w>>10&31+1)-1, -int(w>>16&31)))
 	case w&0xfffffc00 == 0xc89ffc00: // STLR, 64-bit
 		e.sets, e.stores = noRegister, rn
 	case w == 0xd503201f: // NOP

@@ -43,6 +43,9 @@ type Binary struct {
 	fields   map[fieldName]uint32
 	globals  map[string]uint64
 	tls      int64 // offset of g, 0 when not known
+
+	transitions      []Transition
+	transitionsError error
 }
 
 // BinaryID tells executables apart where a path or an inode alone can't:
@@ -75,6 +78,8 @@ const (
 	// at its RET, which says so by its Kind, SiteReturn. A call that panics hits
 	// none, or one of them before it does.
 	SiteTail
+	// SiteTransition is at a call of casgstatus: emulated; see [Binary.Transitions].
+	SiteTransition
 )
 
 func (k SiteKind) String() string {
@@ -87,6 +92,8 @@ func (k SiteKind) String() string {
 		return "return"
 	case SiteTail:
 		return "tail"
+	case SiteTransition:
+		return "transition"
 	}
 	return "SiteKind(" + strconv.Itoa(int(k)) + ")"
 }
@@ -280,6 +287,7 @@ func (b *Binary) read(f *elf.File, size uint64) error {
 	if b.tls, err = b.readTLSOffset(m); err != nil {
 		return err
 	}
+	b.transitions, b.transitionsError = b.readTransitions(m)
 	b.ID.BuildID, err = buildID(f)
 	return err
 }

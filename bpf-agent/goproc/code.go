@@ -59,7 +59,7 @@ const (
 // enough to follow the address of a variable to where it is used.
 type effect struct {
 	sets register
-	// value is what it sets it to: an address, plus register base where that is
+	// value is what it sets it to: an address or a constant, plus register base where that is
 	// not noRegister; known says that this is all there is to it.
 	value uint64
 	base  register

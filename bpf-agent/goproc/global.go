@@ -162,7 +162,7 @@ func lastExchange(ins []instruction) (found uint64, err error) {
 }
 
 // registers walks through a function, with what each register holds before an
-// instruction: an address, or 0 where that is not known.
+// instruction: an address or a constant, or 0 where that is not known.
 func registers(ins []instruction) iter.Seq2[instruction, *[32]uint64] {
 	return func(yield func(instruction, *[32]uint64) bool) {
 		joins := map[uint64]bool{}
