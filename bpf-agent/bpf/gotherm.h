@@ -38,9 +38,12 @@ enum point {
 	GC_MARK,
 	// sched.bpf.c
 	SCHED_LATENCY,
+	SCHED_LATENCY_EXACT,
 	// goroutine.bpf.c
 	GOROUTINE_CREATE,
 	GOROUTINE_EXIT,
+	GOROUTINE_LIFETIME,
+	GOROUTINE_WAIT,
 	// cpu.bpf.c
 	ONCPU,
 
@@ -57,9 +60,13 @@ enum program {
 	RUN_GC_STARTED,
 	// sched.bpf.c
 	RUN_SCHED_LATENCY,
+	RUN_SCHED_RUN,
 	// goroutine.bpf.c
 	RUN_GOROUTINE_CREATE,
 	RUN_GOROUTINE_EXIT,
+	RUN_GOROUTINE_PARK,
+	RUN_GOROUTINE_PREEMPT,
+	RUN_GOROUTINE_READY,
 	// cpu.bpf.c
 	RUN_ONCPU,
 

@@ -91,6 +91,13 @@ type KernelGcController struct {
 	MappedReady                uint64
 }
 
+type KernelGoroutineFacts struct {
+	_             structs.HostLayout
+	Watched       KernelSince
+	G_waitreason  uint32
+	IdWhenCreated uint32
+}
+
 type KernelHolder uint32
 
 const (
@@ -144,16 +151,19 @@ type KernelLiveHeap struct {
 type KernelPoint uint32
 
 const (
-	KernelPointGC_STW           KernelPoint = 0
-	KernelPointGC_STW_STOPPING  KernelPoint = 1
-	KernelPointGC_STW_STOPPED   KernelPoint = 2
-	KernelPointGC_CYCLE         KernelPoint = 3
-	KernelPointGC_MARK          KernelPoint = 4
-	KernelPointSCHED_LATENCY    KernelPoint = 5
-	KernelPointGOROUTINE_CREATE KernelPoint = 6
-	KernelPointGOROUTINE_EXIT   KernelPoint = 7
-	KernelPointONCPU            KernelPoint = 8
-	KernelPointNUM_POINTS       KernelPoint = 9
+	KernelPointGC_STW              KernelPoint = 0
+	KernelPointGC_STW_STOPPING     KernelPoint = 1
+	KernelPointGC_STW_STOPPED      KernelPoint = 2
+	KernelPointGC_CYCLE            KernelPoint = 3
+	KernelPointGC_MARK             KernelPoint = 4
+	KernelPointSCHED_LATENCY       KernelPoint = 5
+	KernelPointSCHED_LATENCY_EXACT KernelPoint = 6
+	KernelPointGOROUTINE_CREATE    KernelPoint = 7
+	KernelPointGOROUTINE_EXIT      KernelPoint = 8
+	KernelPointGOROUTINE_LIFETIME  KernelPoint = 9
+	KernelPointGOROUTINE_WAIT      KernelPoint = 10
+	KernelPointONCPU               KernelPoint = 11
+	KernelPointNUM_POINTS          KernelPoint = 12
 )
 
 type KernelProcess struct {
@@ -177,14 +187,18 @@ type KernelProcess struct {
 type KernelProgram uint32
 
 const (
-	KernelProgramRUN_GC_STOP          KernelProgram = 0
-	KernelProgramRUN_GC_START         KernelProgram = 1
-	KernelProgramRUN_GC_STARTED       KernelProgram = 2
-	KernelProgramRUN_SCHED_LATENCY    KernelProgram = 3
-	KernelProgramRUN_GOROUTINE_CREATE KernelProgram = 4
-	KernelProgramRUN_GOROUTINE_EXIT   KernelProgram = 5
-	KernelProgramRUN_ONCPU            KernelProgram = 6
-	KernelProgramNUM_PROGRAMS         KernelProgram = 7
+	KernelProgramRUN_GC_STOP           KernelProgram = 0
+	KernelProgramRUN_GC_START          KernelProgram = 1
+	KernelProgramRUN_GC_STARTED        KernelProgram = 2
+	KernelProgramRUN_SCHED_LATENCY     KernelProgram = 3
+	KernelProgramRUN_SCHED_RUN         KernelProgram = 4
+	KernelProgramRUN_GOROUTINE_CREATE  KernelProgram = 5
+	KernelProgramRUN_GOROUTINE_EXIT    KernelProgram = 6
+	KernelProgramRUN_GOROUTINE_PARK    KernelProgram = 7
+	KernelProgramRUN_GOROUTINE_PREEMPT KernelProgram = 8
+	KernelProgramRUN_GOROUTINE_READY   KernelProgram = 9
+	KernelProgramRUN_ONCPU             KernelProgram = 10
+	KernelProgramNUM_PROGRAMS          KernelProgram = 11
 )
 
 type KernelPulse struct {
@@ -192,6 +206,13 @@ type KernelPulse struct {
 	Last   uint64
 	Waited uint64
 	Gaps   [32]uint64
+}
+
+type KernelSince struct {
+	_        structs.HostLayout
+	Created  uint64
+	Waiting  uint64
+	Runnable uint64
 }
 
 type KernelSlotTallies struct {
@@ -234,36 +255,42 @@ type KernelWordKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
-	KernelMapCoarse           = "coarse"
-	KernelMapCollectors       = "collectors"
-	KernelMapControllers      = "controllers"
-	KernelMapDrafts           = "drafts"
-	KernelMapEvents           = "events"
-	KernelMapExecs            = "execs"
-	KernelMapHeat             = "heat"
-	KernelMapLastStops        = "last_stops"
-	KernelMapLive             = "live"
-	KernelMapPacing           = "pacing"
-	KernelMapProcesses        = "processes"
-	KernelMapPulses           = "pulses"
-	KernelMapSlots            = "slots"
-	KernelMapStarting         = "starting"
-	KernelMapTallies          = "tallies"
-	KernelMapWords            = "words"
-	KernelProgExecNotice      = "exec_notice"
-	KernelProgGcStart         = "gc_start"
-	KernelProgGcStarted       = "gc_started"
-	KernelProgGcStop          = "gc_stop"
-	KernelProgGoroutineCreate = "goroutine_create"
-	KernelProgGoroutineExit   = "goroutine_exit"
-	KernelProgOncpu           = "oncpu"
-	KernelProgSchedLatency    = "sched_latency"
-	KernelVarBounds           = "bounds"
-	KernelVarEventType        = "event_type"
-	KernelVarHolderType       = "holder_type"
-	KernelVarLabelLayoutType  = "label_layout_type"
-	KernelVarPointType        = "point_type"
-	KernelVarProgramType      = "program_type"
+	KernelMapCoarse            = "coarse"
+	KernelMapCollectors        = "collectors"
+	KernelMapControllers       = "controllers"
+	KernelMapDrafts            = "drafts"
+	KernelMapEvents            = "events"
+	KernelMapExecs             = "execs"
+	KernelMapGoroutineFacts    = "goroutine_facts"
+	KernelMapGoroutines        = "goroutines"
+	KernelMapHeat              = "heat"
+	KernelMapLastStops         = "last_stops"
+	KernelMapLive              = "live"
+	KernelMapPacing            = "pacing"
+	KernelMapProcesses         = "processes"
+	KernelMapPulses            = "pulses"
+	KernelMapSlots             = "slots"
+	KernelMapStarting          = "starting"
+	KernelMapTallies           = "tallies"
+	KernelMapWords             = "words"
+	KernelProgExecNotice       = "exec_notice"
+	KernelProgGcStart          = "gc_start"
+	KernelProgGcStarted        = "gc_started"
+	KernelProgGcStop           = "gc_stop"
+	KernelProgGoroutineCreate  = "goroutine_create"
+	KernelProgGoroutineExit    = "goroutine_exit"
+	KernelProgGoroutinePark    = "goroutine_park"
+	KernelProgGoroutinePreempt = "goroutine_preempt"
+	KernelProgGoroutineReady   = "goroutine_ready"
+	KernelProgOncpu            = "oncpu"
+	KernelProgSchedLatency     = "sched_latency"
+	KernelProgSchedRun         = "sched_run"
+	KernelVarBounds            = "bounds"
+	KernelVarEventType         = "event_type"
+	KernelVarHolderType        = "holder_type"
+	KernelVarLabelLayoutType   = "label_layout_type"
+	KernelVarPointType         = "point_type"
+	KernelVarProgramType       = "program_type"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -308,36 +335,42 @@ type KernelSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelProgramSpecs struct {
-	ExecNotice      *ebpf.ProgramSpec `ebpf:"exec_notice"`
-	GcStart         *ebpf.ProgramSpec `ebpf:"gc_start"`
-	GcStarted       *ebpf.ProgramSpec `ebpf:"gc_started"`
-	GcStop          *ebpf.ProgramSpec `ebpf:"gc_stop"`
-	GoroutineCreate *ebpf.ProgramSpec `ebpf:"goroutine_create"`
-	GoroutineExit   *ebpf.ProgramSpec `ebpf:"goroutine_exit"`
-	Oncpu           *ebpf.ProgramSpec `ebpf:"oncpu"`
-	SchedLatency    *ebpf.ProgramSpec `ebpf:"sched_latency"`
+	ExecNotice       *ebpf.ProgramSpec `ebpf:"exec_notice"`
+	GcStart          *ebpf.ProgramSpec `ebpf:"gc_start"`
+	GcStarted        *ebpf.ProgramSpec `ebpf:"gc_started"`
+	GcStop           *ebpf.ProgramSpec `ebpf:"gc_stop"`
+	GoroutineCreate  *ebpf.ProgramSpec `ebpf:"goroutine_create"`
+	GoroutineExit    *ebpf.ProgramSpec `ebpf:"goroutine_exit"`
+	GoroutinePark    *ebpf.ProgramSpec `ebpf:"goroutine_park"`
+	GoroutinePreempt *ebpf.ProgramSpec `ebpf:"goroutine_preempt"`
+	GoroutineReady   *ebpf.ProgramSpec `ebpf:"goroutine_ready"`
+	Oncpu            *ebpf.ProgramSpec `ebpf:"oncpu"`
+	SchedLatency     *ebpf.ProgramSpec `ebpf:"sched_latency"`
+	SchedRun         *ebpf.ProgramSpec `ebpf:"sched_run"`
 }
 
 // KernelMapSpecs contains maps before they are loaded into the kernel.
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
-	Coarse      *ebpf.MapSpec `ebpf:"coarse"`
-	Collectors  *ebpf.MapSpec `ebpf:"collectors"`
-	Controllers *ebpf.MapSpec `ebpf:"controllers"`
-	Drafts      *ebpf.MapSpec `ebpf:"drafts"`
-	Events      *ebpf.MapSpec `ebpf:"events"`
-	Execs       *ebpf.MapSpec `ebpf:"execs"`
-	Heat        *ebpf.MapSpec `ebpf:"heat"`
-	LastStops   *ebpf.MapSpec `ebpf:"last_stops"`
-	Live        *ebpf.MapSpec `ebpf:"live"`
-	Pacing      *ebpf.MapSpec `ebpf:"pacing"`
-	Processes   *ebpf.MapSpec `ebpf:"processes"`
-	Pulses      *ebpf.MapSpec `ebpf:"pulses"`
-	Slots       *ebpf.MapSpec `ebpf:"slots"`
-	Starting    *ebpf.MapSpec `ebpf:"starting"`
-	Tallies     *ebpf.MapSpec `ebpf:"tallies"`
-	Words       *ebpf.MapSpec `ebpf:"words"`
+	Coarse         *ebpf.MapSpec `ebpf:"coarse"`
+	Collectors     *ebpf.MapSpec `ebpf:"collectors"`
+	Controllers    *ebpf.MapSpec `ebpf:"controllers"`
+	Drafts         *ebpf.MapSpec `ebpf:"drafts"`
+	Events         *ebpf.MapSpec `ebpf:"events"`
+	Execs          *ebpf.MapSpec `ebpf:"execs"`
+	GoroutineFacts *ebpf.MapSpec `ebpf:"goroutine_facts"`
+	Goroutines     *ebpf.MapSpec `ebpf:"goroutines"`
+	Heat           *ebpf.MapSpec `ebpf:"heat"`
+	LastStops      *ebpf.MapSpec `ebpf:"last_stops"`
+	Live           *ebpf.MapSpec `ebpf:"live"`
+	Pacing         *ebpf.MapSpec `ebpf:"pacing"`
+	Processes      *ebpf.MapSpec `ebpf:"processes"`
+	Pulses         *ebpf.MapSpec `ebpf:"pulses"`
+	Slots          *ebpf.MapSpec `ebpf:"slots"`
+	Starting       *ebpf.MapSpec `ebpf:"starting"`
+	Tallies        *ebpf.MapSpec `ebpf:"tallies"`
+	Words          *ebpf.MapSpec `ebpf:"words"`
 }
 
 // KernelVariableSpecs contains global variables before they are loaded into the kernel.
@@ -372,22 +405,24 @@ func (o *KernelObjects) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
-	Coarse      *ebpf.Map `ebpf:"coarse"`
-	Collectors  *ebpf.Map `ebpf:"collectors"`
-	Controllers *ebpf.Map `ebpf:"controllers"`
-	Drafts      *ebpf.Map `ebpf:"drafts"`
-	Events      *ebpf.Map `ebpf:"events"`
-	Execs       *ebpf.Map `ebpf:"execs"`
-	Heat        *ebpf.Map `ebpf:"heat"`
-	LastStops   *ebpf.Map `ebpf:"last_stops"`
-	Live        *ebpf.Map `ebpf:"live"`
-	Pacing      *ebpf.Map `ebpf:"pacing"`
-	Processes   *ebpf.Map `ebpf:"processes"`
-	Pulses      *ebpf.Map `ebpf:"pulses"`
-	Slots       *ebpf.Map `ebpf:"slots"`
-	Starting    *ebpf.Map `ebpf:"starting"`
-	Tallies     *ebpf.Map `ebpf:"tallies"`
-	Words       *ebpf.Map `ebpf:"words"`
+	Coarse         *ebpf.Map `ebpf:"coarse"`
+	Collectors     *ebpf.Map `ebpf:"collectors"`
+	Controllers    *ebpf.Map `ebpf:"controllers"`
+	Drafts         *ebpf.Map `ebpf:"drafts"`
+	Events         *ebpf.Map `ebpf:"events"`
+	Execs          *ebpf.Map `ebpf:"execs"`
+	GoroutineFacts *ebpf.Map `ebpf:"goroutine_facts"`
+	Goroutines     *ebpf.Map `ebpf:"goroutines"`
+	Heat           *ebpf.Map `ebpf:"heat"`
+	LastStops      *ebpf.Map `ebpf:"last_stops"`
+	Live           *ebpf.Map `ebpf:"live"`
+	Pacing         *ebpf.Map `ebpf:"pacing"`
+	Processes      *ebpf.Map `ebpf:"processes"`
+	Pulses         *ebpf.Map `ebpf:"pulses"`
+	Slots          *ebpf.Map `ebpf:"slots"`
+	Starting       *ebpf.Map `ebpf:"starting"`
+	Tallies        *ebpf.Map `ebpf:"tallies"`
+	Words          *ebpf.Map `ebpf:"words"`
 }
 
 func (m *KernelMaps) Close() error {
@@ -398,6 +433,8 @@ func (m *KernelMaps) Close() error {
 		m.Drafts,
 		m.Events,
 		m.Execs,
+		m.GoroutineFacts,
+		m.Goroutines,
 		m.Heat,
 		m.LastStops,
 		m.Live,
@@ -427,14 +464,18 @@ type KernelVariables struct {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelPrograms struct {
-	ExecNotice      *ebpf.Program `ebpf:"exec_notice"`
-	GcStart         *ebpf.Program `ebpf:"gc_start"`
-	GcStarted       *ebpf.Program `ebpf:"gc_started"`
-	GcStop          *ebpf.Program `ebpf:"gc_stop"`
-	GoroutineCreate *ebpf.Program `ebpf:"goroutine_create"`
-	GoroutineExit   *ebpf.Program `ebpf:"goroutine_exit"`
-	Oncpu           *ebpf.Program `ebpf:"oncpu"`
-	SchedLatency    *ebpf.Program `ebpf:"sched_latency"`
+	ExecNotice       *ebpf.Program `ebpf:"exec_notice"`
+	GcStart          *ebpf.Program `ebpf:"gc_start"`
+	GcStarted        *ebpf.Program `ebpf:"gc_started"`
+	GcStop           *ebpf.Program `ebpf:"gc_stop"`
+	GoroutineCreate  *ebpf.Program `ebpf:"goroutine_create"`
+	GoroutineExit    *ebpf.Program `ebpf:"goroutine_exit"`
+	GoroutinePark    *ebpf.Program `ebpf:"goroutine_park"`
+	GoroutinePreempt *ebpf.Program `ebpf:"goroutine_preempt"`
+	GoroutineReady   *ebpf.Program `ebpf:"goroutine_ready"`
+	Oncpu            *ebpf.Program `ebpf:"oncpu"`
+	SchedLatency     *ebpf.Program `ebpf:"sched_latency"`
+	SchedRun         *ebpf.Program `ebpf:"sched_run"`
 }
 
 func (p *KernelPrograms) Close() error {
@@ -445,8 +486,12 @@ func (p *KernelPrograms) Close() error {
 		p.GcStop,
 		p.GoroutineCreate,
 		p.GoroutineExit,
+		p.GoroutinePark,
+		p.GoroutinePreempt,
+		p.GoroutineReady,
 		p.Oncpu,
 		p.SchedLatency,
+		p.SchedRun,
 	)
 }
 

@@ -27,6 +27,7 @@ var keptFunctions = []string{
 	"runtime.netpollready",
 	"runtime.newproc1",
 	"runtime.park_m",
+	"runtime.preemptPark",
 	"runtime.ready",
 	"runtime.runqput",
 	"runtime.stackcheck",

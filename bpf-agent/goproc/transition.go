@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Status of a goroutine, as the runtime numbers it: src/runtime/runtime2.go,
@@ -21,6 +22,22 @@ const (
 	Waiting  Status = 4
 	Dead     Status = 6
 )
+
+func (s Status) String() string {
+	switch s {
+	case StatusUnknown:
+		return "any"
+	case Runnable:
+		return "runnable"
+	case Running:
+		return "running"
+	case Waiting:
+		return "waiting"
+	case Dead:
+		return "dead"
+	}
+	return "Status(" + strconv.Itoa(int(s)) + ")"
+}
 
 // Transition is where the runtime changes the status of goroutines: a call of
 // runtime.casgstatus(gp, from, to), which the kernel emulates as it does a

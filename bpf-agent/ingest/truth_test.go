@@ -218,9 +218,12 @@ func TestLatenciesAreThoseThatTheRuntimeReports(t *testing.T) {
 func BenchmarkTruth(b *testing.B) {
 	for b.Loop() {
 		for name, ratio := range map[string]float64{
-			"stw_sum_ratio":      seePauses(b, thisGo, 100).sumRatio(),
-			"sched_count_ratio":  seeLatencies(b, thisGo, 100_000).countRatio(),
-			"conservation_ratio": seeOverload(b, probe.Options{}).ratio(),
+			"stw_sum_ratio":        seePauses(b, thisGo, 100).sumRatio(),
+			"sched_count_ratio":    seeLatencies(b, thisGo, 100_000).countRatio(),
+			"sched_exact_ratio":    seeExact(b, thisGo, pingPong).ratio(),
+			"sched_exact_gc_ratio": seeExact(b, thisGo, collecting).ratio(),
+			"goid_match":           seeGoids(b, thisGo).ratio(),
+			"conservation_ratio":   seeOverload(b, probe.Options{}).ratio(),
 		} {
 			fmt.Printf("%s %.6f\n", name, ratio)
 			b.ReportMetric(ratio, name)
@@ -241,10 +244,11 @@ func seeOverload(t testing.TB, options probe.Options) overload {
 	program := target.Start(t, target.Build(t, ""))
 	a := watch(t, options, program.PID())
 	a.rateLimit(program.PID(), 0)
-	a.attach(program.PID(), "goroutine.create", time.Minute)
-	a.attach(program.PID(), "goroutine.exit", time.Minute)
-	program.Ask("spawn %d", 100_000)
-	program.Ask("switch %d", 100_000)
+	for _, pom := range goroutinePoints {
+		a.attach(program.PID(), pom, time.Minute)
+	}
+	program.Ask("spawn %d", 50_000)
+	program.Ask("switch %d", 20_000)
 	program.Ask("collect %d", 5)
 	program.Freeze()
 	defer program.Thaw()

@@ -66,6 +66,18 @@ type Probe struct {
 	// Otherwise are functions to take, the first that can be had, where the
 	// binary's Go release has no such function.
 	Otherwise []string
+	// Changes are, where Kind is SiteTransition, the changes of a goroutine's
+	// status to be at: all calls of Function, which is casgstatus, that make one
+	// of them, or may.
+	Changes []Change
+}
+
+// Change of a goroutine's status.
+type Change struct {
+	// From and To are what it was and becomes; StatusUnknown is any.
+	From, To goproc.Status
+	// By are the functions that make it; nil is any.
+	By []string
 }
 
 var (
@@ -83,6 +95,19 @@ var pauseProbes = []Probe{
 }
 
 var cycleProbes = []Probe{pauseProbes[0], pauseProbes[2]}
+
+// Where goroutines become runnable is where they end to wait, too: points that
+// both need it share the link.
+var (
+	readyProbe = changeProbe(bpf.KernelProgGoroutineReady, Change{goproc.StatusUnknown, goproc.Runnable, nil})
+	// A goroutine is created Runnable, or Waiting when it is a coroutine.
+	createProbe = changeProbe(bpf.KernelProgGoroutineCreate, Change{goproc.Dead, goproc.Runnable, nil}, Change{goproc.Dead, goproc.Waiting, nil})
+	exitProbe   = changeProbe(bpf.KernelProgGoroutineExit, Change{goproc.Running, goproc.Dead, nil})
+)
+
+func changeProbe(program string, changes ...Change) Probe {
+	return Probe{Function: "runtime.casgstatus", Kind: goproc.SiteTransition, Program: program, Changes: changes}
+}
 
 // Catalogue is every measurement point; the index is the point's number in the
 // kernel. Documentation, the query editor's list, /metrics help and the API
@@ -154,6 +179,25 @@ var Catalogue = []Point{
 		Probes:     []Probe{{Function: "runtime.(*timeHistogram).record", Kind: goproc.SitePush, Program: bpf.KernelProgSchedLatency}},
 		needs:      needsLatency,
 	},
+	// What goproc.Transitions says of the sites: this is each transition that the
+	// runtime can sample for sched.latency. It records a 0 as well where a
+	// goroutine was marked, its stack moved, or (up to Go 1.25) came back from a
+	// system call: these were never runnable, and are not here.
+	bpf.KernelPointSCHED_LATENCY_EXACT: {
+		Name:       "sched.latency.exact",
+		Unit:       "ns",
+		Tier:       "T3",
+		Help:       "Time from runnable to running, of every transition of a goroutine whose begin was seen, by start function and by NUMA node on which it runs.",
+		Dimensions: append(processDimensions[:3:3], "node", "function"),
+		OnDemand:   true,
+		Goroutines: true,
+		// The end first: what is seen to begin is also seen to end.
+		Probes: []Probe{
+			changeProbe(bpf.KernelProgSchedRun, Change{goproc.Runnable, goproc.Running, nil}),
+			readyProbe,
+		},
+		needs: needsStartpc,
+	},
 	bpf.KernelPointGOROUTINE_CREATE: {
 		Name:       "goroutine.create",
 		Unit:       "1",
@@ -161,7 +205,8 @@ var Catalogue = []Point{
 		Help:       "Goroutines created, by start function.",
 		Dimensions: append(processDimensions[:3:3], "function"),
 		OnDemand:   true,
-		Probes:     []Probe{{Function: "runtime.newproc1", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutineCreate}},
+		Probes:     []Probe{createProbe},
+		needs:      needsStartpc,
 	},
 	bpf.KernelPointGOROUTINE_EXIT: {
 		Name:       "goroutine.exit",
@@ -171,8 +216,37 @@ var Catalogue = []Point{
 		Dimensions: append(processDimensions[:3:3], "function"),
 		OnDemand:   true,
 		Goroutines: true,
-		Probes:     []Probe{{Function: "runtime.gdestroy", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutineExit}},
+		Probes:     []Probe{exitProbe},
 		needs:      needsStartpc,
+	},
+	bpf.KernelPointGOROUTINE_LIFETIME: {
+		Name:       "goroutine.lifetime",
+		Unit:       "ns",
+		Tier:       "T3",
+		Help:       "Time from creation to end of goroutines that were seen to be created, by start function.",
+		Dimensions: append(processDimensions[:3:3], "function"),
+		OnDemand:   true,
+		Goroutines: true,
+		Probes:     []Probe{exitProbe, createProbe},
+		needs:      needsStartpc,
+	},
+	// The network poller and the garbage collector ready goroutines without
+	// calling ready: where they change the status is the end as well.
+	bpf.KernelPointGOROUTINE_WAIT: {
+		Name:       "goroutine.wait",
+		Unit:       "ns",
+		Tier:       "T3",
+		Help:       "Time from parking to being made runnable, of goroutines that were seen to park, by wait reason and start function.",
+		Dimensions: append(processDimensions[:3:3], "function", "reason"),
+		Reason:     waitReason,
+		OnDemand:   true,
+		Goroutines: true,
+		Probes: []Probe{
+			readyProbe,
+			changeProbe(bpf.KernelProgGoroutinePark, Change{goproc.Running, goproc.Waiting, []string{"runtime.park_m", "runtime.coroswitch_m"}}),
+			{Function: "runtime.preemptPark", Kind: goproc.SitePush, Program: bpf.KernelProgGoroutinePreempt},
+		},
+		needs: needsWaitReason,
 	},
 	bpf.KernelPointONCPU: {
 		Name:       "oncpu",

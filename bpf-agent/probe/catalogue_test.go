@@ -139,7 +139,7 @@ func TestReasonsAreTheRuntimes(t *testing.T) {
 }
 
 func TestUnknownGoReleaseIsRefusedAndNotGuessed(t *testing.T) {
-	offsets := goproc.Offsets{GM: 48, MP: 208, MCurg: 184, GStartpc: 304, GGoid: 152, TimeToRun: 1}
+	offsets := goproc.Offsets{GM: 48, MP: 208, MCurg: 184, GStartpc: 304, GGoid: 152, GWaitReason: 176, TimeToRun: 1}
 	for minor, known := range map[int]bool{21: false, 22: true, 27: true, 28: false} {
 		err := needsStarted(&goproc.Binary{GoVersion: "go1.x", Minor: minor, Offsets: offsets})
 		if (err == nil) != known {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -55,11 +56,38 @@ func (p Probe) sites(b *goproc.Binary) ([]goproc.Site, error) {
 }
 
 func (p Probe) sitesIn(b *goproc.Binary, function string) ([]goproc.Site, error) {
+	if p.Kind == goproc.SiteTransition {
+		return p.transitions(b)
+	}
 	if p.Kind != goproc.SitePush {
 		return b.Sites(function, p.Kind)
 	}
 	site, err := b.CheapestSite(function)
 	return []goproc.Site{site}, err
+}
+
+// transitions returns where a binary makes one of the changes of a probe. Where
+// the code does not say what the change will be, the program looks.
+func (p Probe) transitions(b *goproc.Binary) ([]goproc.Site, error) {
+	all, err := b.Transitions()
+	if err != nil {
+		return nil, err
+	}
+	may := func(wanted, found goproc.Status) bool {
+		return wanted == found || wanted == goproc.StatusUnknown || found == goproc.StatusUnknown
+	}
+	var sites []goproc.Site
+	for _, t := range all {
+		if slices.ContainsFunc(p.Changes, func(c Change) bool {
+			return may(c.From, t.From) && may(c.To, t.To) && (c.By == nil || slices.Contains(c.By, t.Function))
+		}) {
+			sites = append(sites, t.Site)
+		}
+	}
+	if sites == nil {
+		return nil, fmt.Errorf("no call of %s makes the change that %s is about", p.Function, p.Program)
+	}
+	return sites, nil
 }
 
 // key says which link a probe of a process needs.

@@ -5,13 +5,17 @@ import "github.com/gotherm/gotherm/bpf-agent/bpf"
 // programs has the number under which the runs of a program are counted, by
 // its name.
 var programs = map[string]int{
-	bpf.KernelProgGcStop:          int(bpf.KernelProgramRUN_GC_STOP),
-	bpf.KernelProgGcStart:         int(bpf.KernelProgramRUN_GC_START),
-	bpf.KernelProgGcStarted:       int(bpf.KernelProgramRUN_GC_STARTED),
-	bpf.KernelProgSchedLatency:    int(bpf.KernelProgramRUN_SCHED_LATENCY),
-	bpf.KernelProgGoroutineCreate: int(bpf.KernelProgramRUN_GOROUTINE_CREATE),
-	bpf.KernelProgGoroutineExit:   int(bpf.KernelProgramRUN_GOROUTINE_EXIT),
-	bpf.KernelProgOncpu:           int(bpf.KernelProgramRUN_ONCPU),
+	bpf.KernelProgGcStop:           int(bpf.KernelProgramRUN_GC_STOP),
+	bpf.KernelProgGcStart:          int(bpf.KernelProgramRUN_GC_START),
+	bpf.KernelProgGcStarted:        int(bpf.KernelProgramRUN_GC_STARTED),
+	bpf.KernelProgSchedLatency:     int(bpf.KernelProgramRUN_SCHED_LATENCY),
+	bpf.KernelProgSchedRun:         int(bpf.KernelProgramRUN_SCHED_RUN),
+	bpf.KernelProgGoroutineCreate:  int(bpf.KernelProgramRUN_GOROUTINE_CREATE),
+	bpf.KernelProgGoroutineExit:    int(bpf.KernelProgramRUN_GOROUTINE_EXIT),
+	bpf.KernelProgGoroutinePark:    int(bpf.KernelProgramRUN_GOROUTINE_PARK),
+	bpf.KernelProgGoroutinePreempt: int(bpf.KernelProgramRUN_GOROUTINE_PREEMPT),
+	bpf.KernelProgGoroutineReady:   int(bpf.KernelProgramRUN_GOROUTINE_READY),
+	bpf.KernelProgOncpu:            int(bpf.KernelProgramRUN_ONCPU),
 }
 
 // ProgramNumber is the index of a program in [bpf.KernelSlotTallies].Runs.

@@ -65,12 +65,46 @@ var scripts = map[string]script{
 		@hits = count(); @ns = hist($ns); @sum = sum($ns);
 	}`,
 	}},
+	"sched.latency.exact": {at: map[string]string{
+		bpf.KernelProgGoroutineReady: changes(goproc.StatusUnknown, goproc.Runnable) + ` { @since[reg("ax")] = nsecs; }`,
+		bpf.KernelProgSchedRun:       changes(goproc.Runnable, goproc.Running) + ` { ` + endSince + ` }`,
+	}},
 	"goroutine.create": {at: map[string]string{
-		bpf.KernelProgGoroutineCreate: `@hits = count(); @by_function[usym(*(uint64 *)reg("ax"))] = count();`,
+		bpf.KernelProgGoroutineCreate: changes(goproc.Dead, goproc.StatusUnknown) + ` { @hits = count(); ` + byFunction + ` }`,
 	}},
 	"goroutine.exit": {at: map[string]string{
-		bpf.KernelProgGoroutineExit: `@hits = count(); @by_function[usym(*(uint64 *)(reg("ax") + {{field "runtime.g" "startpc"}}))] = count();`,
+		bpf.KernelProgGoroutineExit: changes(goproc.Running, goproc.Dead) + ` { @hits = count(); ` + byFunction + ` }`,
 	}},
+	"goroutine.lifetime": {at: map[string]string{
+		bpf.KernelProgGoroutineCreate: changes(goproc.Dead, goproc.StatusUnknown) + ` { @since[reg("ax")] = nsecs; }`,
+		bpf.KernelProgGoroutineExit:   changes(goproc.Running, goproc.Dead) + ` { ` + endSince + ` }`,
+	}},
+	"goroutine.wait": {at: map[string]string{
+		bpf.KernelProgGoroutinePark:    changes(goproc.Running, goproc.Waiting) + ` { @since[reg("ax")] = nsecs; }`,
+		bpf.KernelProgGoroutinePreempt: `@since[reg("ax")] = nsecs;`,
+		bpf.KernelProgGoroutineReady: changes(goproc.Waiting, goproc.Runnable) + ` {
+		if (@since[reg("ax")] != 0) { @by_reason[*(uint8 *)(reg("ax") + {{field "runtime.g" "waitreason"}})] = count(); }
+		` + endSince + `
+	}`,
+	}},
+}
+
+// What is done at a change of a goroutine's status, casgstatus(gp, from, to).
+const (
+	byFunction = `@by_function[usym(*(uint64 *)(reg("ax") + {{field "runtime.g" "startpc"}}))] = count();`
+	endSince   = `if (@since[reg("ax")] != 0) { $ns = nsecs - @since[reg("ax")]; @hits = count(); @ns = hist($ns); @sum = sum($ns); } delete(@since[reg("ax")]);`
+)
+
+// changes is the condition that the status changes so.
+func changes(from, to goproc.Status) string {
+	var all []string
+	if from != goproc.StatusUnknown {
+		all = append(all, fmt.Sprintf(`(reg("bx") & 0xffffffff) == %d`, from))
+	}
+	if to != goproc.StatusUnknown {
+		all = append(all, fmt.Sprintf(`(reg("cx") & 0xffffffff) == %d`, to))
+	}
+	return "if (" + strings.Join(all, " && ") + ")"
 }
 
 // needsFinished is for what needs the time at which the world had stopped,
@@ -192,13 +226,13 @@ func (s scriptOf) execute(body string) (string, error) {
 
 // passing are the maps of scripts that are only for what comes next, and would
 // be printed at the end.
-var passing = []string{"@open", "@reason", "@started", "@finished", "@cycle", "@marking"}
+var passing = []string{"@open", "@reason", "@started", "@finished", "@cycle", "@marking", "@since"}
 
 // ending clears what is of no interest when a script ends.
 func ending(script string) string {
 	var b strings.Builder
 	for _, name := range passing {
-		if strings.Contains(script, name+" = ") {
+		if strings.Contains(script, name+" = ") || strings.Contains(script, name+"[") {
 			fmt.Fprintf(&b, "\tclear(%s);\n", name)
 		}
 	}

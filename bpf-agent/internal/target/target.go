@@ -29,7 +29,9 @@ type Answer struct {
 	// [LatencyBounds[i], LatencyBounds[i+1]) nanoseconds.
 	LatencyBounds []float64
 	LatencyCounts []uint64
-	Served        uint64
+	// Goroutines is the start function of goroutines by id, as their stacks say.
+	Goroutines map[uint64]string
+	Served     uint64
 	// Memory is there after the command "memory".
 	Memory *Memory
 	Error  string

@@ -41,7 +41,24 @@ for a limited time. Durations are in nanoseconds on the API and in seconds in Gr
 				fmt.Printf("- probe: %s, in the kernel\n", probe.Program)
 				continue
 			}
+			if probe.Changes != nil {
+				fmt.Printf("- probe: calls of `%s`, %s\n", probe.Function, changes(probe.Changes))
+				continue
+			}
 			fmt.Printf("- probe: `%s`, %s\n", probe.Function, siteNames[probe.Kind])
 		}
 	}
+}
+
+// changes says which changes of a goroutine's status a probe is on.
+func changes(all []probe.Change) string {
+	var texts []string
+	for _, c := range all {
+		text := fmt.Sprintf("from %v to %v", c.From, c.To)
+		if c.By != nil {
+			text += " by `" + strings.Join(c.By, "`, `") + "`"
+		}
+		texts = append(texts, text)
+	}
+	return strings.Join(texts, "; ")
 }

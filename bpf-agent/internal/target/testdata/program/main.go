@@ -26,6 +26,8 @@ type answer struct {
 	// Latencies is /sched/latencies:seconds; bounds are in nanoseconds.
 	LatencyBounds []float64
 	LatencyCounts []uint64
+	// Goroutines is the start function of each goroutine by its id.
+	Goroutines map[uint64]string
 	// Served counts the requests that were answered under load.
 	Served uint64
 	// Memory is read after the command "memory" only.
@@ -53,6 +55,12 @@ func main() {
 			spawn(n)
 		case "burn":
 			burn(n)
+		case "churn":
+			churn(n)
+		case "nap":
+			nap(n)
+		case "identify":
+			a.Goroutines = identify(n)
 		case "memstats":
 			for i := 0; i < n; i++ {
 				runtime.ReadMemStats(&runtime.MemStats{})
