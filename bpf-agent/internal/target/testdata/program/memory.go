@@ -27,11 +27,11 @@ func readMemory() *memory {
 // goroutines are then free.
 func park(n int) {
 	ready := make(chan struct{})
-	for range n {
+	for i := 0; i < n; i++ {
 		go func() { ready <- struct{}{}; select {} }()
 		go func() { ready <- struct{}{} }()
 	}
-	for range 2 * n {
+	for i := 0; i < 2*n; i++ {
 		<-ready
 	}
 }
