@@ -38,21 +38,7 @@ func BenchmarkCost(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("attaching probes needs root")
 	}
-	for _, path := range []string{"../bin/gotherm-agent", "../bin/shop", "../bin/shop-load"} {
-		if _, err := os.Stat(path); err != nil {
-			b.Fatalf("%v: run this as go tool mage bench:cost", err)
-		}
-	}
-	shop := exec.Command("../bin/shop", "--listen", costShop, "--metrics-listen", "127.0.0.1:0")
-	startForBenchmark(b, shop)
-	eventually(b, "the shop", func() bool {
-		response, err := http.Get("http://" + costShop + "/version")
-		if err == nil {
-			response.Body.Close()
-		}
-		return err == nil
-	})
-	pid := shop.Process.Pid
+	pid := startShop(b)
 	perRequest(b, pid) // warm up
 
 	var watched, control []float64
@@ -88,15 +74,41 @@ func BenchmarkCost(b *testing.B) {
 	}
 }
 
+// startShop starts the shop, which has to be built, and returns its pid when it answers.
+func startShop(b *testing.B) int {
+	b.Helper()
+	for _, path := range []string{"../bin/gotherm-agent", "../bin/shop", "../bin/shop-load"} {
+		if _, err := os.Stat(path); err != nil {
+			b.Fatalf("%v: run this as go tool mage bench:cost", err)
+		}
+	}
+	shop := exec.Command("../bin/shop", "--listen", costShop, "--metrics-listen", "127.0.0.1:0")
+	startForBenchmark(b, shop)
+	eventually(b, "the shop", func() bool {
+		response, err := http.Get("http://" + costShop + "/version")
+		if err == nil {
+			response.Body.Close()
+		}
+		return err == nil
+	})
+	return shop.Process.Pid
+}
+
 // perRequest returns the nanoseconds of CPU time that a process spends on one request under load.
 func perRequest(b *testing.B, pid int) float64 {
 	b.Helper()
+	return perRequestOf(b, pid, costRequests)
+}
+
+// perRequestOf is perRequest for a load of other requests, by flags.
+func perRequestOf(b *testing.B, pid, requests int, flags ...string) float64 {
+	b.Helper()
 	before := processCPU(b, pid)
-	load := exec.Command("../bin/shop-load", "--url", "http://"+costShop, "--requests", strconv.Itoa(costRequests), "--connections", "8")
+	load := exec.Command("../bin/shop-load", append([]string{"--url", "http://" + costShop, "--requests", strconv.Itoa(requests), "--connections", "8"}, flags...)...)
 	if out, err := load.CombinedOutput(); err != nil {
 		b.Fatalf("load: %v\n%s", err, out)
 	}
-	return float64(processCPU(b, pid)-before) / costRequests
+	return float64(processCPU(b, pid)-before) / float64(requests)
 }
 
 // processCPU reads the CPU clock of another process: clock_gettime(2) with the
@@ -112,9 +124,9 @@ func processCPU(b *testing.B, pid int) time.Duration {
 }
 
 // startAgent starts an agent and returns when its probes are on the process.
-func startAgent(b *testing.B, pid int) *exec.Cmd {
+func startAgent(b *testing.B, pid int, flags ...string) *exec.Cmd {
 	b.Helper()
-	agent := exec.Command("../bin/gotherm-agent", "run", "--pid", strconv.Itoa(pid), "--listen", costAgent)
+	agent := exec.Command("../bin/gotherm-agent", append([]string{"run", "--pid", strconv.Itoa(pid), "--listen", costAgent}, flags...)...)
 	startForBenchmark(b, agent)
 	client := gothermpbconnect.NewAgentServiceClient(http.DefaultClient, "http://"+costAgent)
 	eventually(b, "the agent to attach", func() bool {
