@@ -310,11 +310,11 @@ func needsStartpc(b *goproc.Binary) error {
 	return nil
 }
 
-// tlsOffset is where a thread has its g.
-const tlsOffset = -8
-
 // needsThread says what is lacking to know the goroutine that a thread runs.
 func needsThread(b *goproc.Binary) error {
+	if _, err := b.TLSOffset(); err != nil {
+		return err
+	}
 	if b.Offsets.GM == 0 || b.Offsets.MCurg == 0 {
 		return errors.New("offsets of g.m and m.curg are not known")
 	}

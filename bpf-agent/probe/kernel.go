@@ -230,12 +230,15 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 			G_startpc:   offsets.GStartpc,
 			G_labels:    offsets.GLabels,
 			Labels:      uint32(labelLayout(p.Binary)),
-			TlsG:        tlsOffset,
 			M_curg:      offsets.MCurg,
 			M_p:         offsets.MP,
 			P_id:        offsets.PID,
 		}}
 		s.scanBatch.Store(DefaultScanBatch)
+		// Where the code does not tell, no point that needs it is attached.
+		if tls, err := p.Binary.TLSOffset(); err == nil {
+			s.config.TlsG = int32(tls)
+		}
 		if offsets.TimeToRun != 0 {
 			s.config.TimeToRun = offsets.TimeToRun + p.LoadBias
 		}

@@ -15,7 +15,7 @@ func labelLayout(b *goproc.Binary) bpf.KernelLabelLayout {
 	switch {
 	case !sets || b.Offsets.GLabels == 0:
 		return bpf.KernelLabelLayoutLABELS_NONE
-	case b.Minor >= 24:
+	case b.LabelsAreSlice():
 		return bpf.KernelLabelLayoutLABELS_SLICE
 	}
 	return bpf.KernelLabelLayoutLABELS_MAP
