@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"regexp"
-	"slices"
 	"strconv"
 
 	"golang.org/x/sys/unix"
@@ -24,9 +23,9 @@ import (
 //
 // Five witnesses speak for it: build info (version), moduledata with
 // .gopclntab (functions), type descriptors (offsets), machine code (sites,
-// globals), and a table of what each Go version is known to have. Symbol
-// table and DWARF are heard where they were not stripped. When two disagree the
-// binary is refused.
+// globals), and a table of what each Go version is known to have, by the DWARF
+// of its builds. The symbol table is heard where it was not stripped. When two
+// disagree the binary is refused.
 type Binary struct {
 	ID        BinaryID
 	GoVersion string // "go1.26.8"
@@ -37,7 +36,6 @@ type Binary struct {
 	Functions *FuncTable
 	Offsets   Offsets
 
-	entry    uint64 // address where the file says to start
 	segments []segment
 	code     code
 	fields   map[fieldName]uint32
@@ -46,6 +44,8 @@ type Binary struct {
 
 	transitions      []Transition
 	transitionsError error
+	// buildIDAt is where in the file the build id is.
+	buildIDAt int64
 }
 
 // BinaryID tells executables apart where a path or an inode alone can't:
@@ -228,12 +228,12 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 	if err != nil {
 		return notGo("not a Go executable: it has no Go build info")
 	}
+	info.Deps = nil // a list of hundreds, for nobody
 	b = &Binary{
 		GoVersion: clean(info.GoVersion),
 		Build:     info,
 		Arch:      setting(info, "GOARCH"),
 		PIE:       f.Type == elf.ET_DYN,
-		entry:     f.Entry,
 	}
 	if f.Class != elf.ELFCLASS64 || f.Machine != elf.EM_X86_64 || f.Data != elf.ELFDATA2LSB {
 		arch := b.Arch
@@ -249,14 +249,14 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 	if b.Minor, err = minorVersion(b.GoVersion); err != nil {
 		return nil, refuse(path, "%v", err)
 	}
-	if err := b.read(f, size); err != nil {
+	if err := b.read(f, r, size); err != nil {
 		return nil, refuse(path, "%v", err)
 	}
 	return b, nil
 }
 
-func (b *Binary) read(f *elf.File, size uint64) error {
-	m, err := newImage(f, size)
+func (b *Binary) read(f *elf.File, file io.ReaderAt, size uint64) error {
+	m, err := newImage(f, file, size)
 	if err != nil {
 		return err
 	}
@@ -268,13 +268,13 @@ func (b *Binary) read(f *elf.File, size uint64) error {
 	if err != nil {
 		return err
 	}
-	if b.Functions, err = readFuncTable(m, mod); err != nil {
+	if b.Functions, err = readFuncTable(m, mod, wantedFunction); err != nil {
 		return fmt.Errorf("reading .gopclntab: %w", err)
 	}
 	if err := b.readOffsets(m, mod); err != nil {
 		return err
 	}
-	if b.code, err = readCode(m, b.Functions, func(name string) bool { return slices.Contains(keptFunctions, name) }); err != nil {
+	if b.code, err = readCode(m, b.Functions); err != nil {
 		return fmt.Errorf("reading code: %w", err)
 	}
 	symbols, err := checkedSymbols(b, m, mod)
@@ -288,7 +288,7 @@ func (b *Binary) read(f *elf.File, size uint64) error {
 		return err
 	}
 	b.transitions, b.transitionsError = b.readTransitions(m)
-	b.ID.BuildID, err = buildID(f)
+	b.ID.BuildID, b.buildIDAt, err = buildID(f)
 	return err
 }
 
@@ -319,15 +319,15 @@ func setting(info *buildinfo.BuildInfo, key string) string {
 }
 
 // buildID reads the Go build id from its note, by program header, as sections
-// may be stripped: name size 4, description size, type 4, "Go\0\0", id.
-func buildID(f *elf.File) (string, error) {
+// may be stripped: name size 4, description size, type 4, "Go\0\0", id. It is where in the file, too.
+func buildID(f *elf.File) (id string, at int64, err error) {
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_NOTE || p.Filesz > 1<<20 {
 			continue
 		}
 		note := make([]byte, p.Filesz)
 		if _, err := p.ReadAt(note, 0); err != nil {
-			return "", fmt.Errorf("reading the build id: %w", err)
+			return "", 0, fmt.Errorf("reading the build id: %w", err)
 		}
 		for len(note) >= 12 {
 			name, size, kind := f.ByteOrder.Uint32(note), f.ByteOrder.Uint32(note[4:]), f.ByteOrder.Uint32(note[8:])
@@ -337,10 +337,10 @@ func buildID(f *elf.File) (string, error) {
 				break
 			}
 			if kind == 4 && string(note[12:12+name]) == "Go\x00\x00" {
-				return clean(string(note[start:end])), nil
+				return clean(string(note[start:end])), int64(p.Off + p.Filesz - uint64(len(note)) + start), nil
 			}
 			note = note[min((end+3)&^3, uint64(len(note))):]
 		}
 	}
-	return "", nil
+	return "", 0, nil
 }

@@ -1,6 +1,7 @@
 package goproc
 
 import (
+	"bytes"
 	"debug/dwarf"
 	"debug/elf"
 	"debug/gosym"
@@ -9,6 +10,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -18,7 +21,7 @@ import (
 // probed are the functions that measurement points attach to.
 var probed = []string{
 	"runtime.(*timeHistogram).record", "runtime.startTheWorldWithSema", "runtime.stopTheWorldWithSema",
-	"runtime.gcstopm", "runtime.newproc1", "runtime.gdestroy", "runtime.casgstatus", "runtime.execute", "runtime.gopark",
+	"runtime.gcstopm", "runtime.newproc1", "runtime.goexit0", "runtime.casgstatus", "runtime.execute", "runtime.gopark",
 }
 
 func read(t testing.TB, path string) *Binary {
@@ -34,7 +37,8 @@ func read(t testing.TB, path string) *Binary {
 // itself: what its version is known to have.
 func TestABinaryIsReadWhicheverWayItWasLinked(t *testing.T) {
 	each(t, func(t *testing.T, toolchain string, l linkage) {
-		b := read(t, target(t, toolchain, l))
+		path := target(t, toolchain, l)
+		b := read(t, path)
 		if b.GoVersion != toolchain {
 			t.Errorf("Go version %q, built with %q", b.GoVersion, toolchain)
 		}
@@ -59,24 +63,31 @@ func TestABinaryIsReadWhicheverWayItWasLinked(t *testing.T) {
 				continue
 			}
 			for _, pc := range []uint64{f.Address, f.Address + 1, f.End - 1} {
-				if got := b.Functions.Name(pc); got != name {
-					t.Errorf("%#x is in %q, want %q", pc, got, name)
+				if got, err := b.functionIn(path, pc); got != name || err != nil {
+					t.Errorf("%#x is in %q (%v), want %q", pc, got, err, name)
 				}
 			}
 		}
+		functions := everyFunction(t, b, path)
 		for _, name := range []string{"main.main", "main.pingpong.func1", "main.allocate"} {
-			if _, ok := b.Functions.Lookup(name); !ok {
+			i := slices.IndexFunc(functions, func(f Func) bool { return f.Name == name })
+			if i < 0 {
 				t.Errorf("%s is not found", name)
+				continue
+			}
+			if got, err := b.functionIn(path, functions[i].End-1); got != name || err != nil {
+				t.Errorf("the end of %s is in %q (%v)", name, got, err)
 			}
 		}
-		last := b.Functions.At(b.Functions.Len() - 1)
-		for _, pc := range []uint64{0, b.Functions.At(0).Address - 1, last.End, ^uint64(0)} {
-			if name := b.Functions.Name(pc); name != "" {
-				t.Errorf("%#x is outside the code, and in %q", pc, name)
+		for _, pc := range []uint64{0, functions[0].Address - 1, functions[len(functions)-1].End, ^uint64(0)} {
+			if name, err := b.functionIn(path, pc); name != "" || err != nil {
+				t.Errorf("%#x is outside the code, and in %q (%v)", pc, name, err)
 			}
 		}
-		if _, ok := b.Functions.Lookup("runtime.exec"); ok {
-			t.Error("the beginning of a name is found as a name")
+		for name, reason := range map[string]string{"runtime.exec": "not one of", "main.allocate": "not one of", "runtime.morestack2": "no function is called"} {
+			if _, err := b.Functions.find(name); err == nil || !strings.Contains(err.Error(), reason) {
+				t.Errorf("%s: %v, want %q", name, err, reason)
+			}
 		}
 	})
 }
@@ -99,18 +110,6 @@ func TestTheTableOfLayoutsIsTrue(t *testing.T) {
 			}
 			if at := symbolTable(t, path)["runtime.sched"]; at+layouts[b.Minor].timeToRun != b.Offsets.TimeToRun {
 				t.Errorf("sched.timeToRun is at %#x by the symbol table, at %#x by casgstatus", at+layouts[b.Minor].timeToRun, b.Offsets.TimeToRun)
-			}
-			// What is read by units is what is read in full.
-			f, err := elf.Open(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer f.Close()
-			witness := dwarfStructs(f, "g", "m", "p")
-			for _, f := range essentials {
-				if got, ok := witness[shortName(f.of)[len("runtime."):]][f.name]; !ok || got != uint64(offsets[f.of+"."+f.name]) {
-					t.Errorf("dwarfStructs has %s.%s at %d (%t)", f.of, f.name, got, ok)
-				}
 			}
 		})
 	}
@@ -154,6 +153,23 @@ func TestFieldsAndGlobalsAreWhatDWARFAndSymbolsSay(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everyFunction is all functions of a binary, by address.
+func everyFunction(t testing.TB, b *Binary, path string) (functions []Func) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for function, err := range b.Functions.all(f, "") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		functions = append(functions, function)
+	}
+	return functions
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -233,11 +249,12 @@ func TestFunctionsAreWhatGosymSays(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(table.Funcs) != b.Functions.Len() {
-			t.Fatalf("%d functions, gosym has %d", b.Functions.Len(), len(table.Funcs))
+		functions := everyFunction(t, b, path)
+		if len(table.Funcs) != len(functions) {
+			t.Fatalf("%d functions, gosym has %d", len(functions), len(table.Funcs))
 		}
 		for i, want := range table.Funcs {
-			if got := b.Functions.At(i); got.Name != want.Name || got.Address != want.Entry || got.End != want.End {
+			if got := functions[i]; got.Name != want.Name || got.Address != want.Entry || got.End != want.End {
 				t.Fatalf("function %d is %+v, gosym has %s %#x-%#x", i, got, want.Name, want.Entry, want.End)
 			}
 		}
@@ -337,7 +354,7 @@ func TestABinaryIsRefusedWhenItsWitnessesDisagree(t *testing.T) {
 	}
 	defer f.Close()
 	b := read(t, path)
-	m, err := newImage(f, uint64(len(whole)))
+	m, err := newImage(f, bytes.NewReader(whole), uint64(len(whole)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -429,14 +446,52 @@ func cProgram(t testing.TB, dir string) string {
 	return path
 }
 
+// A large program, the Go command here, costs no more memory than a small one
+// once it is read, and little while it is: names stay in the file.
+func TestALargeBinaryCostsLittleMemory(t *testing.T) {
+	large, err := exec.LookPath("go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, taken := memoryOf(t, large, 8)
+	t.Logf("%s: %d bytes kept, %d taken while it was read", large, kept, taken)
+	if kept > 200<<10 || taken > 8<<20 {
+		t.Errorf("%d bytes kept and %d taken, limits %d and %d", kept, taken, 200<<10, 8<<20)
+	}
+}
+
+// memoryOf is how many bytes of heap a binary keeps, and how many reading it
+// takes, on the average of n readings.
+func memoryOf(t testing.TB, path string, n uint64) (kept, taken uint64) {
+	t.Helper()
+	read(t, path) // what is made once
+	var before, during, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	binaries := make([]*Binary, n)
+	for i := range binaries {
+		binaries[i] = read(t, path)
+	}
+	runtime.ReadMemStats(&during)
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	runtime.KeepAlive(binaries)
+	return (after.HeapAlloc - min(before.HeapAlloc, after.HeapAlloc)) / n, (during.TotalAlloc - before.TotalAlloc) / n
+}
+
 func BenchmarkReadBinary(b *testing.B) {
-	for _, l := range []linkage{plain, pie} {
-		path := target(b, newest, l)
-		b.Run(l.name, func(b *testing.B) {
+	large, err := exec.LookPath("go")
+	if err != nil {
+		b.Fatal(err)
+	}
+	for name, path := range map[string]string{"plain": target(b, newest, plain), "pie": target(b, newest, pie), "large": large} {
+		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				read(b, path)
 			}
+			kept, _ := memoryOf(b, path, 8)
+			b.ReportMetric(float64(kept), "kept-B")
 		})
 	}
 }

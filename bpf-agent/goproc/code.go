@@ -77,10 +77,11 @@ type code map[uint64][]byte
 // maxCode bounds the code of a function.
 const maxCode = 1 << 20
 
-func readCode(m *image, t *FuncTable, keep func(name string) bool) (code, error) {
+// readCode reads the code of keptFunctions.
+func readCode(m *image, t *FuncTable) (code, error) {
 	c := code{}
-	for i := range t.Len() {
-		if f := t.At(i); f.End > f.Address && keep(f.Name) {
+	for _, name := range keptFunctions {
+		for _, f := range t.wanted[name] {
 			b, err := readFunction(m, f)
 			if err != nil {
 				return nil, err
@@ -93,7 +94,7 @@ func readCode(m *image, t *FuncTable, keep func(name string) bool) (code, error)
 
 // readFunction reads the code of a function.
 func readFunction(m *image, f Func) ([]byte, error) {
-	if f.End-f.Address > maxCode {
+	if f.End-f.Address > maxCode || f.End <= f.Address {
 		return nil, fmt.Errorf("%s has %d bytes of code, limit %d", f.Name, f.End-f.Address, maxCode)
 	}
 	if !m.executable(f.Address) {

@@ -23,6 +23,7 @@ const (
 // can allocate is bounded by the file, and by maxRead.
 type image struct {
 	elf      *elf.File
+	file     io.ReaderAt
 	segments []segment
 	// relocations of a position-independent executable, by address: the file
 	// holds zeros where its pointers will be.
@@ -40,8 +41,8 @@ type segment struct {
 
 type relocation struct{ address, value uint64 }
 
-func newImage(f *elf.File, size uint64) (*image, error) {
-	m := &image{elf: f}
+func newImage(f *elf.File, file io.ReaderAt, size uint64) (*image, error) {
+	m := &image{elf: f, file: file}
 	loaded := uint64(0)
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
@@ -71,6 +72,12 @@ func (m *image) segment(address, n uint64) (segment, error) {
 		}
 	}
 	return segment{}, fmt.Errorf("no segment of the file has %d bytes at %#x", n, address)
+}
+
+// inFile is where in the file a part of memory is.
+func (m *image) inFile(memory span) (span, error) {
+	s, err := m.segment(memory.address, memory.size)
+	return span{memory.address - s.address + s.offset, memory.size}, err
 }
 
 // bytes reads n bytes at a linked address, as the file has them.

@@ -1,5 +1,10 @@
 package goproc
 
+import (
+	"slices"
+	"strings"
+)
+
 // keptFunctions are the functions whose code a binary keeps, so that
 // [Binary.Sites] finds sites in them: by their full names, of any package. What
 // a version lacks, or a program does not link, is an error of Sites for who
@@ -55,4 +60,36 @@ var keptFunctions = []string{
 	"net/http.(*conn).serve",
 	"net/http.(*response).finishRequest",
 	"net/http.serverHandler.ServeHTTP",
+}
+
+// lookedUp are functions of which [FuncTable.Lookup] says whether a binary has
+// them, and where; their code is not kept.
+var lookedUp = []string{
+	"main.main",
+	"runtime/pprof.runtime_setProfLabel",
+}
+
+// growStack and recovered are what the names of functions begin with that grow
+// the stack, or run when a deferred call has recovered.
+const growStack, recovered = "runtime.morestack", "runtime.deferreturn"
+
+// neverReturn are what the names of functions begin with after whose call
+// nothing runs. One that is missing here adds paths that are not there, and so
+// can only prevent a proof.
+var neverReturn = []string{
+	"runtime.throw", "runtime.fatal", "runtime.gopanic", "runtime.panicIndex", "runtime.panicSlice", "runtime.panicBounds",
+	"runtime.panicdivide", "runtime.panicshift", "runtime.panicmem", "runtime.panicdottype", "runtime.panicnildottype",
+	"runtime.panicunsafe", "runtime.panicmakeslice", "runtime.goPanic",
+}
+
+// wantedFunction says whether a binary remembers where a function is.
+func wantedFunction(name string) bool {
+	if strings.HasPrefix(name, growStack) || strings.HasPrefix(name, recovered) ||
+		slices.Contains(keptFunctions, name) || slices.Contains(lookedUp, name) || slices.Contains(tlsReaders, name) {
+		return true
+	}
+	if slices.ContainsFunc(neverReturn, func(prefix string) bool { return strings.HasPrefix(name, prefix) }) {
+		return true
+	}
+	return slices.ContainsFunc(globalWitnesses, func(w globalWitness) bool { return name == w.caller || name == w.callee })
 }

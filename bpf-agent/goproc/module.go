@@ -27,6 +27,7 @@ type module struct {
 	links         links  // types without a name
 }
 
+// span is a part of memory, or of a file where that is said.
 type span struct{ address, size uint64 }
 
 // pclntabStart is the magic number of Go 1.20 and later, two zeros, the least

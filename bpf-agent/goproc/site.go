@@ -137,7 +137,7 @@ func (b *Binary) growsStack(f Func, ins []instruction, jump instruction) bool {
 	called := false
 	for _, in := range ins[i:] {
 		switch {
-		case in.flow == calls && in.direct && !called && strings.HasPrefix(b.Functions.Name(in.to), "runtime.morestack"):
+		case in.flow == calls && in.direct && !called && strings.HasPrefix(b.Functions.starting(in.to), growStack):
 			called = true
 		case in.flow == jumps && in.direct:
 			return called && in.to == f.Address

@@ -33,7 +33,7 @@ func TestSitesAreCheapAndHitOnceACall(t *testing.T) {
 				t.Errorf("%s: at %#x the file has % x, the site % x", s.Function, s.Offset, whole[s.Offset:][:codeWindow], s.Code)
 			}
 		}
-		for _, function := range []string{"runtime.startTheWorldWithSema", "runtime.newproc1", "runtime.gdestroy", "runtime.gcstopm", "runtime.execute"} {
+		for _, function := range []string{"runtime.startTheWorldWithSema", "runtime.newproc1", "runtime.goexit0", "runtime.gcstopm", "runtime.execute"} {
 			push, err := b.Sites(function, SitePush)
 			if err != nil || len(push) != 1 {
 				t.Errorf("%v, %v", push, err)
@@ -101,11 +101,8 @@ func TestReturnsAreAllThatADisassemblerFinds(t *testing.T) {
 			}
 		}
 		compared, refused := 0, 0
-		for i := range b.Functions.Len() {
-			f := b.Functions.At(i)
-			if !strings.HasPrefix(f.Name, "runtime.") {
-				continue
-			}
+		for name := range b.Functions.wanted {
+			f, _ := b.Functions.Lookup(name)
 			sites, err := b.Sites(f.Name, SiteReturn)
 			if err != nil {
 				if strings.Contains(err.Error(), "unknown instruction") {
@@ -138,8 +135,8 @@ func TestReturnsAreAllThatADisassemblerFinds(t *testing.T) {
 func TestEveryPushSiteIsAPush(t *testing.T) {
 	b := readWithRuntime(t, target(t, newest, stripped))
 	found := 0
-	for i := range b.Functions.Len() {
-		f := b.Functions.At(i)
+	for name := range b.Functions.wanted {
+		f, _ := b.Functions.Lookup(name)
 		sites, err := b.Sites(f.Name, SitePush)
 		if err != nil {
 			continue
@@ -189,7 +186,7 @@ func TestSitesAreRefusedWhereTheyCanNotBeProved(t *testing.T) {
 		}
 	}
 	b := madeUp(at, []byte{0xc3})
-	for function, reason := range map[string]string{"runtime.g": "no function is called", "main.main": "no function is called"} {
+	for function, reason := range map[string]string{"runtime.g": "is not one of", "runtime.execute": "no function is called"} {
 		if _, err := b.Sites(function, SitePush); err == nil || !strings.Contains(err.Error(), reason) {
 			t.Errorf("%s: got %v, want %q", function, err, reason)
 		}
@@ -218,12 +215,25 @@ func readWithRuntime(t testing.TB, path string) *Binary {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	m, err := newImage(f, math.MaxInt64)
+	file, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if b.code, err = readCode(m, b.Functions, func(name string) bool { return strings.HasPrefix(name, "runtime.") }); err != nil {
+	defer file.Close()
+	m, err := newImage(f, file, math.MaxInt64)
+	if err != nil {
 		t.Fatal(err)
+	}
+	for function, err := range b.Functions.all(file, "runtime.") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasPrefix(function.Name, "runtime.") && function.End > function.Address {
+			b.Functions.wanted[function.Name] = []Func{function}
+			if b.code[function.Address], err = readFunction(m, function); err != nil {
+				t.Fatal(err)
+			}
+		}
 	}
 	return b
 }
@@ -232,7 +242,7 @@ func readWithRuntime(t testing.TB, path string) *Binary {
 func madeUp(at uint64, machine []byte) *Binary {
 	return &Binary{
 		Arch:      "amd64",
-		Functions: &FuncTable{text: at, starts: []uint32{0, uint32(len(machine))}, names: []uint32{0}, table: "runtime.f\x00"},
+		Functions: &FuncTable{text: at, wanted: map[string][]Func{"runtime.f": {{"runtime.f", at, at + uint64(len(machine))}}}},
 		segments:  []segment{{address: at, offset: 0x200, size: uint64(len(machine)), flags: elf.PF_X}},
 		code:      code{at: machine},
 	}

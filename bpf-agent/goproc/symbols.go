@@ -1,9 +1,14 @@
 package goproc
 
 import (
+	"bufio"
+	"bytes"
 	"debug/elf"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math"
 )
 
 // checkedSymbols are the addresses of globals by the symbol table, none where
@@ -37,45 +42,68 @@ func checkedSymbols(b *Binary, m *image, mod *module) (map[string]uint64, error)
 	return symbols, nil
 }
 
-// maxSymbols and maxStrings bound a symbol table that is read for a check, in
-// bytes: debug/elf needs four times as much for a moment. A larger one is not
-// heard.
-const (
-	maxSymbols = 32 << 20
-	maxStrings = 128 << 20
-)
-
 // readSymbols reads the addresses of some symbols: none when there is no table.
+// It goes through names and symbols once each, and keeps none of the others: a
+// large program has 30 MB of them.
 func readSymbols(f *elf.File, names ...string) (map[string]uint64, error) {
 	table := f.SectionByType(elf.SHT_SYMTAB)
-	if table == nil {
+	if table == nil || table.Flags&elf.SHF_COMPRESSED != 0 {
 		return nil, nil
 	}
-	if table.Size > maxSymbols || table.Flags&elf.SHF_COMPRESSED != 0 {
-		return nil, nil
+	if int(table.Link) >= len(f.Sections) || table.Link == 0 {
+		return nil, fmt.Errorf("its names are in section %d of %d", table.Link, len(f.Sections))
 	}
-	for _, s := range f.Sections {
-		if s.Type == elf.SHT_STRTAB && (s.Size > maxStrings || s.Flags&elf.SHF_COMPRESSED != 0) {
-			return nil, nil
-		}
+	strings := f.Sections[table.Link]
+	if strings.Type != elf.SHT_STRTAB || strings.Flags&elf.SHF_COMPRESSED != 0 {
+		return nil, fmt.Errorf("its names are in a section of type %v", strings.Type)
 	}
-	all, err := f.Symbols()
-	if errors.Is(err, elf.ErrNoSymbols) {
-		return nil, nil
-	}
+	wanted, err := symbolNames(strings.Open(), names)
 	if err != nil {
 		return nil, err
 	}
 	found := map[string]uint64{}
-	for _, s := range all {
+	symbols := bufio.NewReaderSize(table.Open(), windowSize)
+	for symbol := [24]byte{}; ; { // name, info, other, section; value; size
+		_, err := io.ReadFull(symbols, symbol[:])
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		name, ok := wanted[binary.LittleEndian.Uint32(symbol[:])]
+		if !ok {
+			continue
+		}
+		value := binary.LittleEndian.Uint64(symbol[8:])
+		if at, twice := found[name]; twice && at != value {
+			return nil, fmt.Errorf("two symbols are called %s", name)
+		}
+		found[name] = value
+	}
+}
+
+// symbolNames finds where in a table of strings the names are: those at the end
+// of longer ones, too, which linkers do not write twice.
+func symbolNames(table io.Reader, names []string) (map[uint32]string, error) {
+	found := map[uint32]string{}
+	r := bufio.NewReaderSize(table, maxName)
+	for at := uint64(0); at <= math.MaxUint32; {
+		s, err := r.ReadSlice(0)
+		at += uint64(len(s))
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue // the beginning of one that is longer than any of ours
+		}
+		if err != nil {
+			return nil, err
+		}
 		for _, name := range names {
-			if s.Name != name {
-				continue
+			if bytes.HasSuffix(s[:len(s)-1], []byte(name)) {
+				found[uint32(at)-1-uint32(len(name))] = name
 			}
-			if at, twice := found[name]; twice && at != s.Value {
-				return nil, fmt.Errorf("two symbols are called %s", name)
-			}
-			found[name] = s.Value
 		}
 	}
 	return found, nil

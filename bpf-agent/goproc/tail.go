@@ -85,14 +85,6 @@ type graph struct {
 	calls    []bool // the instructions that are one
 }
 
-// neverReturn are functions after whose call nothing runs. One that is missing
-// here adds paths that are not there, and so can only prevent a proof.
-var neverReturn = []string{
-	"runtime.throw", "runtime.fatal", "runtime.gopanic", "runtime.panicIndex", "runtime.panicSlice", "runtime.panicBounds",
-	"runtime.panicdivide", "runtime.panicshift", "runtime.panicmem", "runtime.panicdottype", "runtime.panicnildottype",
-	"runtime.panicunsafe", "runtime.panicmakeslice", "runtime.goPanic",
-}
-
 func (b *Binary) graph(f Func, ins []instruction) (*graph, error) {
 	g := &graph{next: make([][]int, len(ins)), restarts: map[int]bool{}, calls: make([]bool, len(ins))}
 	for i, in := range ins {
@@ -185,16 +177,16 @@ func (g *graph) loops(i int) bool {
 }
 
 // grown says whether the last call in some code is to grow the stack.
-func (b *Binary) grown(ins []instruction) bool { return b.lastCalled(ins, "runtime.morestack") }
+func (b *Binary) grown(ins []instruction) bool { return b.lastCalled(ins, growStack) }
 
 // recovers says whether the last call in some code is what runs when a deferred
 // call has recovered.
-func (b *Binary) recovers(ins []instruction) bool { return b.lastCalled(ins, "runtime.deferreturn") }
+func (b *Binary) recovers(ins []instruction) bool { return b.lastCalled(ins, recovered) }
 
 func (b *Binary) lastCalled(ins []instruction, prefix string) bool {
 	for _, in := range slices.Backward(ins) {
 		if in.flow == calls {
-			return in.direct && strings.HasPrefix(b.Functions.Name(in.to), prefix)
+			return in.direct && strings.HasPrefix(b.Functions.starting(in.to), prefix)
 		}
 		if in.flow != onward {
 			return false
@@ -204,6 +196,6 @@ func (b *Binary) lastCalled(ins []instruction, prefix string) bool {
 }
 
 func (b *Binary) neverReturns(address uint64) bool {
-	name := b.Functions.Name(address)
+	name := b.Functions.starting(address)
 	return slices.ContainsFunc(neverReturn, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }

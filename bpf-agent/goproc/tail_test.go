@@ -12,8 +12,8 @@ func TestEveryWayOutPassesOneTailSiteOnce(t *testing.T) {
 		b := readWithRuntime(t, target(t, newest, l))
 		random := rand.New(rand.NewPCG(1, 2))
 		functions, walks, branched := 0, 0, 0
-		for i := range b.Functions.Len() {
-			f := b.Functions.At(i)
+		for name := range b.Functions.wanted {
+			f, _ := b.Functions.Lookup(name)
 			sites, err := b.Sites(f.Name, SiteTail)
 			if err != nil {
 				continue

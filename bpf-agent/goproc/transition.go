@@ -68,16 +68,20 @@ func (b *Binary) readTransitions(m *image) ([]Transition, error) {
 	if err != nil {
 		return nil, err
 	}
+	code, err := m.inFile(span{b.Functions.text, uint64(b.Functions.end)})
+	if err != nil {
+		return nil, err
+	}
+	text := window{file: m.file, all: code}
 	var all []Transition
-	for i := range b.Functions.Len() {
-		if !b.Functions.within(i, "runtime.") {
+	for f, err := range b.Functions.all(m.file, "runtime.") {
+		if err != nil {
+			return nil, err
+		}
+		if f.End <= f.Address {
 			continue
 		}
-		f := b.Functions.At(i)
-		if f.End == f.Address {
-			continue
-		}
-		raw, err := readFunction(m, f)
+		raw, err := text.at(f.Address-b.Functions.text, f.End-f.Address)
 		if err != nil {
 			return nil, err
 		}

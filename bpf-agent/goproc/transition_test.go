@@ -34,7 +34,7 @@ func TestTransitionsAreWhereTheRuntimeMakesThem(t *testing.T) {
 			if !bytes.Equal(whole[s.Offset:][:len(s.Code)], s.Code) {
 				t.Errorf("%s: at %#x the file has % x, the site % x", s.Function, s.Offset, whole[s.Offset:][:codeWindow], s.Code)
 			}
-			if b.Functions.Name(s.Address) != s.Function || s.Code[0] != 0xe8 {
+			if name, err := b.functionIn(path, s.Address); err != nil || name != s.Function || s.Code[0] != 0xe8 {
 				t.Errorf("%s at %#x is no call in that function", s.Function, s.Address)
 			}
 			seen[fmt.Sprintf("%s %d %d", strings.TrimPrefix(s.Function, "runtime."), s.From, s.To)] = true

@@ -129,8 +129,7 @@ func seeGoids(t testing.TB, b build) goids {
 			return
 		}
 		g.events++
-		f := process.Binary.Functions
-		if got := f.Name(f.Text() + uint64(e.Key.Function)); got == want || e.Goid == 1 && got == "runtime.main" {
+		if got := process.Function(process.Binary.Functions.Text() + process.LoadBias + uint64(e.Key.Function)); got == want || e.Goid == 1 && got == "runtime.main" {
 			g.match++
 		} else {
 			t.Errorf("%s of goroutine %d is of %s, the target says %s", probe.Catalogue[e.Key.Point].Name, e.Goid, got, want)

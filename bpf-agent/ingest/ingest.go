@@ -257,7 +257,7 @@ func (i *Ingest) find(key bpf.KernelKey) *series {
 	p, point := slot.Process, probe.Catalogue[key.Point]
 	s := &series{}
 	if key.Function != 0 {
-		s.function = p.Binary.Functions.Name(p.Binary.Functions.Text() + uint64(key.Function))
+		s.function = p.Function(p.Binary.Functions.Text() + p.LoadBias + uint64(key.Function))
 	}
 	k := seriesKey(p, point.Name)
 	k.Node, k.CPU, k.Depth, k.Function = uint16(key.Node), key.Cpu, key.Depth, s.function
