@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -54,6 +55,9 @@ type Ingest struct {
 	ring   *ring
 	counts *sweeper
 	series map[bpf.KernelKey]*series
+	recent [numRecent]recentSeries
+	// carried is what was taken of each point since tallies were last added to.
+	carried [maxPoints]uint64
 	// words that were read of slots.
 	words map[bpf.KernelWordKey]string
 	// lastEvents is, for slots to be freed, up to where the ring must be read first.
@@ -101,30 +105,37 @@ func New(k *probe.Kernel, w *probe.Watcher, head *heat.Head, log *slog.Logger) *
 
 // Run reads until ctx is done, and then once more.
 func (i *Ingest) Run(ctx context.Context) error {
+	// Between looks the thread sleeps by itself: a timer of the runtime that is
+	// due in less than a millisecond may come that much late.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
 	pace := newPace()
 	nextSweep := time.Now()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return i.Flush()
-		case <-timer.C:
-		}
+	for ctx.Err() == nil {
 		now := time.Now()
-		fill, err := i.poll()
+		read, err := i.poll()
 		if err != nil {
 			return err
 		}
 		if !now.Before(nextSweep) {
-			period, err := i.sweep(now)
+			// What cold processes have counted waits for the end of the second.
+			period, err := i.sweep(now, !now.Truncate(sweepPeriod).Equal(now.Truncate(longSweepPeriod)))
 			if err != nil {
 				return err
 			}
 			now = time.Now()
 			nextSweep = now.Add(period - now.Sub(now.Truncate(period)))
 		}
-		timer.Reset(min(pace.next(fill), time.Until(nextSweep)))
+		sleep(min(pace.next(read), time.Until(nextSweep)))
+	}
+	return i.Flush()
+}
+
+// sleep blocks the thread for d, or until a signal comes.
+func sleep(d time.Duration) {
+	if d > 0 {
+		t := unix.NsecToTimespec(int64(d))
+		_ = unix.Nanosleep(&t, nil)
 	}
 }
 
@@ -134,12 +145,12 @@ func (i *Ingest) Flush() error {
 	if _, err := i.poll(); err != nil {
 		return err
 	}
-	_, err := i.sweep(time.Now())
+	_, err := i.sweep(time.Now(), false)
 	return err
 }
 
-// poll reads the ring, and says how full it was, from 0 to 1.
-func (i *Ingest) poll() (fill float64, err error) {
+// poll reads the ring, and says how many bytes there were.
+func (i *Ingest) poll() (read uint64, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	if i.kernel == nil {
@@ -148,12 +159,15 @@ func (i *Ingest) poll() (fill float64, err error) {
 	if err := i.open(); err != nil {
 		return 0, err
 	}
-	end := i.ring.end()
-	fill = float64(end-i.ring.position()) / float64(i.ring.size())
-	if err := i.ring.read(end, i.take); err != nil {
-		return 0, err
+	before := i.ring.position()
+	err = i.ring.read(i.ring.end(), i.take)
+	for point, n := range i.carried {
+		if n > 0 {
+			i.tallies[point].carried.Add(n)
+			i.carried[point] = 0
+		}
 	}
-	return fill, nil
+	return i.ring.position() - before, err
 }
 
 // open maps the ring on first use.
@@ -201,22 +215,44 @@ func (i *Ingest) take(record []byte) {
 	}
 	key := e.Key
 	key.Bucket = 0
-	s := i.find(key)
-	if s == nil {
-		i.log.Error("event dropped", "error", "nobody has its slot", "slot", key.Slot)
-		return
+	// Most events are of keys that were seen a moment ago.
+	recent := &i.recent[recentIndex(&key)]
+	if recent.series == nil || recent.key != key {
+		s := i.find(key)
+		if s == nil {
+			i.log.Error("event dropped", "error", "nobody has its slot", "slot", key.Slot)
+			return
+		}
+		recent.key, recent.series = key, s
 	}
-	at := time.Unix(0, int64(e.Time)+i.monotonicToWall)
-	s.matrix.Add(at, heat.Bucket(e.Value), 1, e.Value, e.Value)
+	s := recent.series
+	wall := int64(e.Time) + i.monotonicToWall
+	s.matrix.AddSecond(wall/int64(time.Second), heat.Bucket(e.Value), 1, e.Value, e.Value)
 	if s.grid != nil && e.Goid != 0 {
-		s.grid.Add(at, i.goroutine(e, s), e.Value)
+		s.grid.Add(time.Unix(0, wall), i.goroutine(e, s), e.Value)
 	}
 	if s.exemplars != nil {
-		s.exemplars.Add(at, e.Value, func() heat.Exemplar {
+		s.exemplars.Add(time.Unix(0, wall), e.Value, func() heat.Exemplar {
 			return heat.Exemplar{Key: s.key, Goroutine: i.goroutine(e, s), Extra: e.Extra}
 		})
 	}
-	i.tallies[key.Point].carried.Add(1)
+	i.carried[key.Point]++
+}
+
+// recentSeries remembers where the events of a key went.
+type recentSeries struct {
+	key    bpf.KernelKey
+	series *series
+}
+
+// numRecent is a power of two.
+const numRecent = 256
+
+// recentIndex is where a key is remembered: at most one is at each place.
+func recentIndex(k *bpf.KernelKey) uint64 {
+	h := uint64(k.Function)<<32 ^ uint64(k.Word) ^ uint64(k.Slot)<<56 ^ uint64(k.Point)<<24 ^ uint64(k.Reason)<<16 ^
+		uint64(k.Cpu)<<8 ^ uint64(k.Depth)<<4 ^ uint64(k.Node)
+	return h * 0x9e3779b97f4a7c15 >> (64 - 8)
 }
 
 // goroutine returns what an event says of its goroutine.
@@ -291,8 +327,9 @@ func seriesKey(p *goproc.Process, pom string) heat.Key {
 }
 
 // sweep reads the counters, lets time pass over the head, and gives back what
-// is not used any more. It says after how long to come again.
-func (i *Ingest) sweep(now time.Time) (time.Duration, error) {
+// is not used any more. It says after how long to come again; see
+// [sweeper.sweep] for lazy.
+func (i *Ingest) sweep(now time.Time, lazy bool) (time.Duration, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	period := sweepPeriod
@@ -301,7 +338,7 @@ func (i *Ingest) sweep(now time.Time) (time.Duration, error) {
 			return 0, err
 		}
 		slots := i.kernel.Slots()
-		if err := i.count(now, slots); err != nil {
+		if err := i.count(now, slots, lazy); err != nil {
 			return 0, err
 		}
 		if time.Since(now) > sweepPeriod/50 {
@@ -325,12 +362,11 @@ func (i *Ingest) sweep(now time.Time) (time.Duration, error) {
 
 // count moves into heat what was counted since the last sweep. It counts for
 // the middle of that time.
-func (i *Ingest) count(now time.Time, slots []*probe.Slot) error {
-	if i.swept.IsZero() || now.Sub(i.swept) > longSweepPeriod {
+func (i *Ingest) count(now time.Time, slots []*probe.Slot, lazy bool) error {
+	if i.swept.IsZero() || now.Sub(i.swept) > 2*longSweepPeriod {
 		i.swept = now.Add(-sweepPeriod)
 	}
 	at := i.swept.Add(now.Sub(i.swept) / 2)
-	i.swept = now
 	counted := func(key bpf.KernelKey, g growth) {
 		s := i.find(key)
 		if s == nil {
@@ -346,7 +382,11 @@ func (i *Ingest) count(now time.Time, slots []*probe.Slot) error {
 		i.tallies[point].counted.Add(g.n)
 		i.tallies[point].coarse.Add(g.n)
 	}
-	return i.counts.sweep(slots, counted, coarse)
+	all, err := i.counts.sweep(slots, lazy, counted, coarse)
+	if all {
+		i.swept = now
+	}
+	return err
 }
 
 // freeRetired frees the slots of processes that are gone, once all that they

@@ -1,26 +1,37 @@
 package ingest
 
-import "time"
+import (
+	"time"
+	"unsafe"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+)
 
 // pace says how long to wait between two looks at the ring. Programs do not
 // wake the reader: a wakeup costs the target three times what the record does.
-// So the reader comes often enough by itself: it aims at a ring that is between
-// a 16th and a quarter full. At 10 ms that is some millions of events a second.
+// So the reader comes often enough by itself: it aims at a hundred or so events
+// a look, so that they wait for as long as a hundred take to come, and looking
+// costs little for each. At 2 million events a second that is 15,000 looks.
 type pace struct{ wait time.Duration }
 
 const (
 	shortestWait = 50 * time.Microsecond
 	longestWait  = 10 * time.Millisecond
+
+	// What an event takes in the ring.
+	eventBytes = recordHeader + uint64(unsafe.Sizeof(bpf.KernelEvent{}))
+	fewEvents  = 64 * eventBytes
+	manyEvents = 256 * eventBytes
 )
 
 func newPace() *pace { return &pace{shortestWait} }
 
-// next takes how full the ring was, from 0 to 1.
-func (p *pace) next(fill float64) time.Duration {
+// next takes how many bytes of the ring were read.
+func (p *pace) next(read uint64) time.Duration {
 	switch {
-	case fill > 1./4:
+	case read > manyEvents:
 		p.wait = max(p.wait/2, shortestWait)
-	case fill < 1./16:
+	case read < fewEvents:
 		p.wait = min(p.wait*2, longestWait)
 	}
 	return p.wait

@@ -117,11 +117,11 @@ func TestPaceFollowsTheRing(t *testing.T) {
 	if p.wait != longestWait {
 		t.Errorf("an empty ring is looked at every %v, must be %v", p.wait, longestWait)
 	}
-	if p.next(0.1); p.wait != longestWait {
+	if p.next(100 * eventBytes); p.wait != longestWait {
 		t.Errorf("a ring that fills slowly is looked at every %v, must stay %v", p.wait, longestWait)
 	}
 	for range 20 {
-		p.next(0.5)
+		p.next(1000 * eventBytes)
 	}
 	if p.wait != shortestWait {
 		t.Errorf("a ring that fills fast is looked at every %v, must be %v", p.wait, shortestWait)
@@ -150,7 +150,9 @@ func TestSweepGrowsItsBatch(t *testing.T) {
 	program := target.Start(t, target.Build(t, ""))
 	a := watch(t, probe.Options{}, program.PID())
 	a.flush()
-	a.ingest.counts.grow(1)
+	if err := a.watcher.SetPace(a.status(program.PID()).Process, time.Hour, 1); err != nil {
+		t.Fatal(err)
+	}
 	a.rateLimit(program.PID(), time.Hour)
 	program.Ask("switch 20000")
 	program.Freeze()

@@ -21,6 +21,8 @@ type sweeper struct {
 	// What was last seen of each counter.
 	heat   map[bpf.KernelKey]bpf.KernelCount
 	coarse map[uint32]*coarseSeen
+	// fine is how many hits each slot had counted with dimensions at the last walk.
+	fine map[uint8]uint64
 
 	keys   []bpf.KernelKey
 	values []bpf.KernelCount // one for each CPU of each key
@@ -32,19 +34,17 @@ type coarseSeen struct {
 	counts bpf.KernelCoarseCount
 }
 
-// firstBatch is how many counters are read at once. The kernel gives whole
-// hash buckets: when one does not fit, the batch grows.
-const firstBatch = 256
+// coldBatch is the scan batch of cold processes.
+const coldBatch = 16
 
 func newSweeper(k *probe.Kernel) *sweeper {
-	s := &sweeper{
+	return &sweeper{
 		kernel: k,
+		fine:   map[uint8]uint64{},
 		heat:   map[bpf.KernelKey]bpf.KernelCount{},
 		coarse: map[uint32]*coarseSeen{},
 		cpus:   ebpf.MustPossibleCPU(),
 	}
-	s.grow(firstBatch)
-	return s
 }
 
 func (s *sweeper) grow(batch int) {
@@ -61,14 +61,54 @@ type growth struct {
 
 // sweep calls counted with each counter that grew; its key has no bucket. It
 // calls coarse with the counters that have no dimensions.
-func (s *sweeper) sweep(slots []*probe.Slot, counted func(bpf.KernelKey, growth), coarse func(slot *probe.Slot, point int, g growth)) error {
+//
+// All processes share the map of counters, and it is walked only when any of
+// them has counted something, in batches of the scan batch of the hottest that
+// has. What only cold processes have counted may wait while lazy. It says
+// whether all was read.
+func (s *sweeper) sweep(slots []*probe.Slot, lazy bool, counted func(bpf.KernelKey, growth), coarse func(slot *probe.Slot, point int, g growth)) (bool, error) {
+	batch := 0
+	fine := map[uint8]uint64{}
+	for _, slot := range slots {
+		tallies, err := s.kernel.Tally(slot)
+		if err != nil {
+			return false, err
+		}
+		if err := s.sweepCoarse(slot, &tallies, coarse); err != nil {
+			return false, err
+		}
+		// A program counts before it adds to the tally: what is in this is in the map.
+		for _, t := range tallies.Of {
+			fine[slot.Number] += t.Counted - t.Coarse
+		}
+		retired := !slot.Retired().IsZero()
+		if fine[slot.Number] != s.fine[slot.Number] || retired {
+			batch = max(batch, slot.ScanBatch())
+		}
+		lazy = lazy && !retired
+	}
+	if batch == 0 || lazy && batch <= coldBatch {
+		return batch == 0, nil
+	}
+	if err := s.walk(batch, counted); err != nil {
+		return false, err
+	}
+	s.fine = fine
+	return true, nil
+}
 
+// walk reads all counters, so many at once. The kernel gives whole hash
+// buckets: when one does not fit, the batch grows.
+func (s *sweeper) walk(batch int, counted func(bpf.KernelKey, growth)) error {
 	var cursor ebpf.MapBatchCursor
 	for {
-		n, err := s.kernel.Heat.BatchLookup(&cursor, s.keys, s.values, nil)
+		for len(s.keys) < batch {
+			s.grow(max(batch, 2*len(s.keys)))
+		}
+		n, err := s.kernel.Heat.BatchLookup(&cursor, s.keys[:batch], s.values[:batch*s.cpus], nil)
 		if err != nil && !errors.Is(err, ebpf.ErrKeyNotExist) {
-			if errors.Is(err, unix.ENOSPC) && len(s.keys) < int(s.kernel.Heat.MaxEntries()) {
-				s.grow(2 * len(s.keys))
+			if errors.Is(err, unix.ENOSPC) && batch < int(s.kernel.Heat.MaxEntries()) {
+				batch *= 2
 				continue
 			}
 			return fmt.Errorf("read counters: %w", err)
@@ -77,15 +117,9 @@ func (s *sweeper) sweep(slots []*probe.Slot, counted func(bpf.KernelKey, growth)
 			s.difference(key, s.values[at*s.cpus:(at+1)*s.cpus], counted)
 		}
 		if err != nil {
-			break
+			return nil
 		}
 	}
-	for _, slot := range slots {
-		if err := s.sweepCoarse(slot, coarse); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (s *sweeper) difference(key bpf.KernelKey, perCPU []bpf.KernelCount, counted func(bpf.KernelKey, growth)) {
@@ -107,11 +141,7 @@ func (s *sweeper) difference(key bpf.KernelKey, perCPU []bpf.KernelCount, counte
 }
 
 // sweepCoarse reads the coarse counters of a slot, where there are any.
-func (s *sweeper) sweepCoarse(slot *probe.Slot, coarse func(*probe.Slot, int, growth)) error {
-	tallies, err := s.kernel.Tally(slot)
-	if err != nil {
-		return err
-	}
+func (s *sweeper) sweepCoarse(slot *probe.Slot, tallies *bpf.KernelSlotTallies, coarse func(*probe.Slot, int, growth)) error {
 	for point := range probe.Catalogue {
 		hits := tallies.Of[point].Coarse
 		index := probe.CoarseIndex(slot.Number, point)
@@ -159,6 +189,7 @@ func (s *sweeper) forget(slot *probe.Slot) error {
 	for _, key := range gone {
 		delete(s.heat, key)
 	}
+	delete(s.fine, slot.Number)
 	for point := range probe.Catalogue {
 		delete(s.coarse, probe.CoarseIndex(slot.Number, point))
 	}

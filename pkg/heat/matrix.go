@@ -74,8 +74,13 @@ func NewMatrix(now time.Time) *Matrix {
 // Add adds n hits of a bucket, whose values sum up to sum and are at most
 // greatest, to the second of t. A t after the open seconds counts as the newest of them.
 func (m *Matrix) Add(t time.Time, bucket int, n, sum, greatest uint64) {
+	m.AddSecond(t.Unix(), bucket, n, sum, greatest)
+}
+
+// AddSecond is [Matrix.Add] for a second since the epoch.
+func (m *Matrix) AddSecond(second int64, bucket int, n, sum, greatest uint64) {
 	first := m.next.Load()
-	second := min(max(t.Unix(), first), first+openColumns-1)
+	second = min(max(second, first), first+openColumns-1)
 	slot := &m.open[second&(openColumns-1)]
 	c := slot.Load()
 	if c == nil {

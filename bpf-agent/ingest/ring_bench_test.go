@@ -1,0 +1,328 @@
+package ingest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"os"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"github.com/gotherm/gotherm/bpf-agent/bpf"
+	"github.com/gotherm/gotherm/bpf-agent/internal/target"
+	"github.com/gotherm/gotherm/bpf-agent/probe"
+	"github.com/gotherm/gotherm/pkg/heat"
+)
+
+const (
+	ringOffered = 2_000_000 // events a second
+	ringLength  = 10 * time.Second
+	// An order is made ten thousand times a second.
+	ringOrder = 200
+)
+
+// BenchmarkRing offers two million events a second for ten seconds, by the
+// code that programs of probes run, and holds what it costs to take them into
+// heat against what it costs to read them and do nothing. Both are measured in
+// turns of a second, on one thread, so that a noisy machine is noisy to both.
+func BenchmarkRing(b *testing.B) {
+	program := target.Start(b, target.Build(b, ""))
+	a := watch(b, probe.Options{}, program.PID())
+	program.Freeze()
+	defer program.Thaw()
+	a.flush()
+	p := newProducer(b, a, a.kernel.Slots()[0].Number)
+
+	plain := consume(b, a, p, false)
+	realtime := consume(b, a, p, true)
+	report := func(name string, value float64) {
+		fmt.Printf("%s %.4g\n", name, value)
+		b.ReportMetric(value, name)
+	}
+	report("ring_events_per_s", plain.perSecond)
+	report("ring_lost", float64(plain.lost+realtime.lost))
+	report("ring_ns_per_event", plain.taking)
+	report("ring_bare_ns_per_event", plain.bare)
+	report("ring_overhead_ratio", plain.taking/plain.bare)
+	report("ring_p50_us", plain.p50)
+	report("ring_p99_us", plain.p99)
+	if realtime.granted {
+		report("ring_p50_us_realtime", realtime.p50)
+		report("ring_p99_us_realtime", realtime.p99)
+	} else {
+		fmt.Println("cannot run here: SCHED_FIFO is not granted")
+	}
+	report("ring_with_goroutines_ns_per_event", withGoroutines(b, a, p))
+	report("kernel_aggregate_per_s", p.aggregate(b))
+	for _, point := range []string{"gc.stw", "sched.latency"} {
+		a.flush()
+		a.checkConserved(point)
+	}
+}
+
+// producer makes hits in the kernel, of a slot of an agent.
+type producer struct {
+	order    ProducerOrder
+	programs *ebpf.Collection
+	counting *ebpf.Collection // of maps of its own
+	ids      []uint64
+}
+
+func newProducer(b *testing.B, a *agent, slot uint8) *producer {
+	p := &producer{order: ProducerOrder{Hits: ringOrder, Slot: uint32(slot), Point: uint32(bpf.KernelPointSCHED_LATENCY), Keys: 16}}
+	load := func(replacements map[string]*ebpf.Map) *ebpf.Collection {
+		spec, err := LoadProducer()
+		if err != nil {
+			b.Fatal(err)
+		}
+		bounds := [256]uint64{}
+		for i := range bounds {
+			bounds[i] = ^uint64(0)
+		}
+		copy(bounds[:], heat.Bounds[:])
+		if err := spec.Variables[ProducerVarBounds].Set(bounds); err != nil {
+			b.Fatal(err)
+		}
+		spec.Maps[ProducerMapHeat].MaxEntries = a.kernel.Heat.MaxEntries()
+		c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{MapReplacements: replacements})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(c.Close)
+		if err := c.Maps[ProducerMapProcesses].Put(uint32(slot), &bpf.KernelProcess{}); err != nil {
+			b.Fatal(err)
+		}
+		return c
+	}
+	p.programs = load(map[string]*ebpf.Map{
+		ProducerMapEvents: a.kernel.Events, ProducerMapHeat: a.kernel.Heat,
+		ProducerMapCoarse: a.kernel.Coarse, ProducerMapTallies: a.kernel.Tallies,
+	})
+	p.counting = load(nil)
+	for i := range 1000 {
+		p.ids = append(p.ids, uint64(i+1))
+	}
+	return p
+}
+
+func produce(program *ebpf.Program, order ProducerOrder) error {
+	if _, err := program.Run(&ebpf.RunOptions{Context: order}); err != nil {
+		return fmt.Errorf("make %d hits: %w", order.Hits, err)
+	}
+	return nil
+}
+
+// offer makes hits at the rate that is offered, until done. Where it falls
+// behind it catches up, up to a tenth of a second.
+func (p *producer) offer(done *atomic.Bool) error {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	program := p.programs.Programs[ProducerProgProduce]
+	due := time.Now()
+	for !done.Load() {
+		if late := time.Since(due); late < 0 {
+			runtime.Gosched()
+			continue
+		} else if late > 100*time.Millisecond {
+			due = time.Now()
+		}
+		if err := produce(program, p.order); err != nil {
+			return err
+		}
+		due = due.Add(ringOrder * time.Second / ringOffered)
+	}
+	return nil
+}
+
+// aggregate returns how many hits the kernel counts in a second on all CPUs.
+func (p *producer) aggregate(b *testing.B) float64 {
+	const length = 2 * time.Second
+	var total atomic.Uint64
+	var all sync.WaitGroup
+	var failed atomic.Pointer[error]
+	begun := time.Now()
+	for range runtime.NumCPU() {
+		all.Go(func() {
+			order := p.order
+			order.Hits = 10_000
+			for time.Since(begun) < length {
+				if err := produce(p.counting.Programs[ProducerProgAggregate], order); err != nil {
+					failed.Store(&err)
+					return
+				}
+				total.Add(uint64(order.Hits))
+			}
+		})
+	}
+	all.Wait()
+	if err := failed.Load(); err != nil {
+		b.Fatal(*err)
+	}
+	perSecond := float64(total.Load()) / time.Since(begun).Seconds()
+	// Each is there.
+	var kept uint64
+	var key bpf.KernelKey
+	var perCPU []bpf.KernelCount
+	all2 := p.counting.Maps[ProducerMapHeat].Iterate()
+	for all2.Next(&key, &perCPU) {
+		for _, c := range perCPU {
+			kept += c.Count
+		}
+	}
+	if kept != total.Load() {
+		b.Errorf("%d hits were counted in the kernel, the counters have %d", total.Load(), kept)
+	}
+	return perSecond
+}
+
+type consumed struct {
+	granted          bool
+	perSecond        float64
+	lost             uint64
+	taking, bare     float64 // CPU ns an event
+	p50, p99         float64 // µs from submission to heat
+	takenN, bareRead uint64
+}
+
+// consume reads as Run does, while events are offered.
+func consume(b *testing.B, a *agent, p *producer, realtime bool) (c consumed) {
+	before := a.accounting("sched.latency")
+	var done atomic.Bool
+	failed := make(chan error, 1)
+	go func() { failed <- p.offer(&done) }()
+	var takingCPU, bareCPU time.Duration
+	var waits []time.Duration
+	var bareHits uint64
+	reading := make(chan error, 1)
+	go func() {
+		reading <- func() error {
+			runtime.LockOSThread() // for good: its priority goes with it
+			if realtime {
+				c.granted = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0) == nil
+			}
+			i := a.ingest
+			for turn := range 2 * int(ringLength/time.Second) {
+				cpu, err := threadCPU()
+				if err != nil {
+					return err
+				}
+				pace, taking := newPace(), turn%2 == 0
+				for end := time.Now().Add(time.Second); time.Now().Before(end); {
+					var read uint64
+					if taking {
+						submitted := peek(i.ring)
+						if read, err = i.poll(); err != nil {
+							return err
+						}
+						now := time.Now().UnixNano() - i.monotonicToWall
+						for _, at := range submitted {
+							waits = append(waits, time.Duration(now-at))
+						}
+						c.takenN += read / eventBytes
+					} else {
+						var sum uint64
+						position := i.ring.position()
+						err := i.ring.read(i.ring.end(), func(record []byte) { sum += *(*uint64)(unsafe.Pointer(&record[0])); bareHits++ })
+						if err != nil {
+							return err
+						}
+						read = i.ring.position() - position
+						sink.Store(sum)
+					}
+					sleep(pace.next(read))
+				}
+				now, err := threadCPU()
+				if err != nil {
+					return err
+				}
+				if taking {
+					takingCPU += now - cpu
+				} else {
+					bareCPU += now - cpu
+				}
+			}
+			return nil
+		}()
+	}()
+	if err := errors.Join(<-reading, func() error { done.Store(true); return <-failed }()); err != nil {
+		b.Fatal(err)
+	}
+	a.flush()
+	after := a.accounting("sched.latency")
+	hits := after.Hits - before.Hits
+	// What the bare reader has read is in no heat, and is no loss.
+	a.ingest.tallies[bpf.KernelPointSCHED_LATENCY].carried.Add(bareHits)
+	m := a.head.Matrix(seriesKey(a.kernel.Slots()[0].Process, "sched.latency"))
+	m.Add(time.Now(), 0, bareHits, 0, 0)
+	c.bareRead = bareHits
+	c.lost = hits - (after.Carried - before.Carried) - bareHits
+	c.perSecond = float64(hits) / (2 * ringLength.Seconds())
+	c.taking, c.bare = float64(takingCPU)/float64(c.takenN), float64(bareCPU)/float64(bareHits)
+	slices.Sort(waits)
+	at := func(q float64) float64 { return float64(waits[int(q*float64(len(waits)-1))]) / 1e3 }
+	c.p50, c.p99 = at(0.5), at(0.99)
+	return c
+}
+
+var sink atomic.Uint64
+
+// peek returns when some of the events that are waiting in the ring were submitted.
+func peek(r *ring) (at []int64) {
+	const oneIn = 32
+	for position, n := r.position(), 0; position+eventBytes <= r.end(); position, n = position+eventBytes, n+1 {
+		if n%oneIn == 0 {
+			e := (*bpf.KernelEvent)(unsafe.Pointer(&r.data[position&r.mask+recordHeader]))
+			at = append(at, int64(e.Time))
+		}
+	}
+	return at
+}
+
+func threadCPU() (time.Duration, error) {
+	var t unix.Timespec
+	err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &t)
+	return time.Duration(t.Nano()), err
+}
+
+// withGoroutines returns the CPU time for an event that names one of a
+// thousand goroutines, for the grid.
+func withGoroutines(b *testing.B, a *agent, p *producer) float64 {
+	order := p.order
+	order.Goroutines, order.NumGoroutines = uint64(uintptr(unsafe.Pointer(&p.ids[0]))), uint32(len(p.ids))
+	order.Hits = 20_000
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var cpu time.Duration
+	var events uint64
+	for range 100 {
+		if err := produce(p.programs.Programs[ProducerProgProduce], order); err != nil {
+			b.Fatal(err)
+		}
+		before, err := threadCPU()
+		if err != nil {
+			b.Fatal(err)
+		}
+		read, err := a.ingest.poll()
+		if err != nil {
+			b.Fatal(err)
+		}
+		after, err := threadCPU()
+		if err != nil {
+			b.Fatal(err)
+		}
+		cpu, events = cpu+after-before, events+read/eventBytes
+	}
+	return float64(cpu) / float64(events)
+}
+
+var _ = []any{context.Background, slog.Default, maps.Keys[map[int]int], os.Args}
