@@ -20,6 +20,7 @@ import (
 
 	"github.com/gotherm/gotherm/bpf-agent/probe"
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/heat"
 )
 
 const sourceUID = "gotherm"
@@ -157,15 +158,20 @@ func checkQuery(model map[string]any) error {
 	if err := strict(own, &q); err != nil {
 		return err
 	}
-	kinds := []query.Kind{query.KindHeatmap, query.KindSeries, query.KindGrid, query.KindReleases}
-	if !slices.Contains(kinds, q.Kind) {
-		return fmt.Errorf("kind is %q, must be of %v", q.Kind, kinds)
+	if !slices.Contains(query.Kinds, q.Kind) {
+		return fmt.Errorf("kind is %q, must be of %v", q.Kind, query.Kinds)
 	}
-	if q.Kind == query.KindReleases {
+	if q.Kind == query.KindReleases || q.Kind == query.KindProcesses {
 		if q.POM != "" {
-			return fmt.Errorf("a releases query has pom %s", q.POM)
+			return fmt.Errorf("a %s query has pom %s", q.Kind, q.POM)
 		}
 		return nil
+	}
+	if (q.Kind == query.KindSeries) != (len(q.Statistics) > 0) {
+		return fmt.Errorf("a %s query has statistics %v", q.Kind, q.Statistics)
+	}
+	if gauge, err := probe.GaugeOf(q.POM); err == nil {
+		return checkGauge(q, gauge)
 	}
 	number, err := probe.PointNumber(q.POM)
 	if err != nil {
@@ -191,17 +197,42 @@ func checkQuery(model map[string]any) error {
 	if q.Kind == query.KindGrid && !point.Goroutines {
 		return fmt.Errorf("there is no grid of %s", q.POM)
 	}
-	if (q.Kind == query.KindSeries) != (len(q.Statistics) > 0) {
-		return fmt.Errorf("a %s query has statistics %v", q.Kind, q.Statistics)
+	if q.Kind == query.KindExemplars && point.Extra == nil {
+		return fmt.Errorf("there are no exemplars of %s", q.POM)
+	}
+	if isRow := slices.Contains(point.Dimensions, q.Y) && slices.Contains(heat.NumberDimensions, q.Y); (q.Kind == query.KindSpectrum) != isRow {
+		return fmt.Errorf("a %s query of %s has y %q", q.Kind, q.POM, q.Y)
 	}
 	for _, s := range q.Statistics {
 		if !statistic.MatchString(s) {
 			return fmt.Errorf("statistic is %q, must be like %s", s, statistic)
 		}
 	}
+	return checkLegend(q, q.GroupBy)
+}
+
+// checkGauge says what is wrong with a query of a gauge, which has a series for each process.
+func checkGauge(q query.Query, gauge probe.Gauge) error {
+	if q.Kind != query.KindHeatmap && q.Kind != query.KindSeries || len(q.GroupBy) > 0 || q.Attach || q.Live || q.Y != "" {
+		return fmt.Errorf("%s is a gauge, of which there are heatmaps and series by process: %+v", gauge.Name, q)
+	}
+	for _, m := range q.Matchers {
+		if !slices.Contains(heat.GaugeDimensions, m.Dimension) {
+			return fmt.Errorf("a matcher has %s, a gauge has %v", m.Dimension, heat.GaugeDimensions)
+		}
+	}
+	for _, s := range q.Statistics {
+		if !slices.Contains([]string{"mean", "max", "min", "last"}, s) {
+			return fmt.Errorf("statistic is %q, which a gauge has not", s)
+		}
+	}
+	return checkLegend(q, heat.GaugeDimensions)
+}
+
+func checkLegend(q query.Query, dimensions []string) error {
 	for _, placeholder := range placeholders.FindAllStringSubmatch(q.Legend, -1) {
-		if name := placeholder[1]; !slices.Contains(q.GroupBy, name) && name != "statistic" {
-			return fmt.Errorf("the legend has {{%s}}, which is not in groupBy %v", name, q.GroupBy)
+		if name := placeholder[1]; !slices.Contains(dimensions, name) && name != "statistic" {
+			return fmt.Errorf("the legend has {{%s}}, which is not in groupBy %v", name, dimensions)
 		}
 	}
 	return nil
@@ -273,7 +304,7 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 			switch p.Type {
 			case heatPanel:
 				heat++
-			case "timeseries", "stat":
+			case "timeseries", "stat", "table":
 			case "text", "row":
 				if len(p.Panels) > 0 {
 					t.Errorf("%s: holds panels: the workbench shows no collapsed rows", name)
@@ -311,7 +342,7 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 		}
 		checkLayout(t, path, d.Panels)
 	}
-	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa"} {
+	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa", "gotherm-cost"} {
 		if uids[uid] == "" {
 			t.Errorf("there is no dashboard %s", uid)
 		}
@@ -440,6 +471,41 @@ func TestAlertRulesWatchThePausesOfEachNode(t *testing.T) {
 	}
 	if !watched["p99"] || !watched["max"] {
 		t.Errorf("the rules watch %v, must watch p99 and max", watched)
+	}
+}
+
+func TestAnAlertRuleHoldsTheCostOfWatchingAgainstItsBudget(t *testing.T) {
+	var file alerting
+	readYAML(t, "alerting/cost.yaml", &file)
+	cost := dashboards(t)["dashboards/cost-of-watching.json"]
+	for _, r := range file.Groups[0].Rules {
+		if r.DashboardUID != cost.UID || !slices.ContainsFunc(cost.Panels, func(p panel) bool { return p.ID == r.PanelID }) {
+			t.Errorf("%s: leads to panel %d of %s, which is not there", r.Title, r.PanelID, r.DashboardUID)
+		}
+		if r.NoDataState != "OK" || r.Labels["severity"] == "" {
+			t.Errorf("%s: no data is %s and the severity %q: who watches nothing pays nothing", r.Title, r.NoDataState, r.Labels["severity"])
+		}
+		steps := map[string]string{}
+		for _, step := range r.Data {
+			if step.Model["refId"] != step.RefID {
+				t.Errorf("%s: step %s is %v inside", r.Title, step.RefID, step.Model["refId"])
+			}
+			if step.DatasourceUID == sourceUID {
+				if err := checkQuery(step.Model); err != nil {
+					t.Errorf("%s: %s: %v", r.Title, step.RefID, err)
+				}
+				steps[step.RefID] = fmt.Sprint(step.Model["pom"])
+				continue
+			}
+			expression := fmt.Sprint(step.Model["expression"])
+			for name, pom := range steps {
+				expression = regexp.MustCompile(`\$?\b`+name+`\b`).ReplaceAllString(expression, pom)
+			}
+			steps[step.RefID] = expression
+		}
+		if steps[r.Condition] != "watch.cost > 1.5 * watch.budget" {
+			t.Errorf("%s: fires when %s", r.Title, steps[r.Condition])
+		}
 	}
 }
 
