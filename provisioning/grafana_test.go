@@ -106,6 +106,7 @@ func TestAlertsFireInGrafanaWhenPausesAreLong(t *testing.T) {
 		var rules struct {
 			Data struct {
 				Groups []struct {
+					Name  string
 					Rules []struct {
 						UID, Name, State, LastError string
 						Alerts                      []struct {
@@ -123,6 +124,13 @@ func TestAlertsFireInGrafanaWhenPausesAreLong(t *testing.T) {
 		seen := 0
 		for _, group := range rules.Data.Groups {
 			for _, r := range group.Rules {
+				if group.Name != "GC pauses by NUMA node" {
+					// It has no cause to call, but must be able to.
+					if r.LastError != "" || r.State == "" {
+						quiet = append(quiet, fmt.Sprintf("%s is %s and can't be evaluated: %s", r.Name, r.State, r.LastError))
+					}
+					continue
+				}
 				seen++
 				calling := false
 				for _, a := range r.Alerts {
