@@ -27,6 +27,7 @@ import (
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/gotherm/gotherm/bpf-agent/internal/target"
 	"github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 )
@@ -70,6 +71,9 @@ var binaries = struct {
 func TestMain(m *testing.M) {
 	code := m.Run()
 	os.RemoveAll(binaries.dir)
+	if err := target.RemoveBuilds(); err != nil {
+		code = 1
+	}
 	os.Exit(code)
 }
 

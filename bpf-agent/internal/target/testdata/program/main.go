@@ -35,10 +35,21 @@ type answer struct {
 	Error  string
 }
 
+// became tells the program that the command "become" started it.
+const became = "GOTHERM_TARGET_BECAME"
+
 func main() {
 	requests := startLoad()
 	in := bufio.NewScanner(os.Stdin)
 	out := json.NewEncoder(os.Stdout)
+	if os.Getenv(became) != "" {
+		os.Unsetenv(became)
+		a := answer{}
+		a.fill()
+		if err := out.Encode(a); err != nil {
+			os.Exit(1)
+		}
+	}
 	for in.Scan() {
 		var command string
 		var n int
@@ -70,9 +81,13 @@ func main() {
 		case "memory":
 			a.Memory = readMemory()
 		case "load":
-			requests.start()
+			requests.start(time.Duration(n) * time.Millisecond)
 		case "unload":
 			requests.stop()
+		case "become":
+			// As exec, and the new program answers: what it is told before it
+			// reads would be lost with the old one.
+			a.Error = fmt.Sprint(syscall.Exec(path, []string{path}, append(os.Environ(), became+"=1")))
 		case "exec":
 			a.Error = fmt.Sprint(syscall.Exec(path, []string{path}, os.Environ()))
 		default:
@@ -255,7 +270,8 @@ func growStack(depth int) int {
 	return growStack(depth-1) + int(frame[depth%64])
 }
 
-func (l *load) start() {
+// start has clients ask, each with a pause after each answer.
+func (l *load) start(pause time.Duration) {
 	l.ended = make(chan struct{})
 	for i := 0; i < 4; i++ {
 		l.clients.Add(1)
@@ -265,7 +281,7 @@ func (l *load) start() {
 				select {
 				case <-l.ended:
 					return
-				default:
+				case <-time.After(pause):
 					l.ask()
 				}
 			}
