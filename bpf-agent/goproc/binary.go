@@ -31,7 +31,7 @@ type Binary struct {
 	GoVersion string // "go1.26.8"
 	Minor     int    // 26
 	Build     *buildinfo.BuildInfo
-	Arch      string // GOARCH: "amd64"
+	Arch      string // GOARCH: "amd64", "arm64"
 	PIE       bool
 	Functions *FuncTable
 	Offsets   Offsets
@@ -235,28 +235,31 @@ func readBinary(r io.ReaderAt, size uint64, path string) (b *Binary, refusal *Re
 		Arch:      setting(info, "GOARCH"),
 		PIE:       f.Type == elf.ET_DYN,
 	}
-	if f.Class != elf.ELFCLASS64 || f.Machine != elf.EM_X86_64 || f.Data != elf.ELFDATA2LSB {
-		arch := b.Arch
-		if arch == "" {
-			arch = f.Machine.String()
+	arch, known := architectures[f.Machine]
+	if f.Class != elf.ELFCLASS64 || !known || f.Data != elf.ELFDATA2LSB {
+		if b.Arch == "" {
+			b.Arch = f.Machine.String()
 		}
-		return nil, refuse(path, "built for %s (%d-bit): only amd64 can be watched", arch, 32*int(f.Class))
+		return nil, refuse(path, "built for %s (%d-bit): only amd64 and arm64 can be read", b.Arch, 32*int(f.Class))
 	}
-	b.Arch = "amd64"
+	if b.Arch != "" && b.Arch != arch.name {
+		return nil, refuse(path, "built for %s, and its code is for %s", b.Arch, arch.name)
+	}
+	b.Arch = arch.name
 	if f.Type != elf.ET_EXEC && f.Type != elf.ET_DYN {
 		return nil, refuse(path, "an ELF file of type %v, not an executable", f.Type)
 	}
 	if b.Minor, err = minorVersion(b.GoVersion); err != nil {
 		return nil, refuse(path, "%v", err)
 	}
-	if err := b.read(f, r, size); err != nil {
+	if err := b.read(f, r, arch, size); err != nil {
 		return nil, refuse(path, "%v", err)
 	}
 	return b, nil
 }
 
-func (b *Binary) read(f *elf.File, file io.ReaderAt, size uint64) error {
-	m, err := newImage(f, file, size)
+func (b *Binary) read(f *elf.File, file io.ReaderAt, arch architecture, size uint64) error {
+	m, err := newImage(f, file, arch, size)
 	if err != nil {
 		return err
 	}
@@ -290,6 +293,20 @@ func (b *Binary) read(f *elf.File, file io.ReaderAt, size uint64) error {
 	b.transitions, b.transitionsError = b.readTransitions(m)
 	b.ID.BuildID, b.buildIDAt, err = buildID(f)
 	return err
+}
+
+// architecture is what binaries for one have, and those for another do not.
+type architecture struct {
+	name string // GOARCH
+	// quantum is the least size of an instruction.
+	quantum byte
+	// relative is the relocation that adds the load bias.
+	relative uint32
+}
+
+var architectures = map[elf.Machine]architecture{
+	elf.EM_X86_64:  {"amd64", 1, uint32(elf.R_X86_64_RELATIVE)},
+	elf.EM_AARCH64: {"arm64", 4, uint32(elf.R_AARCH64_RELATIVE)},
 }
 
 // goVersion is what runtime.Version is in a release, with the suffix that

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -535,6 +536,10 @@ func (f *Finder) read(exe, path string, file fileID) (*reading, error) {
 		return nil, errGone // exec since
 	}
 	b, refusal := readFile(open, clean(path))
+	if refusal == nil && b.Arch != runtime.GOARCH { // it runs in an emulator
+		refusal = refuse(clean(path), "built for %s: only %s can be watched here", b.Arch, runtime.GOARCH)
+		refusal.build = b.Build
+	}
 	r := &reading{b, refusal}
 	f.binaries[file] = r
 	return r, nil

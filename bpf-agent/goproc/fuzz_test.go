@@ -29,7 +29,7 @@ var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
 	if err != nil {
 		panic(err)
 	}
-	m, err := newImage(f, bytes.NewReader(whole), uint64(len(whole)))
+	m, err := newImage(f, bytes.NewReader(whole), architectures[f.Machine], uint64(len(whole)))
 	if err != nil {
 		panic(err)
 	}

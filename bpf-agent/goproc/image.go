@@ -14,7 +14,7 @@ import (
 // tables of Go's own compiler, which is a large program, are 6 MB.
 const (
 	maxRead   = 256 << 20 // of all that is kept in memory for a moment
-	maxLoaded = 2 << 30   // of segments: as far as amd64 code reaches
+	maxLoaded = 2 << 30   // of segments: as far as code reaches
 )
 
 // image is an executable file seen by linked address, as it will lie in memory
@@ -24,6 +24,7 @@ const (
 type image struct {
 	elf      *elf.File
 	file     io.ReaderAt
+	arch     architecture
 	segments []segment
 	// relocations of a position-independent executable, by address: the file
 	// holds zeros where its pointers will be.
@@ -41,8 +42,8 @@ type segment struct {
 
 type relocation struct{ address, value uint64 }
 
-func newImage(f *elf.File, file io.ReaderAt, size uint64) (*image, error) {
-	m := &image{elf: f, file: file}
+func newImage(f *elf.File, file io.ReaderAt, arch architecture, size uint64) (*image, error) {
+	m := &image{elf: f, file: file, arch: arch}
 	loaded := uint64(0)
 	for _, p := range f.Progs {
 		if p.Type != elf.PT_LOAD || p.Filesz == 0 {
@@ -203,7 +204,7 @@ func (m *image) readRelocations() error {
 	}
 	m.relocations = make([]relocation, 0, len(b)/24)
 	for ; len(b) >= 24; b = b[24:] {
-		if elf.R_X86_64(binary.LittleEndian.Uint64(b[8:])) == elf.R_X86_64_RELATIVE {
+		if binary.LittleEndian.Uint64(b[8:]) == uint64(m.arch.relative) {
 			m.relocations = append(m.relocations, relocation{binary.LittleEndian.Uint64(b), binary.LittleEndian.Uint64(b[16:])})
 		}
 	}

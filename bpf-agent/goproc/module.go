@@ -1,6 +1,7 @@
 package goproc
 
 import (
+	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
@@ -31,9 +32,11 @@ type module struct {
 type span struct{ address, size uint64 }
 
 // pclntabStart is the magic number of Go 1.20 and later, two zeros, the least
-// size of an instruction, and the size of a pointer, on amd64.
+// size of an instruction, and the size of a pointer.
 // (src/internal/abi/symtab.go, src/runtime/symtab.go: pcHeader)
-var pclntabStart = []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, 1, 8}
+func pclntabStart(arch architecture) []byte {
+	return []byte{0xf1, 0xff, 0xff, 0xff, 0, 0, arch.quantum, 8}
+}
 
 // maxCandidates bounds how many places that look right are looked into.
 const maxCandidates = 8
@@ -46,7 +49,7 @@ func findModule(m *image, minor int) (*module, error) {
 		}
 	}
 	if len(tables) == 0 {
-		err := m.find(pclntabStart, elf.PF_R, func(address uint64) bool {
+		err := m.find(pclntabStart(m.arch), elf.PF_R, func(address uint64) bool {
 			if address%8 == 0 {
 				tables = append(tables, address)
 			}
@@ -112,8 +115,8 @@ func readModule(m *image, address, table uint64, minor int) (*module, error) {
 		return nil, err
 	}
 	start := binary.LittleEndian.AppendUint64(nil, h[0])
-	if string(start) != string(pclntabStart) {
-		return nil, fmt.Errorf(".gopclntab starts with % x, known is % x", start, pclntabStart)
+	if known := pclntabStart(m.arch); !bytes.Equal(start, known) {
+		return nil, fmt.Errorf(".gopclntab starts with % x, known is % x", start, known)
 	}
 	functions, textStart := h[1], h[3]
 	w, err := m.words(address, 48)

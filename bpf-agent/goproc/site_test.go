@@ -220,7 +220,7 @@ func readWithRuntime(t testing.TB, path string) *Binary {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	m, err := newImage(f, file, math.MaxInt64)
+	m, err := newImage(f, file, architectures[f.Machine], math.MaxInt64)
 	if err != nil {
 		t.Fatal(err)
 	}
