@@ -10,6 +10,8 @@
 #include "gc.bpf.c"
 #include "goroutine.bpf.c"
 #include "sched.bpf.c"
+#include "http.bpf.c"
+#include "tcp.bpf.c"
 
 // Only what a map or a variable names is kept for bpf2go to see.
 const struct event *event_type;

@@ -46,6 +46,12 @@ enum point {
 	GOROUTINE_WAIT,
 	// cpu.bpf.c
 	ONCPU,
+	// http.bpf.c
+	HTTP_REQUEST,
+	// tcp.bpf.c
+	TCP_SEND,
+	TCP_SEND_BYTES,
+	TCP_ACCEPT,
 
 	NUM_POINTS,
 };
@@ -69,6 +75,15 @@ enum program {
 	RUN_GOROUTINE_READY,
 	// cpu.bpf.c
 	RUN_ONCPU,
+	// http.bpf.c
+	RUN_HTTP_BEGIN,
+	RUN_HTTP_END,
+	RUN_HTTP_LABELLED,
+	// tcp.bpf.c
+	RUN_TCP_SENDING,
+	RUN_TCP_SENT,
+	RUN_TCP_ESTABLISHED,
+	RUN_TCP_ACCEPT,
 
 	NUM_PROGRAMS,
 };

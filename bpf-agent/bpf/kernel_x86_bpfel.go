@@ -148,6 +148,15 @@ type KernelLiveHeap struct {
 	Trigger uint64
 }
 
+type KernelMapLayout struct {
+	_            structs.HostLayout
+	Kind         uint32
+	MapDir       uint32
+	MapDirLength uint32
+	TableGroups  uint32
+	GroupsMask   uint32
+}
+
 type KernelPoint uint32
 
 const (
@@ -163,7 +172,11 @@ const (
 	KernelPointGOROUTINE_LIFETIME  KernelPoint = 9
 	KernelPointGOROUTINE_WAIT      KernelPoint = 10
 	KernelPointONCPU               KernelPoint = 11
-	KernelPointNUM_POINTS          KernelPoint = 12
+	KernelPointHTTP_REQUEST        KernelPoint = 12
+	KernelPointTCP_SEND            KernelPoint = 13
+	KernelPointTCP_SEND_BYTES      KernelPoint = 14
+	KernelPointTCP_ACCEPT          KernelPoint = 15
+	KernelPointNUM_POINTS          KernelPoint = 16
 )
 
 type KernelProcess struct {
@@ -198,7 +211,14 @@ const (
 	KernelProgramRUN_GOROUTINE_PREEMPT KernelProgram = 8
 	KernelProgramRUN_GOROUTINE_READY   KernelProgram = 9
 	KernelProgramRUN_ONCPU             KernelProgram = 10
-	KernelProgramNUM_PROGRAMS          KernelProgram = 11
+	KernelProgramRUN_HTTP_BEGIN        KernelProgram = 11
+	KernelProgramRUN_HTTP_END          KernelProgram = 12
+	KernelProgramRUN_HTTP_LABELLED     KernelProgram = 13
+	KernelProgramRUN_TCP_SENDING       KernelProgram = 14
+	KernelProgramRUN_TCP_SENT          KernelProgram = 15
+	KernelProgramRUN_TCP_ESTABLISHED   KernelProgram = 16
+	KernelProgramRUN_TCP_ACCEPT        KernelProgram = 17
+	KernelProgramNUM_PROGRAMS          KernelProgram = 18
 )
 
 type KernelPulse struct {
@@ -206,6 +226,44 @@ type KernelPulse struct {
 	Last   uint64
 	Waited uint64
 	Gaps   [32]uint64
+}
+
+type KernelRequest struct {
+	_       structs.HostLayout
+	Start   uint64
+	Goid    uint64
+	Extra   [4]uint64
+	Request uint64
+	Pattern [2]uint64
+	Route   uint32
+	Depth   uint32
+}
+
+type KernelSending struct {
+	_      structs.HostLayout
+	Start  uint64
+	Socket uint64
+	Took   uint64
+	Depth  uint32
+	Unused uint32
+}
+
+type KernelServing struct {
+	_              structs.HostLayout
+	RequestsSince  uint64
+	SendsSince     uint64
+	RequestMethod  uint32
+	RequestUrl     uint32
+	UrlPath        uint32
+	RequestHeader  uint32
+	RequestPattern uint32
+	PatternStr     uint32
+	PatternKnown   uint32
+	Headers        KernelMapLayout
+	LabelsKnown    uint32
+	NetfdSysfd     uint32
+	Unused         uint32
+	_              [4]byte
 }
 
 type KernelSince struct {
@@ -219,6 +277,11 @@ type KernelSlotTallies struct {
 	_    structs.HostLayout
 	Of   [32]KernelTally
 	Runs [48]uint64
+}
+
+type KernelStack struct {
+	_      structs.HostLayout
+	Frames [32]uint64
 }
 
 type KernelStarting struct {
@@ -259,6 +322,7 @@ const (
 	KernelMapCollectors        = "collectors"
 	KernelMapControllers       = "controllers"
 	KernelMapDrafts            = "drafts"
+	KernelMapEstablished       = "established"
 	KernelMapEvents            = "events"
 	KernelMapExecs             = "execs"
 	KernelMapGoroutineFacts    = "goroutine_facts"
@@ -267,9 +331,14 @@ const (
 	KernelMapLastStops         = "last_stops"
 	KernelMapLive              = "live"
 	KernelMapPacing            = "pacing"
+	KernelMapPathRoutes        = "path_routes"
 	KernelMapProcesses         = "processes"
 	KernelMapPulses            = "pulses"
+	KernelMapRequests          = "requests"
+	KernelMapSendings          = "sendings"
+	KernelMapServings          = "servings"
 	KernelMapSlots             = "slots"
+	KernelMapStacks            = "stacks"
 	KernelMapStarting          = "starting"
 	KernelMapTallies           = "tallies"
 	KernelMapWords             = "words"
@@ -282,15 +351,23 @@ const (
 	KernelProgGoroutinePark    = "goroutine_park"
 	KernelProgGoroutinePreempt = "goroutine_preempt"
 	KernelProgGoroutineReady   = "goroutine_ready"
+	KernelProgHttpBegin        = "http_begin"
+	KernelProgHttpEnd          = "http_end"
+	KernelProgHttpLabelled     = "http_labelled"
 	KernelProgOncpu            = "oncpu"
 	KernelProgSchedLatency     = "sched_latency"
 	KernelProgSchedRun         = "sched_run"
+	KernelProgTcpAccept        = "tcp_accept"
+	KernelProgTcpEstablished   = "tcp_established"
+	KernelProgTcpSending       = "tcp_sending"
+	KernelProgTcpSent          = "tcp_sent"
 	KernelVarBounds            = "bounds"
 	KernelVarEventType         = "event_type"
 	KernelVarHolderType        = "holder_type"
 	KernelVarLabelLayoutType   = "label_layout_type"
 	KernelVarPointType         = "point_type"
 	KernelVarProgramType       = "program_type"
+	KernelVarSendsSeen         = "sends_seen"
 )
 
 // LoadKernel returns the embedded CollectionSpec for Kernel.
@@ -344,9 +421,16 @@ type KernelProgramSpecs struct {
 	GoroutinePark    *ebpf.ProgramSpec `ebpf:"goroutine_park"`
 	GoroutinePreempt *ebpf.ProgramSpec `ebpf:"goroutine_preempt"`
 	GoroutineReady   *ebpf.ProgramSpec `ebpf:"goroutine_ready"`
+	HttpBegin        *ebpf.ProgramSpec `ebpf:"http_begin"`
+	HttpEnd          *ebpf.ProgramSpec `ebpf:"http_end"`
+	HttpLabelled     *ebpf.ProgramSpec `ebpf:"http_labelled"`
 	Oncpu            *ebpf.ProgramSpec `ebpf:"oncpu"`
 	SchedLatency     *ebpf.ProgramSpec `ebpf:"sched_latency"`
 	SchedRun         *ebpf.ProgramSpec `ebpf:"sched_run"`
+	TcpAccept        *ebpf.ProgramSpec `ebpf:"tcp_accept"`
+	TcpEstablished   *ebpf.ProgramSpec `ebpf:"tcp_established"`
+	TcpSending       *ebpf.ProgramSpec `ebpf:"tcp_sending"`
+	TcpSent          *ebpf.ProgramSpec `ebpf:"tcp_sent"`
 }
 
 // KernelMapSpecs contains maps before they are loaded into the kernel.
@@ -357,6 +441,7 @@ type KernelMapSpecs struct {
 	Collectors     *ebpf.MapSpec `ebpf:"collectors"`
 	Controllers    *ebpf.MapSpec `ebpf:"controllers"`
 	Drafts         *ebpf.MapSpec `ebpf:"drafts"`
+	Established    *ebpf.MapSpec `ebpf:"established"`
 	Events         *ebpf.MapSpec `ebpf:"events"`
 	Execs          *ebpf.MapSpec `ebpf:"execs"`
 	GoroutineFacts *ebpf.MapSpec `ebpf:"goroutine_facts"`
@@ -365,9 +450,14 @@ type KernelMapSpecs struct {
 	LastStops      *ebpf.MapSpec `ebpf:"last_stops"`
 	Live           *ebpf.MapSpec `ebpf:"live"`
 	Pacing         *ebpf.MapSpec `ebpf:"pacing"`
+	PathRoutes     *ebpf.MapSpec `ebpf:"path_routes"`
 	Processes      *ebpf.MapSpec `ebpf:"processes"`
 	Pulses         *ebpf.MapSpec `ebpf:"pulses"`
+	Requests       *ebpf.MapSpec `ebpf:"requests"`
+	Sendings       *ebpf.MapSpec `ebpf:"sendings"`
+	Servings       *ebpf.MapSpec `ebpf:"servings"`
 	Slots          *ebpf.MapSpec `ebpf:"slots"`
+	Stacks         *ebpf.MapSpec `ebpf:"stacks"`
 	Starting       *ebpf.MapSpec `ebpf:"starting"`
 	Tallies        *ebpf.MapSpec `ebpf:"tallies"`
 	Words          *ebpf.MapSpec `ebpf:"words"`
@@ -383,6 +473,7 @@ type KernelVariableSpecs struct {
 	LabelLayoutType *ebpf.VariableSpec `ebpf:"label_layout_type"`
 	PointType       *ebpf.VariableSpec `ebpf:"point_type"`
 	ProgramType     *ebpf.VariableSpec `ebpf:"program_type"`
+	SendsSeen       *ebpf.VariableSpec `ebpf:"sends_seen"`
 }
 
 // KernelObjects contains all objects after they have been loaded into the kernel.
@@ -409,6 +500,7 @@ type KernelMaps struct {
 	Collectors     *ebpf.Map `ebpf:"collectors"`
 	Controllers    *ebpf.Map `ebpf:"controllers"`
 	Drafts         *ebpf.Map `ebpf:"drafts"`
+	Established    *ebpf.Map `ebpf:"established"`
 	Events         *ebpf.Map `ebpf:"events"`
 	Execs          *ebpf.Map `ebpf:"execs"`
 	GoroutineFacts *ebpf.Map `ebpf:"goroutine_facts"`
@@ -417,9 +509,14 @@ type KernelMaps struct {
 	LastStops      *ebpf.Map `ebpf:"last_stops"`
 	Live           *ebpf.Map `ebpf:"live"`
 	Pacing         *ebpf.Map `ebpf:"pacing"`
+	PathRoutes     *ebpf.Map `ebpf:"path_routes"`
 	Processes      *ebpf.Map `ebpf:"processes"`
 	Pulses         *ebpf.Map `ebpf:"pulses"`
+	Requests       *ebpf.Map `ebpf:"requests"`
+	Sendings       *ebpf.Map `ebpf:"sendings"`
+	Servings       *ebpf.Map `ebpf:"servings"`
 	Slots          *ebpf.Map `ebpf:"slots"`
+	Stacks         *ebpf.Map `ebpf:"stacks"`
 	Starting       *ebpf.Map `ebpf:"starting"`
 	Tallies        *ebpf.Map `ebpf:"tallies"`
 	Words          *ebpf.Map `ebpf:"words"`
@@ -431,6 +528,7 @@ func (m *KernelMaps) Close() error {
 		m.Collectors,
 		m.Controllers,
 		m.Drafts,
+		m.Established,
 		m.Events,
 		m.Execs,
 		m.GoroutineFacts,
@@ -439,9 +537,14 @@ func (m *KernelMaps) Close() error {
 		m.LastStops,
 		m.Live,
 		m.Pacing,
+		m.PathRoutes,
 		m.Processes,
 		m.Pulses,
+		m.Requests,
+		m.Sendings,
+		m.Servings,
 		m.Slots,
+		m.Stacks,
 		m.Starting,
 		m.Tallies,
 		m.Words,
@@ -458,6 +561,7 @@ type KernelVariables struct {
 	LabelLayoutType *ebpf.Variable `ebpf:"label_layout_type"`
 	PointType       *ebpf.Variable `ebpf:"point_type"`
 	ProgramType     *ebpf.Variable `ebpf:"program_type"`
+	SendsSeen       *ebpf.Variable `ebpf:"sends_seen"`
 }
 
 // KernelPrograms contains all programs after they have been loaded into the kernel.
@@ -473,9 +577,16 @@ type KernelPrograms struct {
 	GoroutinePark    *ebpf.Program `ebpf:"goroutine_park"`
 	GoroutinePreempt *ebpf.Program `ebpf:"goroutine_preempt"`
 	GoroutineReady   *ebpf.Program `ebpf:"goroutine_ready"`
+	HttpBegin        *ebpf.Program `ebpf:"http_begin"`
+	HttpEnd          *ebpf.Program `ebpf:"http_end"`
+	HttpLabelled     *ebpf.Program `ebpf:"http_labelled"`
 	Oncpu            *ebpf.Program `ebpf:"oncpu"`
 	SchedLatency     *ebpf.Program `ebpf:"sched_latency"`
 	SchedRun         *ebpf.Program `ebpf:"sched_run"`
+	TcpAccept        *ebpf.Program `ebpf:"tcp_accept"`
+	TcpEstablished   *ebpf.Program `ebpf:"tcp_established"`
+	TcpSending       *ebpf.Program `ebpf:"tcp_sending"`
+	TcpSent          *ebpf.Program `ebpf:"tcp_sent"`
 }
 
 func (p *KernelPrograms) Close() error {
@@ -489,9 +600,16 @@ func (p *KernelPrograms) Close() error {
 		p.GoroutinePark,
 		p.GoroutinePreempt,
 		p.GoroutineReady,
+		p.HttpBegin,
+		p.HttpEnd,
+		p.HttpLabelled,
 		p.Oncpu,
 		p.SchedLatency,
 		p.SchedRun,
+		p.TcpAccept,
+		p.TcpEstablished,
+		p.TcpSending,
+		p.TcpSent,
 	)
 }
 

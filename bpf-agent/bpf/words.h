@@ -63,8 +63,8 @@ static __always_inline struct draft *draft(u64 context)
 	return d;
 }
 
-// Returns the number of the word in a draft.
-static __always_inline u32 intern(u32 slot, struct word *w)
+// Returns under which number the word in a draft goes.
+static __always_inline struct word_key word_key(u32 slot, struct word *w)
 {
 	struct word_key key = {.slot = slot};
 	u64 hash = 14695981039346656037ull;
@@ -76,8 +76,29 @@ static __always_inline u32 intern(u32 slot, struct word *w)
 	key.word = hash ^ hash >> 32;
 	if (!key.word)
 		key.word = 1;
+	return key;
+}
+
+// Returns the number of the word in a draft.
+static __always_inline u32 intern(u32 slot, struct word *w)
+{
+	struct word_key key = word_key(slot, w);
+
 	if (!bpf_map_lookup_elem(&words, &key) && bpf_map_update_elem(&words, &key, w, BPF_ANY))
 		return 0;
+	return key.word;
+}
+
+// Is intern, but takes no new word when there are limit already; n counts them.
+static __always_inline u32 intern_few(u32 slot, struct word *w, u32 *n, u32 limit)
+{
+	struct word_key key = word_key(slot, w);
+
+	if (bpf_map_lookup_elem(&words, &key))
+		return key.word;
+	if (*n >= limit || bpf_map_update_elem(&words, &key, w, BPF_ANY))
+		return 0;
+	__sync_fetch_and_add(n, 1);
 	return key.word;
 }
 

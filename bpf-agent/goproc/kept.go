@@ -60,6 +60,14 @@ var keptFunctions = []string{
 	"net/http.(*conn).serve",
 	"net/http.(*response).finishRequest",
 	"net/http.serverHandler.ServeHTTP",
+	"net/http.(*connReader).abortPendingRead",
+	"net/http.(*http2serverConn).runHandler.deferwrap1",
+	"net/http.(*http2serverConn).runHandler.func2",
+	"net/http/internal/http2.(*serverConn).runHandler.deferwrap1",
+	"golang.org/x/net/http2.(*serverConn).runHandler.deferwrap1",
+	"golang.org/x/net/http2.(*serverConn).runHandler.func2",
+	"runtime/pprof.runtime_setProfLabel",
+	"net.newTCPConn",
 }
 
 // lookedUp are functions of which [FuncTable.Lookup] says whether a binary has

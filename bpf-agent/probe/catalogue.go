@@ -70,6 +70,11 @@ type Probe struct {
 	// status to be at: all calls of Function, which is casgstatus, that make one
 	// of them, or may.
 	Changes []Change
+	// Also names functions that the program goes to as well, where a binary
+	// has them: other places of the same event.
+	Also func(*goproc.Binary) []string
+	// Optional is a probe without which the point is only told less of.
+	Optional bool
 }
 
 // Change of a goroutine's status.
@@ -258,6 +263,46 @@ var Catalogue = []Point{
 		Reason:     holder,
 		Probes:     []Probe{{Program: bpf.KernelProgOncpu}},
 		needs:      needsThread,
+	},
+	bpf.KernelPointHTTP_REQUEST: {
+		Name:       "http.request",
+		Unit:       "ns",
+		Tier:       "T2",
+		Help:       "Time from the call of a handler by net/http until the answer is sent, by route, by NUMA node, and by the depth of the deepest kernel stack in which the request's goroutine sent over TCP (0: it did not).",
+		Dimensions: append(processDimensions[:3:3], "node", "route", "depth"),
+		Extra:      []string{ExtraTraceHigh, ExtraTraceLow},
+		Probes:     requestProbes,
+		needs:      needsRequest,
+	},
+	bpf.KernelPointTCP_SEND: {
+		Name:       "tcp.send",
+		Unit:       "ns",
+		Tier:       "T2",
+		Help:       "Time in the kernel of a send over TCP, from when it has the socket's lock, by NUMA node, by the route of the request whose goroutine sends, and by depth of the kernel stack.",
+		Dimensions: append(processDimensions[:3:3], "node", "route", "depth"),
+		Extra:      []string{ExtraTraceHigh, ExtraTraceLow},
+		Probes:     []Probe{{Program: bpf.KernelProgTcpSent}, {Program: bpf.KernelProgTcpSending}},
+	},
+	bpf.KernelPointTCP_SEND_BYTES: {
+		Name:       "tcp.send.bytes",
+		Unit:       "By",
+		Tier:       "T2",
+		Help:       "Bytes that a send over TCP has handed to the kernel, of those that handed over any; dimensions as those of tcp.send.",
+		Dimensions: append(processDimensions[:3:3], "node", "route", "depth"),
+		Extra:      []string{ExtraTraceHigh, ExtraTraceLow},
+		Probes:     []Probe{{Program: bpf.KernelProgTcpSent}, {Program: bpf.KernelProgTcpSending, Optional: true}},
+	},
+	bpf.KernelPointTCP_ACCEPT: {
+		Name:       "tcp.accept",
+		Unit:       "ns",
+		Tier:       "T2",
+		Help:       "Time that a TCP connection waits from when it is established until package net has accepted it, by NUMA node on which it is accepted.",
+		Dimensions: append(processDimensions[:3:3], "node"),
+		Probes: []Probe{
+			{Function: "net.newTCPConn", Kind: goproc.SitePush, Program: bpf.KernelProgTcpAccept},
+			{Program: bpf.KernelProgTcpEstablished},
+		},
+		needs: needsAccept,
 	},
 }
 

@@ -21,7 +21,7 @@ type family struct {
 	clear func(*Kernel, *Slot) error
 }
 
-var families = []family{collections, goroutines, latencies, lifetimes, waits}
+var families = []family{collections, goroutines, latencies, lifetimes, waits, serving, requests, sends}
 
 // collections of garbage, and what else stops the world. What was begun when
 // the points were last wanted must not be ended now; while none is wanted, no

@@ -93,6 +93,9 @@ func Load(options Options) (*Kernel, error) {
 	if err := spec.Variables[bpf.KernelVarBounds].Set(paddedBounds()); err != nil {
 		return nil, fmt.Errorf("write bucket bounds: %w", err)
 	}
+	if err := spec.Variables[bpf.KernelVarSendsSeen].Set(missing[bpf.KernelProgTcpSending] == nil); err != nil {
+		return nil, fmt.Errorf("write whether sends are seen: %w", err)
+	}
 	cpus, err := ebpf.PossibleCPU()
 	if err != nil {
 		return nil, fmt.Errorf("count possible CPUs: %w", err)
@@ -187,6 +190,7 @@ type Slot struct {
 	Process *goproc.Process
 
 	config    bpf.KernelProcess
+	serving   bpf.KernelServing
 	retired   atomic.Int64
 	scanBatch atomic.Uint32
 }

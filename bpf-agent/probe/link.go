@@ -48,11 +48,45 @@ func (p Probe) sites(b *goproc.Binary) ([]goproc.Site, error) {
 	for _, function := range append([]string{p.Function}, p.Otherwise...) {
 		sites, err := p.sitesIn(b, function)
 		if err == nil {
-			return sites, nil
+			return p.also(b, sites)
 		}
 		errs = append(errs, err)
 	}
 	return nil, errors.Join(errs...)
+}
+
+// also adds to sites those in the further functions that a binary has. One that
+// it has and that can't be probed is an error: its events would be missing.
+func (p Probe) also(b *goproc.Binary, sites []goproc.Site) ([]goproc.Site, error) {
+	if p.Also == nil {
+		return sites, nil
+	}
+	for _, function := range p.Also(b) {
+		if _, has := b.Functions.Lookup(function); !has {
+			continue
+		}
+		more, err := p.sitesIn(b, function)
+		if err != nil {
+			return nil, err
+		}
+		sites = append(sites, more...)
+	}
+	return sites, nil
+}
+
+// probes returns the probes of a point that can be had for a binary: all, less
+// optional ones.
+func (k *Kernel) probes(b *goproc.Binary, point int) []Probe {
+	return slices.DeleteFunc(slices.Clone(Catalogue[point].Probes), func(p Probe) bool {
+		if !p.Optional {
+			return false
+		}
+		if k.missing[p.Program] != nil {
+			return true
+		}
+		_, err := p.sites(b)
+		return err != nil
+	})
 }
 
 func (p Probe) sitesIn(b *goproc.Binary, function string) ([]goproc.Site, error) {

@@ -16,6 +16,13 @@ var programs = map[string]int{
 	bpf.KernelProgGoroutinePreempt: int(bpf.KernelProgramRUN_GOROUTINE_PREEMPT),
 	bpf.KernelProgGoroutineReady:   int(bpf.KernelProgramRUN_GOROUTINE_READY),
 	bpf.KernelProgOncpu:            int(bpf.KernelProgramRUN_ONCPU),
+	bpf.KernelProgHttpBegin:        int(bpf.KernelProgramRUN_HTTP_BEGIN),
+	bpf.KernelProgHttpEnd:          int(bpf.KernelProgramRUN_HTTP_END),
+	bpf.KernelProgHttpLabelled:     int(bpf.KernelProgramRUN_HTTP_LABELLED),
+	bpf.KernelProgTcpSending:       int(bpf.KernelProgramRUN_TCP_SENDING),
+	bpf.KernelProgTcpSent:          int(bpf.KernelProgramRUN_TCP_SENT),
+	bpf.KernelProgTcpEstablished:   int(bpf.KernelProgramRUN_TCP_ESTABLISHED),
+	bpf.KernelProgTcpAccept:        int(bpf.KernelProgramRUN_TCP_ACCEPT),
 }
 
 // ProgramNumber is the index of a program in [bpf.KernelSlotTallies].Runs.

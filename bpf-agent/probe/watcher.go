@@ -103,7 +103,18 @@ type attached struct {
 	state  State
 	reason string
 	until  time.Time
+	// idle says that the process never does what the point measures, so that
+	// nobody has to be told.
+	idle bool
 }
+
+func refused(err error) attached {
+	return attached{state: Refused, reason: err.Error(), idle: errors.Is(err, errIdle)}
+}
+
+// errIdle is in the error of a point which measures what a program can't do:
+// it is not linked in.
+var errIdle = errors.New("it is not linked in")
 
 // NewWatcher returns a watcher. Without a kernel, it lists processes and says
 // of each point why it can't be attached.
@@ -234,7 +245,7 @@ func (w *Watcher) add(p *goproc.Process) {
 func (w *Watcher) sayRefused(n *watched) {
 	points := map[string][]string{}
 	for i, a := range n.points {
-		if a.state == Refused {
+		if a.state == Refused && !a.idle {
 			points[a.reason] = append(points[a.reason], Catalogue[i].Name)
 		}
 	}
@@ -247,7 +258,7 @@ func (w *Watcher) sayRefused(n *watched) {
 func (w *Watcher) begin(n *watched, point int) attached {
 	if Catalogue[point].OnDemand {
 		if err := w.check(n.process, point); err != nil {
-			return attached{state: Refused, reason: err.Error()}
+			return refused(err)
 		}
 		return attached{state: Available}
 	}
@@ -259,7 +270,7 @@ func (w *Watcher) begin(n *watched, point int) attached {
 		return attached{state: Shed, reason: reason}
 	}
 	if err := w.attach(n, point); err != nil {
-		return attached{state: Refused, reason: err.Error()}
+		return refused(err)
 	}
 	return attached{state: Attached}
 }
@@ -271,7 +282,7 @@ func (w *Watcher) check(p *goproc.Process, point int) error {
 			return err
 		}
 	}
-	for _, probe := range Catalogue[point].Probes {
+	for _, probe := range w.kernel.probes(p.Binary, point) {
 		if err := w.kernel.missing[probe.Program]; err != nil {
 			return err
 		}
@@ -287,14 +298,15 @@ func (w *Watcher) attach(n *watched, point int) error {
 	if err := w.check(n.process, point); err != nil {
 		return err
 	}
-	for i, probe := range Catalogue[point].Probes {
+	probes := w.kernel.probes(n.process.Binary, point)
+	for i, probe := range probes {
 		if err := w.acquire(n.process, probe); err != nil {
-			w.close(w.release(n.process, Catalogue[point].Probes[:i]))
+			w.close(w.release(n.process, probes[:i]))
 			return err
 		}
 	}
 	if err := w.kernel.want(n.slot, point, true); err != nil {
-		w.close(w.release(n.process, Catalogue[point].Probes))
+		w.close(w.release(n.process, probes))
 		return err
 	}
 	return nil
@@ -308,7 +320,7 @@ func (w *Watcher) drop(n *watched, point int) (unused []*sharedLink) {
 	if err := w.kernel.want(n.slot, point, false); err != nil {
 		w.log.Error("stop counting", "pom", Catalogue[point].Name, "error", err)
 	}
-	return w.release(n.process, Catalogue[point].Probes)
+	return w.release(n.process, w.kernel.probes(n.process.Binary, point))
 }
 
 func (w *Watcher) acquire(p *goproc.Process, probe Probe) error {
@@ -391,7 +403,7 @@ func (w *Watcher) end(n *watched) (unused []*sharedLink) {
 	if n.slot != nil {
 		for i, a := range n.points {
 			if a.state == Attached {
-				unused = append(unused, w.release(n.process, Catalogue[i].Probes)...)
+				unused = append(unused, w.release(n.process, w.kernel.probes(n.process.Binary, i))...)
 			}
 		}
 		if err := w.kernel.retire(n.slot); err != nil {

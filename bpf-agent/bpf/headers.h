@@ -1,0 +1,269 @@
+// SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
+
+// The trace id of a request: from its header "traceparent", which is
+// https://www.w3.org/TR/trace-context/, or from a pprof label "trace_id" or
+// "traceid". Maps of Go are hashed with a seed and by CPU instructions that
+// programs don't have, so they are walked, as far as a request has headers.
+#pragma once
+
+#include "gotherm.h"
+#include "words.h"
+
+// How maps lie in memory.
+struct map_layout {
+	// MAP_SWISS (src/internal/runtime/maps) has fields; MAP_BUCKETS
+	// (src/runtime/map.go up to Go 1.23) is what the compiler knows by heart.
+	u32 kind;
+	u32 map_dir, map_dir_length, table_groups, groups_mask;
+};
+
+enum {
+	MAP_UNKNOWN,
+	MAP_SWISS,
+	MAP_BUCKETS,
+};
+
+#define GROUP_SLOTS 8
+// As many groups or buckets are walked: 256 slots.
+#define MAX_GROUPS 32
+#define MAX_OVERFLOWS 2
+
+// Little-endian, as amd64 and arm64 are.
+#define EIGHT(a, b, c, d, e, f, g, h) \
+	((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | (u64)(f) << 40 | (u64)(g) << 48 | (u64)(h) << 56)
+
+#define TRACEPARENT_BYTES 11
+#define TRACEPARENT_FIRST EIGHT('T', 'r', 'a', 'c', 'e', 'p', 'a', 'r')
+#define TRACEPARENT_LAST EIGHT('c', 'e', 'p', 'a', 'r', 'e', 'n', 't')
+#define TRACE_ID EIGHT('t', 'r', 'a', 'c', 'e', '_', 'i', 'd')
+#define TRACEID EIGHT('t', 'r', 'a', 'c', 'e', 'i', 'd', 0)
+
+enum keyed {
+	BY_HEADER,
+	BY_LABEL,
+};
+
+// Says whether the string at an address is the name that is looked for. Like
+// what follows it is a global function, so that the verifier walks it once.
+__attribute__((noinline)) u32 is_name(u64 at, u32 by)
+{
+	u64 text[2];
+
+	if (bpf_probe_read_user(text, sizeof(text), (void *)at))
+		return false;
+	if (by == BY_HEADER)
+		return text[1] == TRACEPARENT_BYTES && read_word(text[0]) == TRACEPARENT_FIRST && read_word(text[0] + 3) == TRACEPARENT_LAST;
+	if (text[1] == 8)
+		return read_word(text[0]) == TRACE_ID;
+	if (text[1] == 7) {
+		u64 first = 0;
+
+		return !bpf_probe_read_user(&first, 7, (void *)text[0]) && first == TRACEID;
+	}
+	return false;
+}
+
+// Reads 16 lower-case hexadecimal digits; says whether they are.
+static __attribute__((noinline)) u32 hexadecimal(const u8 *text, u64 *value)
+{
+	u32 bad = 0;
+
+	*value = 0;
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < 16; i++) {
+		u32 c = text[i], digit = (c & 15) + (c >> 6) * 9;
+
+		// Without a branch, for the verifier walks both ways of each: a
+		// digit is right if it is written like this.
+		bad |= c ^ ('0' + digit + ((9 - digit) >> 31) * ('a' - '0' - 10));
+		*value = *value << 4 | (digit & 15);
+	}
+	return !bad;
+}
+
+// Reads a trace id of 32 digits at the beginning of text.
+static __always_inline void trace_id(const u8 *text, u64 *extra)
+{
+	u64 high, low;
+
+	if (!hexadecimal(text, &high) || !hexadecimal(text + 16, &low))
+		return;
+	extra[0] = high;
+	extra[1] = low;
+}
+
+#define TRACEPARENT_VALUE 55
+
+// Reads "00-<trace id>-<parent id>-<flags>". Later versions may be longer.
+static __attribute__((noinline)) int traceparent(u64 value, u64 *extra)
+{
+	struct draft *d = draft(0);
+	const u8 *text = (const u8 *)d;
+	u64 string[2], parent;
+
+	if (!d || bpf_probe_read_user(string, sizeof(string), (void *)value))
+		return 0;
+	if (string[1] < TRACEPARENT_VALUE || bpf_probe_read_user(d, TRACEPARENT_VALUE, (void *)string[0]))
+		return 0;
+	if (text[2] != '-' || text[35] != '-' || text[52] != '-')
+		return 0;
+	if (text[0] == '0' && text[1] == '0' && string[1] != TRACEPARENT_VALUE)
+		return 0;
+	if (text[0] == 'f' && text[1] == 'f')
+		return 0;
+	if (!hexadecimal(text + 36, &parent) || !parent)
+		return 0;
+	trace_id(text + 3, extra);
+	return 0;
+}
+
+// Reads the value of a label.
+static __always_inline void labelled_trace(u64 value, u64 *extra)
+{
+	struct draft *d = draft(0);
+	u64 string[2];
+
+	if (!d || bpf_probe_read_user(string, sizeof(string), (void *)value) || string[1] != 32)
+		return;
+	if (bpf_probe_read_user(d, 32, (void *)string[0]))
+		return;
+	trace_id((const u8 *)d, extra);
+}
+
+// A slot of a map[string][]string: the key, and the slice.
+#define HEADER_SLOT_BYTES (16 + 24)
+#define GROUP_BYTES (8 + GROUP_SLOTS * HEADER_SLOT_BYTES)
+
+// Returns where in a group the value of the header is, or 0.
+__attribute__((noinline)) u64 header_in_group(u64 group)
+{
+	u64 control = read_word(group);
+
+	for (u32 i = 0; i < GROUP_SLOTS; i++) {
+		u64 slot = group + 8 + i * HEADER_SLOT_BYTES;
+
+		// The upper bit of its control byte: empty, or deleted.
+		if (!(control >> (i * 8 + 7) & 1) && is_name(slot, BY_HEADER))
+			return slot + 16;
+	}
+	return 0;
+}
+
+static __attribute__((noinline)) u64 header_in_swiss(struct map_layout *at, u64 map)
+{
+	u64 directory, tables, data, last, found;
+
+	// The number of keys is first, in any map.
+	if (!read_word(map))
+		return 0;
+	directory = read_word(map + at->map_dir);
+	tables = read_word(map + at->map_dir_length);
+	if (!tables)
+		return header_in_group(directory);
+	// A table has room for 896: more tables are more headers than are walked.
+	data = read_word(directory) + at->table_groups;
+	last = read_word(data + at->groups_mask);
+	data = read_word(data);
+	for (u32 i = 0; i < MAX_GROUPS; i++) {
+		if (i > last)
+			break;
+		found = header_in_group(data + i * GROUP_BYTES);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+// Buckets: 8 bytes of hashes, the keys, the values, the next bucket.
+#define MIN_TOP_HASH 5
+#define KEYS_BYTES (GROUP_SLOTS * 16)
+
+// Returns where in a bucket and those that it overflows into the value is, or 0.
+__attribute__((noinline)) u64 in_buckets(u64 bucket, u32 by)
+{
+	u32 value_bytes = by == BY_HEADER ? 24 : 16;
+
+	for (u32 overflows = 0; overflows <= MAX_OVERFLOWS; overflows++) {
+		u64 hashes;
+
+		if (!bucket)
+			return 0;
+		hashes = read_word(bucket);
+		for (u32 i = 0; i < GROUP_SLOTS; i++)
+			if ((u8)(hashes >> i * 8) >= MIN_TOP_HASH && is_name(bucket + 8 + i * 16, by))
+				return bucket + 8 + KEYS_BYTES + i * value_bytes;
+		bucket = read_word(bucket + 8 + KEYS_BYTES + GROUP_SLOTS * value_bytes);
+	}
+	return 0;
+}
+
+__attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
+{
+	u32 bytes = 8 + KEYS_BYTES + GROUP_SLOTS * (by == BY_HEADER ? 24 : 16) + 8;
+	u64 buckets, old, found;
+	u32 log, n;
+
+	if (!read_word(map))
+		return 0;
+	log = read_word(map + 8) >> 8 & 0xff;
+	buckets = read_word(map + 16);
+	old = read_word(map + 24);
+	n = log > 5 ? MAX_GROUPS : 1 << log;
+	for (u32 i = 0; i < MAX_GROUPS; i++) {
+		if (i >= n)
+			break;
+		found = in_buckets(buckets + i * bytes, by);
+		// While a map grows, half as many old buckets may still have it.
+		if (!found && old && i < (n + 1) / 2)
+			found = in_buckets(old + i * bytes, by);
+		if (found)
+			return found;
+	}
+	return 0;
+}
+
+// Reads the trace id of a header into extra.
+static __always_inline void trace_of_header(struct map_layout *at, u64 header, u64 *extra)
+{
+	u64 value = 0;
+
+	if (at->kind == MAP_SWISS)
+		value = header_in_swiss(at, header);
+	else if (at->kind == MAP_BUCKETS)
+		value = in_map_of_buckets(header, BY_HEADER);
+	// The first of the strings.
+	if (value)
+		value = read_word(value);
+	if (value)
+		traceparent(value, extra);
+}
+
+// As many labels are walked.
+#define TRACE_LABELS 16
+
+// Reads the trace id of the labels of a goroutine into extra: known says
+// whether they are a pointer to a map (up to Go 1.23), or to a slice of keys
+// and values.
+static __always_inline void trace_of_labels(u32 known, u64 labels, u64 *extra)
+{
+	u64 value = 0;
+
+	if (known == 1) {
+		labels = read_word(labels);
+		if (labels)
+			value = in_map_of_buckets(labels, BY_LABEL);
+	} else if (known == 2) {
+		u64 list = read_word(labels), n = read_word(labels + 8);
+
+		for (u32 i = 0; i < TRACE_LABELS; i++) {
+			if (i >= n)
+				break;
+			if (is_name(list + i * 32, BY_LABEL)) {
+				value = list + i * 32 + 16;
+				break;
+			}
+		}
+	}
+	if (value)
+		labelled_trace(value, extra);
+}
