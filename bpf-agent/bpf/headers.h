@@ -75,7 +75,7 @@ static __attribute__((noinline)) u32 hexadecimal(const u8 *text, u64 *value)
 
 		// Without a branch, for the verifier walks both ways of each: a
 		// digit is right if it is written like this.
-		bad |= c ^ ('0' + digit + ((9 - digit) >> 31) * ('a' - '0' - 10));
+		bad |= digit >> 4 | (c ^ ('0' + digit + ((9 - digit) >> 31) * ('a' - '0' - 10)));
 		*value = *value << 4 | (digit & 15);
 	}
 	return !bad;

@@ -1,5 +1,5 @@
-// Package target builds and runs the program that tests of the agent watch:
-// testdata/program, a real process on the loopback interface.
+// Package target builds and runs the programs that tests of the agent watch:
+// those of testdata, real processes on the loopback interface.
 package target
 
 import (
@@ -34,7 +34,9 @@ type Answer struct {
 	Served     uint64
 	// Memory is there after the command "memory".
 	Memory *Memory
-	Error  string
+	// HTTP and TLS are the addresses of the web server.
+	HTTP, TLS string
+	Error     string
 }
 
 // Memory is what the program's runtime says of its memory.
@@ -74,16 +76,16 @@ func MadeName(release string, flags ...string) string {
 
 // Compile builds the program into a file, with this Go release.
 func Compile(path string, flags ...string) error {
-	if out, err := compile(path, flags).CombinedOutput(); err != nil {
+	if out, err := compile("program", path, flags).CombinedOutput(); err != nil {
 		return fmt.Errorf("build target: %w\n%s", err, out)
 	}
 	return nil
 }
 
-func compile(path string, flags []string) *exec.Cmd {
+func compile(program, path string, flags []string) *exec.Cmd {
 	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, ".")...)
 	_, file, _, _ := runtime.Caller(0)
-	build.Dir = filepath.Join(filepath.Dir(file), "testdata", "program")
+	build.Dir = filepath.Join(filepath.Dir(file), "testdata", program)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
 	return build
 }
@@ -99,9 +101,32 @@ func Build(t testing.TB, release string, flags ...string) string {
 		}
 		return path
 	}
+	return build(t, "program", release, flags)
+}
+
+// StartWeb builds and starts testdata/web: a server, whose addresses and
+// requests are in the answer to "stats", the one command that it knows.
+func StartWeb(t testing.TB, release string, flags ...string) *Target {
+	t.Helper()
+	// Its module is of the oldest release of Go, for which the newer ones would
+	// match patterns as that did.
+	return Start(t, build(t, "web", release, flags), "GODEBUG=httpmuxgo121=0")
+}
+
+// StartIdle builds and starts testdata/idle: a program that links and does nothing.
+func StartIdle(t testing.TB) *Target {
+	t.Helper()
+	return Start(t, build(t, "idle", "", nil))
+}
+
+func build(t testing.TB, program, release string, flags []string) string {
+	t.Helper()
+	if os.Getenv(Made) != "" {
+		t.Skipf("cannot run here: there is no Go toolchain to build %s", program)
+	}
 	builds.Lock()
 	defer builds.Unlock()
-	name := fmt.Sprint(release, flags)
+	name := fmt.Sprint(program, release, flags)
 	if path := builds.paths[name]; path != "" {
 		return path
 	}
@@ -115,16 +140,16 @@ func Build(t testing.TB, release string, flags ...string) string {
 		t.Fatal(err)
 	}
 	path := filepath.Join(dir, "target")
-	build := compile(path, flags)
+	command := compile(program, path, flags)
 	if release != "" {
-		build.Env = append(build.Env, "GOTOOLCHAIN="+release)
+		command.Env = append(command.Env, "GOTOOLCHAIN="+release)
 		have := exec.Command("go", "version")
-		have.Env = build.Env
+		have.Env = command.Env
 		if out, err := have.CombinedOutput(); err != nil {
 			t.Skipf("Go release %s can't be had: %v\n%s", release, err, out)
 		}
 	}
-	if out, err := build.CombinedOutput(); err != nil {
+	if out, err := command.CombinedOutput(); err != nil {
 		t.Fatalf("build target with %q: %v\n%s", release, err, out)
 	}
 	if builds.paths == nil {
