@@ -186,7 +186,8 @@ func servers() []build {
 		return all
 	}
 	return append(all, build{name: "stripped", flags: []string{"-ldflags=-s -w"}},
-		build{name: "go1.23", release: "go1.23.12"}, build{name: "go1.24", release: "go1.24.13"})
+		build{name: "go1.21", release: "go1.21.13"}, build{name: "go1.22", release: "go1.22.12"}, build{name: "go1.23", release: "go1.23.12"},
+		build{name: "go1.24", release: "go1.24.13"}, build{name: "go1.25", release: "go1.25.14"}, build{name: "go1.27", release: "go1.27.4"})
 }
 
 // watchServer starts a server and watches it.
