@@ -1,7 +1,6 @@
 package probe
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
