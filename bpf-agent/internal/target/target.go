@@ -32,6 +32,8 @@ type Answer struct {
 	// Goroutines is the start function of goroutines by id, as their stacks say.
 	Goroutines map[uint64]string
 	Served     uint64
+	// Spawned counts the goroutines of storms.
+	Spawned uint64
 	// Memory is there after the command "memory".
 	Memory *Memory
 	// HTTP and TLS are the addresses of the web server.

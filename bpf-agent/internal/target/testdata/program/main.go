@@ -14,6 +14,7 @@ import (
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -30,6 +31,8 @@ type answer struct {
 	Goroutines map[uint64]string
 	// Served counts the requests that were answered under load.
 	Served uint64
+	// Spawned counts the goroutines of storms.
+	Spawned uint64
 	// Memory is read after the command "memory" only.
 	Memory *memory `json:",omitempty"`
 	Error  string
@@ -72,6 +75,12 @@ func main() {
 			nap(n)
 		case "identify":
 			a.Goroutines = identify(n)
+		case "storm":
+			var work int
+			fmt.Sscan(path, &work)
+			weather.begin(n, work)
+		case "calm":
+			weather.end()
 		case "memstats":
 			for i := 0; i < n; i++ {
 				runtime.ReadMemStats(&runtime.MemStats{})
@@ -95,6 +104,7 @@ func main() {
 		}
 		a.fill()
 		a.Served = requests.served()
+		a.Spawned = weather.spawned.Load()
 		if err := out.Encode(a); err != nil {
 			os.Exit(1)
 		}
@@ -230,6 +240,70 @@ func spawn(n int) {
 		go leaf(&all)
 	}
 	all.Wait()
+}
+
+// storm spawns goroutines at a rate that it is asked for, or as fast as it can.
+type storm struct {
+	spawned  atomic.Uint64
+	stop     chan struct{}
+	spawners sync.WaitGroup
+}
+
+var weather storm
+
+// begin spawns perSecond goroutines that each compute work times something of about 10 ns.
+func (s *storm) begin(perSecond, work int) {
+	s.stop = make(chan struct{})
+	s.spawners.Add(1)
+	go func() {
+		defer s.spawners.Done()
+		begun := time.Now()
+		for done := 0; ; {
+			select {
+			case <-s.stop:
+				return
+			default:
+			}
+			due := int(time.Since(begun).Seconds() * float64(perSecond))
+			if done >= due {
+				time.Sleep(time.Millisecond)
+				continue
+			}
+			// Not all that it is late by: the machine may not be able to.
+			n := due - done
+			if n > 2000 {
+				n = 2000
+			}
+			if due-done > perSecond {
+				done = due - perSecond
+			}
+			var all sync.WaitGroup
+			for i := 0; i < n; i++ {
+				all.Add(1)
+				go gust(&all, work)
+			}
+			all.Wait()
+			done += n
+			s.spawned.Add(uint64(n))
+		}
+	}()
+}
+
+func (s *storm) end() {
+	close(s.stop)
+	s.spawners.Wait()
+}
+
+//go:noinline
+func gust(all *sync.WaitGroup, work int) {
+	x := uint64(work) | 1
+	for i := 0; i < work*10; i++ {
+		x = x*6364136223846793005 + 1442695040888963407
+	}
+	if x == 0 {
+		panic("it was never zero")
+	}
+	all.Done()
 }
 
 //go:noinline
