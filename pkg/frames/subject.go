@@ -66,6 +66,10 @@ func (s Subject) valueUnit() string {
 	case UnitBytes:
 		return "bytes"
 	}
+	if s.Gauge {
+		// It may be a ratio or a number: a panel knows, and what is said here would be taken first.
+		return ""
+	}
 	return "short"
 }
 

@@ -129,9 +129,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
 
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
   const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
-  const words =
-    pointed?.cell &&
-    describe(heats[plot], pointed.cell.column, pointed.cell.row, valueWriter(heats[plot], options.yAxis), timeZone);
+  const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options.yAxis, timeZone);
   const count = pointed?.cell && heats[plot].counts[cellAt(heats[plot], pointed.cell.column, pointed.cell.row)];
   const time = isTime ? (pointed?.time ?? within(theirs, range)) : undefined;
 
@@ -184,7 +182,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
       </div>
       {options.legend.show && (
         <div style={{ marginLeft: axisWidth, height: legendHeight }}>
-          <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0])} />
+          <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0], options.yAxis)} />
         </div>
       )}
       {options.tooltip.show && words && pointing && !brush && <CellTooltip words={words} position={pointing.client} />}

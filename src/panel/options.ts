@@ -20,7 +20,7 @@ export interface Options {
   xAxis: { scale: 'auto' | 'log' | 'linear' };
   yAxis: {
     scale: 'auto' | 'log' | 'linear';
-    /** The unit that the frame says when not set. */
+    /** Of values, and of the cells of gauges; the unit that the frame says when not set. */
     unit?: string;
     decimals?: number;
     min?: number;

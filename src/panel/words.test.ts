@@ -24,11 +24,12 @@ const [heat] = readHeats(
   ],
   1000
 );
-const write = valueWriter(heat, { scale: 'auto' });
+const axis = { scale: 'auto' as const };
+const write = valueWriter(heat, axis);
 
 story('what is said of a cell', () => {
   it('is its bounds in their unit, its exact count and its share of the column', () => {
-    expect(describe(heat, 0, 0, write, 'utc')).toEqual({
+    expect(describe(heat, 0, 0, axis, 'utc')).toEqual({
       series: 'gc.stw{node="0"}',
       where: '2023-11-14 22:13:20 – 22:13:21',
       facts: [
@@ -42,16 +43,16 @@ story('what is said of a cell', () => {
   const fact = (words: CellWords, name: string) => words.facts.find((f) => f.name === name)?.text;
 
   it('has the brackets of the bounds that it includes', () => {
-    expect(fact(describe(heat, 0, 1, write, 'utc'), 'Bucket')).toBe('[1 ms, 2 ms)');
+    expect(fact(describe(heat, 0, 1, axis, 'utc'), 'Bucket')).toBe('[1 ms, 2 ms)');
   });
 
   it('has a share of the hits in its own column', () => {
-    const words = describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, write, 'utc');
+    const words = describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, axis, 'utc');
     expect(fact(words, 'Share of column')).toBe('25.00%');
   });
 
   it('is its place and its share of all in a goroutine grid', () => {
-    const words = describe({ ...heat, isGrid: true, totals: Float64Array.of(5, 3) }, 0, 1, write, 'utc');
+    const words = describe({ ...heat, isGrid: true, totals: Float64Array.of(5, 3) }, 0, 1, axis, 'utc');
     expect(words.where).toBe('Cell 0, 1');
     expect(words.facts).toEqual([
       { name: 'Count', text: '4' },
@@ -60,7 +61,7 @@ story('what is said of a cell', () => {
   });
 
   it('is one sentence when it is read aloud', () => {
-    expect(sayCell(describe(heat, 0, 1, write, 'utc'))).toBe(
+    expect(sayCell(describe(heat, 0, 1, axis, 'utc'))).toBe(
       'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, Bucket [1 ms, 2 ms), Count 4, Share of column 0.00%'
     );
   });
@@ -85,7 +86,7 @@ story('what is said of a cell of a spectrum', () => {
   );
 
   it('is its bin in the unit of the axis, and the number of its row', () => {
-    const words = describe(spectrum, 0, 0, valueWriter(spectrum, { scale: 'auto' }), 'utc');
+    const words = describe(spectrum, 0, 0, axis, 'utc');
     expect(words).toEqual({
       series: 'http.request',
       where: '0 s – 9.89 µs',
@@ -95,7 +96,7 @@ story('what is said of a cell of a spectrum', () => {
         { name: 'Share of column', text: '100.00%' },
       ],
     });
-    expect(describe(spectrum, 1, 0, write, 'utc').where).toBe('2.13 mins – +∞');
+    expect(describe(spectrum, 1, 0, axis, 'utc').where).toBe('2.13 mins – +∞');
   });
 
   it('has an axis in the unit of its bins', () => {
@@ -120,16 +121,17 @@ story('what is said of a value of a gauge', () => {
   );
 
   it('is whose it is and the value in its unit, and no share of anything', () => {
-    expect(describe(gauge, 0, 0, write, 'utc')).toEqual({
+    expect(describe(gauge, 0, 0, axis, 'utc')).toEqual({
       series: 'shop 42-1',
       where: '2023-11-14 22:13:20 – 22:13:21',
       facts: [{ name: 'Value', text: '3 MiB' }],
     });
-    expect(describe(gauge, 0, 1, write, 'utc').facts).toEqual([{ name: 'Value', text: 'none' }]);
+    expect(describe(gauge, 0, 1, axis, 'utc').facts).toEqual([{ name: 'Value', text: 'none' }]);
   });
 
   it('has a legend in that unit, where counts have one of numbers', () => {
-    expect([heatWriter(gauge)(2048), heatWriter(heat)(2048)]).toEqual(['2 KiB', '2.05 K']);
+    expect([heatWriter(gauge, axis)(2048), heatWriter(heat, axis)(2048)]).toEqual(['2 KiB', '2.05 K']);
+    expect(heatWriter(gauge, { ...axis, unit: 'percentunit' })(0.5)).toBe('50%');
   });
 });
 

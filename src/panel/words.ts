@@ -30,8 +30,8 @@ function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
 }
 
 /** Writes what is in a cell, in short for a legend: counts, or values in their unit. */
-export function heatWriter({ rowNames, countField }: Heat): Writer {
-  return rowNames ? writerOf(countField.config.unit, countField.config.decimals) : writeRoundCount;
+export function heatWriter({ rowNames, countField: { config } }: Heat, options: Options['yAxis']): Writer {
+  return rowNames ? writerOf(options.unit || config.unit, options.decimals ?? config.decimals) : writeRoundCount;
 }
 
 /** Writes counts in full: they are the data. */
@@ -49,12 +49,18 @@ export interface CellWords {
 }
 
 /** Describes the cell at a column and row; an empty one has count 0. */
-export function describe(heat: Heat, column: number, row: number, write: Writer, timeZone: TimeZone): CellWords {
+export function describe(
+  heat: Heat,
+  column: number,
+  row: number,
+  options: Options['yAxis'],
+  timeZone: TimeZone
+): CellWords {
   const cell = cellAt(heat, column, row);
   const count = Number.isNaN(heat.counts[cell]) ? 0 : heat.counts[cell];
   const range = { from: heat.x.from[column], to: heat.x.to[column] };
   if (heat.rowNames) {
-    const text = Number.isNaN(heat.counts[cell]) ? 'none' : heatWriter(heat)(count);
+    const text = Number.isNaN(heat.counts[cell]) ? 'none' : heatWriter(heat, options)(count);
     return {
       series: heat.rowNames[row],
       where: describeColumn(heat, range, timeZone),
@@ -65,7 +71,7 @@ export function describe(heat: Heat, column: number, row: number, write: Writer,
     series: heat.name,
     where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, timeZone),
     facts: [
-      ...(heat.isGrid ? [] : [describeRow(heat, column, row, write)]),
+      ...(heat.isGrid ? [] : [describeRow(heat, column, row, valueWriter(heat, options))]),
       { name: 'Count', text: writeCount(count) },
       heat.isGrid
         ? { name: 'Share of grid', text: share(count, sum(heat.totals)) }
