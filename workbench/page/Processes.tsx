@@ -12,6 +12,7 @@ interface Process {
   version: string;
   goVersion: string;
   refused?: string;
+  cost?: { ratio: number; budget: number; cpus: number; heat: string };
   points: Array<{ pom: string; state: string; reason?: string; hits: number }>;
 }
 
@@ -59,6 +60,12 @@ export function Processes({ onClose }: { onClose: () => void }) {
               <p className={styles.about}>
                 pid {process.pid}, {process.goVersion}, {process.executable}
               </p>
+              {process.cost && (
+                <p className={styles.about}>
+                  Watching costs {percent(process.cost.ratio)} of its {process.cost.cpus.toFixed(2)} CPUs, the budget is{' '}
+                  {percent(process.cost.budget)}. It is {process.cost.heat}.
+                </p>
+              )}
               {process.refused ? (
                 <p className={styles.refused}>Not watched: {process.refused}</p>
               ) : (
@@ -74,7 +81,7 @@ export function Processes({ onClose }: { onClose: () => void }) {
                     {process.points.map(({ pom, state, reason, hits }) => (
                       <tr key={pom}>
                         <td>{pom}</td>
-                        <td className={state === 'refused' ? styles.refused : undefined}>
+                        <td className={state === 'refused' || state === 'shed' ? styles.refused : undefined}>
                           {state}
                           {reason && `: ${reason}`}
                         </td>
@@ -91,6 +98,8 @@ export function Processes({ onClose }: { onClose: () => void }) {
     </Drawer>
   );
 }
+
+const percent = (ratio: number) => `${(100 * ratio).toFixed(2)} %`;
 
 async function listProcesses(): Promise<Answer | string> {
   try {
