@@ -223,6 +223,7 @@ func BenchmarkTruth(b *testing.B) {
 			"sched_exact_ratio":    seeExact(b, thisGo, pingPong).ratio(),
 			"sched_exact_gc_ratio": seeExact(b, thisGo, collecting).ratio(),
 			"goid_match":           worstGoids(b),
+			"request_count_ratio":  shopRatio(b),
 			"conservation_ratio":   seeOverload(b, probe.Options{}).ratio(),
 		} {
 			fmt.Printf("%s %.6f\n", name, ratio)

@@ -92,9 +92,19 @@ func (m mix) request(url string, i int64) (route string, r *http.Request, err er
 	for _, s := range m {
 		if n < s.weight {
 			r, err = routes[s.route](url, dice)
+			if err == nil {
+				r.Header.Set("traceparent", traceparent(i))
+			}
 			return s.route, r, err
 		}
 		n -= s.weight
 	}
 	panic("unreachable: n is less than the sum of the weights")
+}
+
+// traceparent makes the header by which the i-th request can be found again,
+// as https://www.w3.org/TR/trace-context/ has it.
+func traceparent(i int64) string {
+	ids := rand.New(rand.NewPCG(uint64(i), 55))
+	return fmt.Sprintf("00-%016x%016x-%016x-01", ids.Uint64(), ids.Uint64(), ids.Uint64()|1)
 }
