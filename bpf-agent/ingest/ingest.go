@@ -37,6 +37,8 @@ const (
 	quarantine = time.Second
 	// forgetPeriod is how often series without a process are looked for.
 	forgetPeriod = time.Minute
+	// crowdedPeriod is taken instead when the head has no room.
+	crowdedPeriod = 5 * time.Second
 )
 
 // Ingest is the one reader of the kernel's ring and counters.
@@ -353,7 +355,7 @@ func (i *Ingest) sweep(now time.Time, lazy bool) (time.Duration, error) {
 	}
 	i.head.Advance(now)
 	i.grids.advance(now)
-	if now.Sub(i.forgot) >= forgetPeriod {
+	if since := now.Sub(i.forgot); since >= forgetPeriod || i.head.Crowded() && since >= crowdedPeriod {
 		i.forgot = now
 		i.forget(now)
 	}
@@ -446,7 +448,11 @@ func (i *Ingest) forget(now time.Time) {
 			alive[s.Process], ids[s.Process.ID] = true, true
 		}
 	}
-	i.head.Forget(func(k heat.Key) bool { return ids[k.Process] })
+	if i.head.Forget(func(k heat.Key) bool { return ids[k.Process] }) {
+		// There is room now for what had none.
+		clear(i.series)
+		clear(i.recent[:])
+	}
 	i.grids.forget(now, alive)
 	i.exemplars.Range(func(key, kept any) bool {
 		if !alive[key.(gridKey).process] && kept.(*heat.Exemplars).Idle(now) {

@@ -97,6 +97,7 @@ type Head struct {
 	series    atomic.Pointer[map[Key]*Matrix]
 	now       atomic.Int64
 	sealed    atomic.Int64
+	crowded   atomic.Bool
 	// forgotten counts, by POM, the hits of series that have been dropped.
 	forgotten map[string]uint64
 }
@@ -122,7 +123,8 @@ func (h *Head) Matrix(k Key) *Matrix {
 	defer h.mu.Unlock()
 	old := *h.series.Load()
 	if len(old) >= h.maxSeries {
-		k = Key{POM: k.POM, Process: k.Process, Service: k.Service, Version: k.Version}
+		k = k.coarse()
+		h.crowded.Store(true)
 	}
 	if m := old[k]; m != nil {
 		return m
@@ -157,7 +159,11 @@ func (h *Head) Sealed() time.Time { return time.Unix(h.sealed.Load(), 0) }
 // Forget drops the series that alive says nobody adds to any more and that
 // have had no hit for the hour the head remembers. Whoever kept such a matrix
 // must ask [Head.Matrix] again.
-func (h *Head) Forget(alive func(Key) bool) {
+//
+// When the head has turned series away, it also makes room for them: the series
+// of processes that have ended lose their finer dimensions, and no hits. It says
+// whether it did. Call it from the goroutine that calls Advance.
+func (h *Head) Forget(alive func(Key) bool) (folded bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	replaced := maps.Clone(*h.series.Load())
@@ -170,8 +176,18 @@ func (h *Head) Forget(alive func(Key) bool) {
 			delete(replaced, k)
 		}
 	}
+	if h.crowded.Swap(false) {
+		before := len(replaced)
+		h.makeRoom(replaced, alive)
+		folded = len(replaced) < before
+	}
 	h.series.Store(&replaced)
+	return folded
 }
+
+// Crowded says that a series was denied its finer dimensions since the last
+// [Head.Forget], for want of room.
+func (h *Head) Crowded() bool { return h.crowded.Load() }
 
 // Total counts all hits of a POM that the head has ever been given.
 func (h *Head) Total(pom string) uint64 {

@@ -111,3 +111,70 @@ func TestARangeOfTenYearsWalksOnlyWhatIsKept(t *testing.T) {
 		t.Errorf("got %v, %v", s, err)
 	}
 }
+
+// The hits of a process that has ended make room for those of one that lives.
+func TestACrowdedHeadFoldsWhatHasEnded(t *testing.T) {
+	h := heat.NewHead(noon, 8)
+	key := func(process, function string) heat.Key {
+		return heat.Key{POM: "goroutine.create", Process: process, Service: "shop", Function: function}
+	}
+	now := noon
+	hit := func(k heat.Key, n uint64) { h.Matrix(k).Add(now, 10, n, 100*n, 150) }
+	for range 3 {
+		for i, f := range []string{"a", "b", "c", "d"} {
+			hit(key("old", f), uint64(1+i))
+		}
+		now = now.Add(10 * time.Second)
+		h.Advance(now)
+	}
+	for _, f := range []string{"a", "b", "c"} {
+		hit(key("older", f), 1) // is hit later than old
+	}
+	hit(key("alive", "a"), 1)
+	if h.Crowded() {
+		t.Fatal("crowded with 8 of 8 series")
+	}
+	hit(key("alive", "b"), 5)
+	if !h.Crowded() {
+		t.Fatal("not crowded when a series was turned away")
+	}
+	before := columns(t, h, nil)
+	if !h.Forget(func(k heat.Key) bool { return k.Process == "alive" }) {
+		t.Fatal("nothing was folded")
+	}
+	if diff := cmp.Diff(before, columns(t, h, nil)); diff != "" {
+		t.Errorf("columns have changed: %s", diff)
+	}
+	if got, want := h.Total("goroutine.create"), uint64(3*10+3+6); got != want {
+		t.Errorf("total is %d, want %d", got, want)
+	}
+	functions := func(process string) []string {
+		return h.Values("goroutine.create", "function", []heat.Matcher{{Dimension: "process", Values: []string{process}}}, noon.Add(-time.Hour), now.Add(time.Hour))
+	}
+	if got := functions("old"); len(got) != 0 {
+		t.Errorf("old, which was hit the longest ago, still has functions %q", got)
+	}
+	if got := h.Keys("goroutine.create", nil); len(got) > 6 {
+		t.Errorf("%d series are left", len(got))
+	}
+	hit(key("alive", "b"), 7)
+	if got := functions("alive"); !cmp.Equal(got, []string{"a", "b"}) {
+		t.Errorf("alive has functions %q, must have room for both", got)
+	}
+	// Later seconds of what was folded are sealed as others are.
+	now = now.Add(20 * time.Second)
+	h.Advance(now)
+	if got, want := h.Total("goroutine.create"), uint64(3*10+3+6+7); got != want {
+		t.Errorf("total is %d after a while, want %d", got, want)
+	}
+}
+
+// columns is all that a head has, second by second.
+func columns(t *testing.T, h *heat.Head, groupBy []string) []heat.Column {
+	t.Helper()
+	series, err := h.Query(heat.Request{POM: "goroutine.create", From: noon.Add(-time.Minute), To: noon.Add(2 * time.Minute), Step: time.Second, GroupBy: groupBy})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return series[0].Columns
+}
