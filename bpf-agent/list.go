@@ -45,6 +45,11 @@ type listed struct {
 	Refused string `json:"refused,omitempty"`
 	// Health says whether probes fire, of a process that an agent watches.
 	Health string `json:"health,omitempty"`
+	// Cost is what watching costs it, of the CPU time that it uses, and Shed are
+	// the points that were detached to hold that inside the budget.
+	Cost *float64 `json:"cost,omitempty"`
+	Heat string   `json:"heat,omitempty"`
+	Shed []string `json:"shed,omitempty"`
 }
 
 func (l *listCommand) Run(ctx context.Context, log *slog.Logger) error {
@@ -81,6 +86,14 @@ func (l *listCommand) ask(ctx context.Context) ([]listed, error) {
 	for _, p := range answer.Msg.Processes {
 		one := listedOf(p)
 		one.Health = healthText(p.Health)
+		if c := p.Cost; c != nil {
+			one.Cost, one.Heat = &c.Ratio, c.Heat
+		}
+		for _, pt := range p.Points {
+			if pt.State == gothermpb.ProcessPoint_STATE_SHED {
+				one.Shed = append(one.Shed, pt.Pom)
+			}
+		}
 		list = append(list, one)
 	}
 	return list, nil
@@ -145,7 +158,7 @@ func printList(to io.Writer, list []listed) error {
 		if p.Modified {
 			revision += "+modified"
 		}
-		watchable := cmp.Or(p.Health, "yes")
+		watchable := cmp.Or(p.Health, "yes") + p.costText()
 		if !p.Watchable {
 			watchable = "no: " + p.Refused
 		}
@@ -153,6 +166,18 @@ func printList(to io.Writer, list []listed) error {
 			dash(p.Container[:min(len(p.Container), 12)]), dash(p.Unit), watchable)
 	}
 	return t.Flush()
+}
+
+// costText says what watching costs, where an agent has said so.
+func (p *listed) costText() string {
+	text := ""
+	if p.Cost != nil {
+		text = fmt.Sprintf("; costs %.2f %%, %s", 100**p.Cost, p.Heat)
+	}
+	if p.Shed != nil {
+		text += "; shed: " + strings.Join(p.Shed, ", ")
+	}
+	return text
 }
 
 // dash stands for what is not known, so that columns can be told apart.

@@ -152,7 +152,7 @@ func (p *pulse) feel(now time.Time, b beat) activity {
 
 // entropy is Shannon's, of the octaves in which times lie, over the greatest
 // that is possible, log2 of their number: 0 where all times lie in one octave,
-// as of a clock's ticks, about 0.4 where events come at random at an even rate,
+// as of a clock's ticks, about 0.55 where events come at random at an even rate,
 // and 1 where no octave is more likely than another. NaN for too few times.
 func entropy(octaves [32]uint64) float64 {
 	var n uint64

@@ -19,7 +19,7 @@ var Gauges = slices.Concat(paceGauges, memGauges)
 
 var paceGauges = []Gauge{
 	{HeatRate, "1", "Goroutine switches a second: eight times those that the runtime has timed."},
-	{HeatEntropy, "1", "How unevenly scheduling events follow each other: the entropy of the octaves of the times between them, over 5 s, from 0 for a clock's ticks to 1; about 0.4 at random."},
+	{HeatEntropy, "1", "How unevenly scheduling events follow each other: the entropy of the octaves of the times between them, over 5 s, from 0 for a clock's ticks to 1; about 0.55 at random."},
 	{HeatContention, "1", "Share of the time that goroutines wanted to run in which they waited for a P, from 0 to 1."},
 	{HeatCoupling, "1", "How much the process moves with another: the greatest correlation of its switches a second with those of any other watched process, over a minute, from 0 to 1."},
 	{WatchCost, "1", "What probes cost the process, as a share of the CPU time that it uses, over 5 s."},
