@@ -97,9 +97,13 @@ func effectARM64(address uint64, w uint32) effect {
 	case w&0x7fe00000 == 0x52800000: // MOVZ, not shifted
 		e.sets, e.known = rd, true
 		e.value = uint64(w >> 5 & 0xffff)
-	case w&0xffe083e0 == 0x320003e0: // ORR (immediate) with ZR, 32-bit: ones, rotated
+	// ORR (immediate) with ZR: ones, rotated. (C4.1.92.5, DecodeBitMasks)
+	case w&0xffe083e0 == 0x320003e0:
 		e.sets, e.known = rd, true
 		e.value = uint64(bits.RotateLeft32(1<<(w>>10&31+1)-1, -int(w>>16&31)))
+	case w&0xffc003e0 == 0xb24003e0:
+		e.sets, e.known = rd, true
+		e.value = bits.RotateLeft64(1<<(w>>10&63+1)-1, -int(w>>16&63))
 	case w&0xfffffc00 == 0xc89ffc00: // STLR, 64-bit
 		e.sets, e.stores = noRegister, rn
 	case w == 0xd503201f: // NOP
