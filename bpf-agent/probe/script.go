@@ -4,6 +4,7 @@ import (
 	"debug/elf"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -176,12 +177,11 @@ func (s scriptOf) write() (string, error) {
 	fmt.Fprintf(&b, `// %s of process %d, which runs %q, built with %s.
 // %s
 //
-// Run it as: bpftrace --unsafe FILE
+// Run it as: BPFTRACE_MAP_KEYS_MAX=262144 bpftrace --unsafe FILE
 // The places are offsets in the file that the process runs, and in no other
 // build of it. bpftrace can't see that they are where instructions begin, hence
-// --unsafe; the agent found them by decoding. They come after the check of the
-// stack, where a probe costs a tenth of what it does at the function's entry,
-// and is hit once a call.
+// --unsafe; the agent found them by decoding. They are where a probe costs a
+// tenth of what it does at a function's entry, and is hit once a call.
 `, s.point.Name, s.PID, s.Executable, s.Binary.GoVersion, s.point.Help)
 	for _, probe := range s.point.Probes {
 		body, ok := known.at[probe.Program]
@@ -203,9 +203,24 @@ func (s scriptOf) write() (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(&b, "\n// At the %s of %s.\n%s\n/pid == %d/\n{\n\t%s\n}\n", probe.Kind, sites[0].Function, strings.Join(places, ",\n"), s.PID, body)
+		fmt.Fprintf(&b, "\n// %s.\n%s\n/pid == %d/\n{\n\t%s\n}\n", whereabouts(sites), strings.Join(places, ",\n"), s.PID, body)
 	}
 	return b.String() + ending(b.String()), nil
+}
+
+// whereabouts says in words where sites are.
+func whereabouts(sites []goproc.Site) string {
+	var functions []string
+	for _, site := range sites {
+		if !slices.Contains(functions, site.Function) {
+			functions = append(functions, site.Function)
+		}
+	}
+	what := "At the " + sites[0].Kind.String()
+	if sites[0].Kind == goproc.SiteTransition {
+		what = "At calls of runtime.casgstatus"
+	}
+	return what + " in " + strings.Join(functions, ", ")
 }
 
 // execute fills in what a binary has elsewhere than another.
