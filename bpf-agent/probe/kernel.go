@@ -55,7 +55,8 @@ type Kernel struct {
 	slots [MaxSlots]atomic.Pointer[Slot]
 	mu    sync.Mutex // held while slots and files change
 	// files numbers the files that processes run, for the cookies of links.
-	files map[goproc.BinaryID]uint64
+	files    map[goproc.BinaryID]uint64
+	lastFile uint64
 }
 
 // countersMemory bounds what the per-CPU counters take.
@@ -271,10 +272,22 @@ func (k *Kernel) admit(p *goproc.Process) (*Slot, error) {
 func (k *Kernel) file(id goproc.BinaryID) uint64 {
 	n, ok := k.files[id]
 	if !ok {
-		n = uint64(len(k.files) + 1)
+		k.lastFile++
+		n = k.lastFile
 		k.files[id] = n
 	}
 	return n
+}
+
+// forgetFile forgets the number of the file that a slot's process ran, when no
+// other slot has it: then there is no link on it either.
+func (k *Kernel) forgetFile(s *Slot) {
+	for _, other := range k.Slots() {
+		if other != s && other.config.File == s.config.File {
+			return
+		}
+	}
+	delete(k.files, s.Process.Binary.ID)
 }
 
 func (k *Kernel) configure(s *Slot) error {
@@ -341,6 +354,7 @@ func (k *Kernel) Free(s *Slot) error {
 	if err != nil {
 		return err
 	}
+	k.forgetFile(s)
 	k.slots[s.Number].Store(nil)
 	return nil
 }
