@@ -132,7 +132,7 @@ static __attribute__((noinline)) bool find_in_map(struct draft *d, u64 labels)
 }
 
 // Returns the word of the label in what g.labels points to; 0 when there is none.
-static __attribute__((noinline)) u32 label_in(u32 slot, u64 context, u64 labels, u32 layout)
+__attribute__((noinline)) u32 label_in(u32 slot, u64 context, u64 labels, u32 layout)
 {
 	struct draft *d = draft(context);
 	struct go_label *label;
