@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
 
 // The garbage collector: gc.stw, gc.stw.stopping, gc.stw.stopped, gc.cycle,
-// gc.mark.
+// gc.mark, gc.assist.
 //
 //	stopTheWorldWithSema          startTheWorldWithSema
 //	|                    |        |push              |RET
@@ -27,9 +27,10 @@
 // no now is handed over, and gc.mark ends at the next one.
 
 #include "gotherm.h"
+#include "begun.h"
 #include "heap.h"
 
-#define COLLECTIONS (1 << GC_STW | 1 << GC_STW_STOPPING | 1 << GC_STW_STOPPED | 1 << GC_CYCLE | 1 << GC_MARK)
+#define COLLECTIONS (1 << GC_STW | 1 << GC_STW_STOPPING | 1 << GC_STW_STOPPED | 1 << GC_CYCLE | 1 << GC_MARK | 1 << GC_ASSIST)
 
 // stwReason of the runtime, in all releases that have it.
 #define MARK_TERMINATION 1
@@ -187,5 +188,61 @@ int gc_started(struct pt_regs *ctx)
 		key.point = GC_STW_STOPPED;
 		hit(&key, now - s->finished, 0, 0, s->extra);
 	}
+	return 0;
+}
+
+// At the push of runtime.gcAssistAlloc1(gp, scanWork), on the system stack.
+SEC("uprobe.multi")
+int gc_assist(struct pt_regs *ctx)
+{
+	struct process *proc;
+	u32 slot;
+
+	proc = enter(ctx, RUN_GC_ASSIST, &slot);
+	if (proc && wanted(proc, GC_ASSIST))
+		begin(slot, GC_ASSIST, GO_ARG1(ctx));
+	return 0;
+}
+
+// Notes with an assist what is known of the heap: goal and trigger are those
+// that the collection began with.
+static __attribute__((noinline)) int see_assist(u32 slot, u64 g, u32 p)
+{
+	struct begun_key of = {.g = g, .slot = slot, .point = GC_ASSIST};
+	struct begun *b = bpf_map_lookup_elem(&begun, &of);
+	struct starting *s = b ? bpf_map_lookup_elem(&starting, &slot) : 0;
+	struct collector *where = s ? bpf_map_lookup_elem(&collectors, &slot) : 0;
+
+	if (!where)
+		return 0;
+	b->extra[0] = p + 1;
+	b->extra[1] = where->controller ? read_word(where->controller + __builtin_offsetof(struct gc_controller, heap_live)) : 0;
+	if (!b->extra[1])
+		b->extra[1] = s->extra[1];
+	b->extra[2] = s->extra[2];
+	b->extra[3] = s->extra[3];
+	return 0;
+}
+
+// In runtime.gcAssistAlloc, right after what it does on the system stack.
+SEC("uprobe.multi")
+int gc_assisted(struct pt_regs *ctx)
+{
+	u64 now = bpf_ktime_get_ns(), duration;
+	struct key key = {.point = GC_ASSIST};
+	struct process *proc;
+	u32 slot;
+
+	proc = enter(ctx, RUN_GC_ASSISTED, &slot);
+	if (!proc || !wanted(proc, GC_ASSIST))
+		return 0;
+	duration = end(slot, GC_ASSIST, GO_G(ctx), now);
+	if (duration == NOT_BEGUN)
+		return 0;
+	key.slot = slot;
+	key.node = bpf_get_numa_node_id() + 1;
+	key.function = function_at(proc, read_word(GO_G(ctx) + proc->g_startpc));
+	see_assist(slot, GO_G(ctx), current_p(ctx, proc));
+	hit_begun(&key, duration, proc->rate_limit_ns, GO_G(ctx));
 	return 0;
 }

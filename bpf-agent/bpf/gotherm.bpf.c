@@ -6,9 +6,11 @@
 #include "gotherm.h"
 
 #include "exec.bpf.c"
+#include "alloc.bpf.c"
 #include "cpu.bpf.c"
 #include "gc.bpf.c"
 #include "goroutine.bpf.c"
+#include "ksm.bpf.c"
 #include "sched.bpf.c"
 #include "http.bpf.c"
 #include "tcp.bpf.c"

@@ -36,6 +36,11 @@ enum point {
 	GC_STW_STOPPED,
 	GC_CYCLE,
 	GC_MARK,
+	GC_ASSIST,
+	// alloc.bpf.c
+	ALLOC_LATENCY,
+	// ksm.bpf.c
+	KSM_MERGE,
 	// sched.bpf.c
 	SCHED_LATENCY,
 	SCHED_LATENCY_EXACT,
@@ -64,6 +69,14 @@ enum program {
 	RUN_GC_STOP,
 	RUN_GC_START,
 	RUN_GC_STARTED,
+	RUN_GC_ASSIST,
+	RUN_GC_ASSISTED,
+	// alloc.bpf.c
+	RUN_ALLOC,
+	RUN_ALLOCATED,
+	// ksm.bpf.c
+	RUN_KSM_MERGE,
+	RUN_KSM_MERGE_ZEROS,
 	// sched.bpf.c
 	RUN_SCHED_LATENCY,
 	RUN_SCHED_RUN,
@@ -241,11 +254,10 @@ static __always_inline u32 read_half(u64 address)
 	return half;
 }
 
-// Begins every program but those of uprobes: counts its run, and says which
-// watched process it is about, if any.
-static __always_inline struct process *enter_task(enum program program, u32 *slot)
+// Begins every program that is about another process than the one that runs:
+// counts its run, and says whether that process is watched.
+static __always_inline struct process *enter_of(u32 tgid, enum program program, u32 *slot)
 {
-	u32 tgid = bpf_get_current_pid_tgid() >> 32;
 	u32 *found = bpf_map_lookup_elem(&slots, &tgid);
 	struct slot_tallies *all;
 
@@ -257,6 +269,12 @@ static __always_inline struct process *enter_task(enum program program, u32 *slo
 		return 0;
 	__sync_fetch_and_add(&all->runs[program], 1);
 	return bpf_map_lookup_elem(&processes, slot);
+}
+
+// Begins every other program but those of uprobes.
+static __always_inline struct process *enter_task(enum program program, u32 *slot)
+{
+	return enter_of(bpf_get_current_pid_tgid() >> 32, program, slot);
 }
 
 // Begins every program of a uprobe. One file can be seen as two, as by two

@@ -13,6 +13,19 @@ import (
 	"github.com/cilium/ebpf"
 )
 
+type KernelBegun struct {
+	_     structs.HostLayout
+	Time  uint64
+	Extra [4]uint64
+}
+
+type KernelBegunKey struct {
+	_     structs.HostLayout
+	G     uint64
+	Slot  uint32
+	Point uint32
+}
+
 type KernelCoarseCount struct {
 	_     structs.HostLayout
 	Sum   uint64
@@ -165,18 +178,21 @@ const (
 	KernelPointGC_STW_STOPPED      KernelPoint = 2
 	KernelPointGC_CYCLE            KernelPoint = 3
 	KernelPointGC_MARK             KernelPoint = 4
-	KernelPointSCHED_LATENCY       KernelPoint = 5
-	KernelPointSCHED_LATENCY_EXACT KernelPoint = 6
-	KernelPointGOROUTINE_CREATE    KernelPoint = 7
-	KernelPointGOROUTINE_EXIT      KernelPoint = 8
-	KernelPointGOROUTINE_LIFETIME  KernelPoint = 9
-	KernelPointGOROUTINE_WAIT      KernelPoint = 10
-	KernelPointONCPU               KernelPoint = 11
-	KernelPointHTTP_REQUEST        KernelPoint = 12
-	KernelPointTCP_SEND            KernelPoint = 13
-	KernelPointTCP_SEND_BYTES      KernelPoint = 14
-	KernelPointTCP_ACCEPT          KernelPoint = 15
-	KernelPointNUM_POINTS          KernelPoint = 16
+	KernelPointGC_ASSIST           KernelPoint = 5
+	KernelPointALLOC_LATENCY       KernelPoint = 6
+	KernelPointKSM_MERGE           KernelPoint = 7
+	KernelPointSCHED_LATENCY       KernelPoint = 8
+	KernelPointSCHED_LATENCY_EXACT KernelPoint = 9
+	KernelPointGOROUTINE_CREATE    KernelPoint = 10
+	KernelPointGOROUTINE_EXIT      KernelPoint = 11
+	KernelPointGOROUTINE_LIFETIME  KernelPoint = 12
+	KernelPointGOROUTINE_WAIT      KernelPoint = 13
+	KernelPointONCPU               KernelPoint = 14
+	KernelPointHTTP_REQUEST        KernelPoint = 15
+	KernelPointTCP_SEND            KernelPoint = 16
+	KernelPointTCP_SEND_BYTES      KernelPoint = 17
+	KernelPointTCP_ACCEPT          KernelPoint = 18
+	KernelPointNUM_POINTS          KernelPoint = 19
 )
 
 type KernelProcess struct {
@@ -203,22 +219,28 @@ const (
 	KernelProgramRUN_GC_STOP           KernelProgram = 0
 	KernelProgramRUN_GC_START          KernelProgram = 1
 	KernelProgramRUN_GC_STARTED        KernelProgram = 2
-	KernelProgramRUN_SCHED_LATENCY     KernelProgram = 3
-	KernelProgramRUN_SCHED_RUN         KernelProgram = 4
-	KernelProgramRUN_GOROUTINE_CREATE  KernelProgram = 5
-	KernelProgramRUN_GOROUTINE_EXIT    KernelProgram = 6
-	KernelProgramRUN_GOROUTINE_PARK    KernelProgram = 7
-	KernelProgramRUN_GOROUTINE_PREEMPT KernelProgram = 8
-	KernelProgramRUN_GOROUTINE_READY   KernelProgram = 9
-	KernelProgramRUN_ONCPU             KernelProgram = 10
-	KernelProgramRUN_HTTP_BEGIN        KernelProgram = 11
-	KernelProgramRUN_HTTP_END          KernelProgram = 12
-	KernelProgramRUN_HTTP_LABELLED     KernelProgram = 13
-	KernelProgramRUN_TCP_SENDING       KernelProgram = 14
-	KernelProgramRUN_TCP_SENT          KernelProgram = 15
-	KernelProgramRUN_TCP_ESTABLISHED   KernelProgram = 16
-	KernelProgramRUN_TCP_ACCEPT        KernelProgram = 17
-	KernelProgramNUM_PROGRAMS          KernelProgram = 18
+	KernelProgramRUN_GC_ASSIST         KernelProgram = 3
+	KernelProgramRUN_GC_ASSISTED       KernelProgram = 4
+	KernelProgramRUN_ALLOC             KernelProgram = 5
+	KernelProgramRUN_ALLOCATED         KernelProgram = 6
+	KernelProgramRUN_KSM_MERGE         KernelProgram = 7
+	KernelProgramRUN_KSM_MERGE_ZEROS   KernelProgram = 8
+	KernelProgramRUN_SCHED_LATENCY     KernelProgram = 9
+	KernelProgramRUN_SCHED_RUN         KernelProgram = 10
+	KernelProgramRUN_GOROUTINE_CREATE  KernelProgram = 11
+	KernelProgramRUN_GOROUTINE_EXIT    KernelProgram = 12
+	KernelProgramRUN_GOROUTINE_PARK    KernelProgram = 13
+	KernelProgramRUN_GOROUTINE_PREEMPT KernelProgram = 14
+	KernelProgramRUN_GOROUTINE_READY   KernelProgram = 15
+	KernelProgramRUN_ONCPU             KernelProgram = 16
+	KernelProgramRUN_HTTP_BEGIN        KernelProgram = 17
+	KernelProgramRUN_HTTP_END          KernelProgram = 18
+	KernelProgramRUN_HTTP_LABELLED     KernelProgram = 19
+	KernelProgramRUN_TCP_SENDING       KernelProgram = 20
+	KernelProgramRUN_TCP_SENT          KernelProgram = 21
+	KernelProgramRUN_TCP_ESTABLISHED   KernelProgram = 22
+	KernelProgramRUN_TCP_ACCEPT        KernelProgram = 23
+	KernelProgramNUM_PROGRAMS          KernelProgram = 24
 )
 
 type KernelPulse struct {
@@ -303,6 +325,11 @@ type KernelTally struct {
 	Coarse  uint64
 }
 
+type KernelWantedSince struct {
+	_    structs.HostLayout
+	Time [32]uint64
+}
+
 type KernelWord struct {
 	_     structs.HostLayout
 	Bytes [8]uint64
@@ -318,6 +345,7 @@ type KernelWordKey struct {
 //
 // Used for safe lookups in a Collection or CollectionSpec.
 const (
+	KernelMapBegun             = "begun"
 	KernelMapCoarse            = "coarse"
 	KernelMapCollectors        = "collectors"
 	KernelMapControllers       = "controllers"
@@ -341,8 +369,13 @@ const (
 	KernelMapStacks            = "stacks"
 	KernelMapStarting          = "starting"
 	KernelMapTallies           = "tallies"
+	KernelMapWantedSince       = "wanted_since"
 	KernelMapWords             = "words"
+	KernelProgAlloc            = "alloc"
+	KernelProgAllocated        = "allocated"
 	KernelProgExecNotice       = "exec_notice"
+	KernelProgGcAssist         = "gc_assist"
+	KernelProgGcAssisted       = "gc_assisted"
 	KernelProgGcStart          = "gc_start"
 	KernelProgGcStarted        = "gc_started"
 	KernelProgGcStop           = "gc_stop"
@@ -354,6 +387,8 @@ const (
 	KernelProgHttpBegin        = "http_begin"
 	KernelProgHttpEnd          = "http_end"
 	KernelProgHttpLabelled     = "http_labelled"
+	KernelProgKsmMerge         = "ksm_merge"
+	KernelProgKsmMergeZeros    = "ksm_merge_zeros"
 	KernelProgOncpu            = "oncpu"
 	KernelProgSchedLatency     = "sched_latency"
 	KernelProgSchedRun         = "sched_run"
@@ -412,7 +447,11 @@ type KernelSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelProgramSpecs struct {
+	Alloc            *ebpf.ProgramSpec `ebpf:"alloc"`
+	Allocated        *ebpf.ProgramSpec `ebpf:"allocated"`
 	ExecNotice       *ebpf.ProgramSpec `ebpf:"exec_notice"`
+	GcAssist         *ebpf.ProgramSpec `ebpf:"gc_assist"`
+	GcAssisted       *ebpf.ProgramSpec `ebpf:"gc_assisted"`
 	GcStart          *ebpf.ProgramSpec `ebpf:"gc_start"`
 	GcStarted        *ebpf.ProgramSpec `ebpf:"gc_started"`
 	GcStop           *ebpf.ProgramSpec `ebpf:"gc_stop"`
@@ -424,6 +463,8 @@ type KernelProgramSpecs struct {
 	HttpBegin        *ebpf.ProgramSpec `ebpf:"http_begin"`
 	HttpEnd          *ebpf.ProgramSpec `ebpf:"http_end"`
 	HttpLabelled     *ebpf.ProgramSpec `ebpf:"http_labelled"`
+	KsmMerge         *ebpf.ProgramSpec `ebpf:"ksm_merge"`
+	KsmMergeZeros    *ebpf.ProgramSpec `ebpf:"ksm_merge_zeros"`
 	Oncpu            *ebpf.ProgramSpec `ebpf:"oncpu"`
 	SchedLatency     *ebpf.ProgramSpec `ebpf:"sched_latency"`
 	SchedRun         *ebpf.ProgramSpec `ebpf:"sched_run"`
@@ -437,6 +478,7 @@ type KernelProgramSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type KernelMapSpecs struct {
+	Begun          *ebpf.MapSpec `ebpf:"begun"`
 	Coarse         *ebpf.MapSpec `ebpf:"coarse"`
 	Collectors     *ebpf.MapSpec `ebpf:"collectors"`
 	Controllers    *ebpf.MapSpec `ebpf:"controllers"`
@@ -460,6 +502,7 @@ type KernelMapSpecs struct {
 	Stacks         *ebpf.MapSpec `ebpf:"stacks"`
 	Starting       *ebpf.MapSpec `ebpf:"starting"`
 	Tallies        *ebpf.MapSpec `ebpf:"tallies"`
+	WantedSince    *ebpf.MapSpec `ebpf:"wanted_since"`
 	Words          *ebpf.MapSpec `ebpf:"words"`
 }
 
@@ -496,6 +539,7 @@ func (o *KernelObjects) Close() error {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelMaps struct {
+	Begun          *ebpf.Map `ebpf:"begun"`
 	Coarse         *ebpf.Map `ebpf:"coarse"`
 	Collectors     *ebpf.Map `ebpf:"collectors"`
 	Controllers    *ebpf.Map `ebpf:"controllers"`
@@ -519,11 +563,13 @@ type KernelMaps struct {
 	Stacks         *ebpf.Map `ebpf:"stacks"`
 	Starting       *ebpf.Map `ebpf:"starting"`
 	Tallies        *ebpf.Map `ebpf:"tallies"`
+	WantedSince    *ebpf.Map `ebpf:"wanted_since"`
 	Words          *ebpf.Map `ebpf:"words"`
 }
 
 func (m *KernelMaps) Close() error {
 	return _KernelClose(
+		m.Begun,
 		m.Coarse,
 		m.Collectors,
 		m.Controllers,
@@ -547,6 +593,7 @@ func (m *KernelMaps) Close() error {
 		m.Stacks,
 		m.Starting,
 		m.Tallies,
+		m.WantedSince,
 		m.Words,
 	)
 }
@@ -568,7 +615,11 @@ type KernelVariables struct {
 //
 // It can be passed to LoadKernelObjects or ebpf.CollectionSpec.LoadAndAssign.
 type KernelPrograms struct {
+	Alloc            *ebpf.Program `ebpf:"alloc"`
+	Allocated        *ebpf.Program `ebpf:"allocated"`
 	ExecNotice       *ebpf.Program `ebpf:"exec_notice"`
+	GcAssist         *ebpf.Program `ebpf:"gc_assist"`
+	GcAssisted       *ebpf.Program `ebpf:"gc_assisted"`
 	GcStart          *ebpf.Program `ebpf:"gc_start"`
 	GcStarted        *ebpf.Program `ebpf:"gc_started"`
 	GcStop           *ebpf.Program `ebpf:"gc_stop"`
@@ -580,6 +631,8 @@ type KernelPrograms struct {
 	HttpBegin        *ebpf.Program `ebpf:"http_begin"`
 	HttpEnd          *ebpf.Program `ebpf:"http_end"`
 	HttpLabelled     *ebpf.Program `ebpf:"http_labelled"`
+	KsmMerge         *ebpf.Program `ebpf:"ksm_merge"`
+	KsmMergeZeros    *ebpf.Program `ebpf:"ksm_merge_zeros"`
 	Oncpu            *ebpf.Program `ebpf:"oncpu"`
 	SchedLatency     *ebpf.Program `ebpf:"sched_latency"`
 	SchedRun         *ebpf.Program `ebpf:"sched_run"`
@@ -591,7 +644,11 @@ type KernelPrograms struct {
 
 func (p *KernelPrograms) Close() error {
 	return _KernelClose(
+		p.Alloc,
+		p.Allocated,
 		p.ExecNotice,
+		p.GcAssist,
+		p.GcAssisted,
 		p.GcStart,
 		p.GcStarted,
 		p.GcStop,
@@ -603,6 +660,8 @@ func (p *KernelPrograms) Close() error {
 		p.HttpBegin,
 		p.HttpEnd,
 		p.HttpLabelled,
+		p.KsmMerge,
+		p.KsmMergeZeros,
 		p.Oncpu,
 		p.SchedLatency,
 		p.SchedRun,

@@ -80,6 +80,10 @@ const (
 	SiteTail
 	// SiteTransition is at a call of casgstatus: emulated; see [Binary.Transitions].
 	SiteTransition
+	// SiteSystemStack is at the first conditional jump after the function's one
+	// call of runtime.systemstack: what it did there is over. It is hit as often
+	// as that call is made, on the goroutine's own stack.
+	SiteSystemStack
 )
 
 func (k SiteKind) String() string {
@@ -94,6 +98,8 @@ func (k SiteKind) String() string {
 		return "tail"
 	case SiteTransition:
 		return "transition"
+	case SiteSystemStack:
+		return "system stack"
 	}
 	return "SiteKind(" + strconv.Itoa(int(k)) + ")"
 }

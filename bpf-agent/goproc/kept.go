@@ -55,6 +55,24 @@ var keptFunctions = []string{
 	"runtime.mallocgcSmallScanHeader",
 	"runtime.mallocgcSmallScanNoHeader",
 	"runtime.mallocgcTiny",
+	// Since Go 1.27 the compiler calls these, for small objects of known size.
+	"runtime.mallocgcSmallNoScanSC2",
+	"runtime.mallocgcSmallNoScanSC3",
+	"runtime.mallocgcSmallNoScanSC4",
+	"runtime.mallocgcSmallNoScanSC5",
+	"runtime.mallocgcSmallNoScanSC6",
+	"runtime.mallocgcSmallNoScanSC7",
+	"runtime.mallocgcSmallNoScanSlowPath",
+	"runtime.mallocgcSmallScanNoHeaderSC1",
+	"runtime.mallocgcSmallScanNoHeaderSC2",
+	"runtime.mallocgcSmallScanNoHeaderSC3",
+	"runtime.mallocgcSmallScanNoHeaderSC4",
+	"runtime.mallocgcSmallScanNoHeaderSC5",
+	"runtime.mallocgcSmallScanNoHeaderSC6",
+	"runtime.mallocgcSmallScanNoHeaderSC7",
+	"runtime.mallocgcSmallScanSlowPath",
+	"runtime.mallocgcTinySC2",
+	"runtime.mallocgcTinySlowPath",
 
 	// Requests are served.
 	"net/http.(*conn).serve",
@@ -75,7 +93,11 @@ var keptFunctions = []string{
 var lookedUp = []string{
 	"main.main",
 	"runtime/pprof.runtime_setProfLabel",
+	systemStack,
 }
+
+// systemStack runs something on the stack of the thread.
+const systemStack = "runtime.systemstack"
 
 // growStack and recovered are what the names of functions begin with that grow
 // the stack, or run when a deferred call has recovered.

@@ -9,9 +9,10 @@ import (
 // codeWindow is how much of the code at a site is compared with memory, at most.
 const codeWindow = 16
 
-// Sites finds where in one of keptFunctions a uprobe of a kind goes: one site, or every return. It decodes, and fails with a reason when it can't
-// prove that push and branch sites are hit exactly once a call, or that return
-// sites are all there are.
+// Sites finds where in one of keptFunctions a uprobe of a kind goes: one site,
+// or every return. It decodes, and fails with a reason when it can't prove that
+// push and branch sites are hit exactly once a call, or that return sites are
+// all there are.
 func (b *Binary) Sites(function string, kind SiteKind) ([]Site, error) {
 	sites, err := b.sites(function, kind)
 	if err != nil {
@@ -43,6 +44,8 @@ func (b *Binary) sites(function string, kind SiteKind) ([]Site, error) {
 		at, err = allReturns(f, ins)
 	case SiteTail:
 		at, err = b.tail(f, ins)
+	case SiteSystemStack:
+		at, err = b.afterSystemStack(ins)
 	default:
 		err = fmt.Errorf("no such kind")
 	}

@@ -247,3 +247,29 @@ func madeUp(at uint64, machine []byte) *Binary {
 		code:      code{at: machine},
 	}
 }
+
+// The site is where an assist is over, in each release: see gc.assist.
+func TestSystemStackSiteFollowsTheOneCall(t *testing.T) {
+	each(t, func(t *testing.T, toolchain string, l linkage) {
+		b, err := ReadBinary(target(t, toolchain, l))
+		if err != nil {
+			t.Fatal(err)
+		}
+		sites, err := b.Sites("runtime.gcAssistAlloc", SiteSystemStack)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(sites) != 1 {
+			t.Fatalf("%d sites, must be one", len(sites))
+		}
+		if c := sites[0].Code; c[0]&0xf0 != 0x70 && (c[0] != 0x0f || c[1]&0xf0 != 0x80) {
+			t.Errorf("the site has % x, which is no conditional jump", c)
+		}
+		if _, err := b.Sites("runtime.gcStart", SiteSystemStack); err == nil || !strings.Contains(err.Error(), "is called at") {
+			t.Errorf("a function that is on the system stack several times: error %v", err)
+		}
+		if _, err := b.Sites("runtime.execute", SiteSystemStack); err == nil || !strings.Contains(err.Error(), "is not called") {
+			t.Errorf("a function that is never on it: error %v", err)
+		}
+	})
+}

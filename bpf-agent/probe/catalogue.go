@@ -5,6 +5,7 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/gotherm/gotherm/bpf-agent/bpf"
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
@@ -27,6 +28,9 @@ type Point struct {
 	Dimensions []string
 	// OnDemand points are watched only after [Watcher.RequestAttach].
 	OnDemand bool
+	// Window is for how long of each second one on demand is attached, when not
+	// for all of it.
+	Window time.Duration
 	// Goroutines says that events name the goroutine: there is a grid.
 	Goroutines bool
 	// Reason names the number of a reason, where "reason" is a dimension.
@@ -75,6 +79,10 @@ type Probe struct {
 	Also func(*goproc.Binary) []string
 	// Optional is a probe without which the point is only told less of.
 	Optional bool
+	// Emulated leaves out those sites of a tail that the kernel does not emulate.
+	// These are of ways out that are no matter, or where a function of Also was
+	// called, which has its own tail.
+	Emulated bool
 }
 
 // Change of a goroutine's status.
@@ -112,6 +120,33 @@ var (
 
 func changeProbe(program string, changes ...Change) Probe {
 	return Probe{Function: "runtime.casgstatus", Kind: goproc.SiteTransition, Program: program, Changes: changes}
+}
+
+// What an assist marks is done on the system stack. The collection's goal and
+// trigger are from its beginning.
+var assistProbes = []Probe{
+	pauseProbes[2],
+	{Function: "runtime.gcAssistAlloc", Kind: goproc.SiteSystemStack, Program: bpf.KernelProgGcAssisted},
+	{Function: "runtime.gcAssistAlloc1", Kind: goproc.SitePush, Program: bpf.KernelProgGcAssist},
+}
+
+// specialMallocs are called by the compiler instead of mallocgc, or by it: of
+// small objects, since Go 1.27. (src/runtime/malloc_generated.go)
+var specialMallocs = []string{
+	"runtime.mallocgcTinySC2", "runtime.mallocgcTinySlowPath",
+	"runtime.mallocgcSmallNoScanSC2", "runtime.mallocgcSmallNoScanSC3", "runtime.mallocgcSmallNoScanSC4",
+	"runtime.mallocgcSmallNoScanSC5", "runtime.mallocgcSmallNoScanSC6", "runtime.mallocgcSmallNoScanSC7",
+	"runtime.mallocgcSmallNoScanSlowPath",
+	"runtime.mallocgcSmallScanNoHeaderSC1", "runtime.mallocgcSmallScanNoHeaderSC2", "runtime.mallocgcSmallScanNoHeaderSC3",
+	"runtime.mallocgcSmallScanNoHeaderSC4", "runtime.mallocgcSmallScanNoHeaderSC5", "runtime.mallocgcSmallScanNoHeaderSC6",
+	"runtime.mallocgcSmallScanNoHeaderSC7", "runtime.mallocgcSmallScanSlowPath",
+}
+
+func alsoMalloc(*goproc.Binary) []string { return specialMallocs }
+
+var mallocProbes = []Probe{
+	{Function: "runtime.mallocgc", Also: alsoMalloc, Kind: goproc.SiteTail, Emulated: true, Program: bpf.KernelProgAllocated},
+	{Function: "runtime.mallocgc", Also: alsoMalloc, Kind: goproc.SitePush, Program: bpf.KernelProgAlloc},
 }
 
 // Catalogue is every measurement point; the index is the point's number in the
@@ -170,6 +205,40 @@ var Catalogue = []Point{
 		Extra:      heapExtra,
 		Probes:     cycleProbes,
 		needs:      needsStarted,
+	},
+	bpf.KernelPointGC_ASSIST: {
+		Name: "gc.assist",
+		Unit: "ns",
+		Tier: "T2",
+		Help: "Time that a goroutine which allocates marked for the collector, as the runtime counts it in /cpu/classes/gc/mark/assist, by start function and NUMA node. " +
+			"What it waits for others to mark is goroutine.wait.",
+		Dimensions: append(processDimensions[:3:3], "node", "function"),
+		Goroutines: true,
+		Extra:      heapExtra,
+		Probes:     assistProbes,
+		needs:      needsAssist,
+	},
+	bpf.KernelPointALLOC_LATENCY: {
+		Name: "alloc.latency",
+		Unit: "ns",
+		Tier: "T3",
+		Help: "Time to allocate an object, in mallocgc and, since Go 1.27, in the functions that the compiler calls instead of it, by NUMA node and start function; assists of the collector are in it. " +
+			"It is seen for 20 ms of each second, so its count is of what was seen, and it has one trap too much, about a microsecond, so it tells slow ones from each other and not fast ones. " +
+			"Objects of no size are not seen, nor is what a special allocator of the runtime takes; and of one that starts a collection, the start is part of it from Go 1.24 to 1.26 only.",
+		Dimensions: append(processDimensions[:3:3], "node", "function"),
+		OnDemand:   true,
+		Window:     20 * time.Millisecond,
+		Goroutines: true,
+		Probes:     mallocProbes,
+		needs:      needsAlloc,
+	},
+	bpf.KernelPointKSM_MERGE: {
+		Name:       "ksm.merge",
+		Unit:       "1",
+		Tier:       "T1",
+		Help:       "Pages of the process that the kernel has merged with equal ones (KSM), by the NUMA node on which the merging thread ran. Only memory that was advised MADV_MERGEABLE is merged.",
+		Dimensions: append(processDimensions[:3:3], "node"),
+		Probes:     []Probe{{Program: bpf.KernelProgKsmMerge}, {Program: bpf.KernelProgKsmMergeZeros}},
 	},
 	// Up to Go 1.25 goroutines that come back from a system call are in the
 	// population, most of them with 0; since Go 1.26 they are not
@@ -336,6 +405,20 @@ func needsStart(b *goproc.Binary, first int) error {
 		return errors.New("offsets of g.m and m.p are not known")
 	}
 	return nil
+}
+
+func needsAssist(b *goproc.Binary) error {
+	return errors.Join(needsStarted(b), needsStartpc(b))
+}
+
+// lastMallocMinor is the last release whose ways to allocate are known.
+const lastMallocMinor = 27
+
+func needsAlloc(b *goproc.Binary) error {
+	if b.Minor > lastMallocMinor {
+		return fmt.Errorf("functions that allocate are known up to Go 1.%d, this is %s", lastMallocMinor, b.GoVersion)
+	}
+	return needsStartpc(b)
 }
 
 func needsLatency(b *goproc.Binary) error {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/gotherm/gotherm/bpf-agent/bpf"
 )
 
@@ -21,14 +23,14 @@ type family struct {
 	clear func(*Kernel, *Slot) error
 }
 
-var families = []family{collections, goroutines, latencies, lifetimes, waits, serving, requests, sends}
+var families = []family{collections, goroutines, latencies, lifetimes, waits, serving, requests, sends, since(bpf.KernelPointGC_ASSIST), since(bpf.KernelPointALLOC_LATENCY)}
 
 // collections of garbage, and what else stops the world. What was begun when
 // the points were last wanted must not be ended now; while none is wanted, no
 // program writes this.
 var collections = family{
 	points: 1<<bpf.KernelPointGC_STW | 1<<bpf.KernelPointGC_STW_STOPPING | 1<<bpf.KernelPointGC_STW_STOPPED |
-		1<<bpf.KernelPointGC_CYCLE | 1<<bpf.KernelPointGC_MARK,
+		1<<bpf.KernelPointGC_CYCLE | 1<<bpf.KernelPointGC_MARK | 1<<bpf.KernelPointGC_ASSIST,
 	admit: func(k *Kernel, s *Slot) error {
 		var c bpf.KernelCollector
 		if at, err := s.Process.Binary.Global("runtime.gcController"); err == nil {
@@ -49,6 +51,26 @@ var collections = family{
 			k.put(bpf.KernelMapLive, s, &bpf.KernelLiveHeap{}),
 		)
 	},
+}
+
+// since is a point whose durations lie between two places that a goroutine
+// passes: what began before it was wanted this time has no end.
+func since(point bpf.KernelPoint) family {
+	return family{
+		points: 1 << point,
+		first: func(k *Kernel, s *Slot) error {
+			var since bpf.KernelWantedSince
+			if err := k.collection.Maps[bpf.KernelMapWantedSince].Lookup(uint32(s.Number), &since); err != nil {
+				return fmt.Errorf("read since when points of slot %d are wanted: %w", s.Number, err)
+			}
+			var now unix.Timespec
+			if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &now); err != nil {
+				return fmt.Errorf("read the monotonic clock: %w", err)
+			}
+			since.Time[point] = uint64(now.Nano())
+			return k.put(bpf.KernelMapWantedSince, s, &since)
+		},
+	}
 }
 
 // SetHeap says what the heap of a process is, in bytes, for programs that can't

@@ -59,7 +59,7 @@ func (p Probe) sites(b *goproc.Binary) ([]goproc.Site, error) {
 // it has and that can't be probed is an error: its events would be missing.
 func (p Probe) also(b *goproc.Binary, sites []goproc.Site) ([]goproc.Site, error) {
 	if p.Also == nil {
-		return sites, nil
+		return p.cheap(sites), nil
 	}
 	for _, function := range p.Also(b) {
 		if _, has := b.Functions.Lookup(function); !has {
@@ -71,7 +71,15 @@ func (p Probe) also(b *goproc.Binary, sites []goproc.Site) ([]goproc.Site, error
 		}
 		sites = append(sites, more...)
 	}
-	return sites, nil
+	return p.cheap(sites), nil
+}
+
+// cheap leaves out the sites that are not emulated, where that is wanted.
+func (p Probe) cheap(sites []goproc.Site) []goproc.Site {
+	if !p.Emulated {
+		return sites
+	}
+	return slices.DeleteFunc(sites, func(s goproc.Site) bool { return s.Kind == goproc.SiteReturn })
 }
 
 // probes returns the probes of a point that can be had for a binary: all, less

@@ -23,6 +23,12 @@ var programs = map[string]int{
 	bpf.KernelProgTcpSent:          int(bpf.KernelProgramRUN_TCP_SENT),
 	bpf.KernelProgTcpEstablished:   int(bpf.KernelProgramRUN_TCP_ESTABLISHED),
 	bpf.KernelProgTcpAccept:        int(bpf.KernelProgramRUN_TCP_ACCEPT),
+	bpf.KernelProgGcAssist:         int(bpf.KernelProgramRUN_GC_ASSIST),
+	bpf.KernelProgGcAssisted:       int(bpf.KernelProgramRUN_GC_ASSISTED),
+	bpf.KernelProgAlloc:            int(bpf.KernelProgramRUN_ALLOC),
+	bpf.KernelProgAllocated:        int(bpf.KernelProgramRUN_ALLOCATED),
+	bpf.KernelProgKsmMerge:         int(bpf.KernelProgramRUN_KSM_MERGE),
+	bpf.KernelProgKsmMergeZeros:    int(bpf.KernelProgramRUN_KSM_MERGE_ZEROS),
 }
 
 // ProgramNumber is the index of a program in [bpf.KernelSlotTallies].Runs.

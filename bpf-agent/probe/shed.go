@@ -73,12 +73,13 @@ func (w *Watcher) Restore(file goproc.BinaryID, point int) {
 		if a.state != Shed {
 			continue
 		}
-		if err := w.attach(n, point); err != nil {
+		closed, err := w.resume(n, point)
+		if err != nil {
 			w.set(n, point, attached{state: Refused, reason: err.Error()})
 			w.log.Warn("point refused", "pid", n.process.PID, "pom", Catalogue[point].Name, "reason", err)
 			continue
 		}
-		w.set(n, point, attached{state: Attached, until: a.until})
+		w.set(n, point, attached{state: Attached, until: a.until, closed: closed})
 	}
 }
 

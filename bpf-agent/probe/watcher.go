@@ -106,6 +106,8 @@ type attached struct {
 	// idle says that the process never does what the point measures, so that
 	// nobody has to be told.
 	idle bool
+	// closed says that it is between two windows: it has no links.
+	closed bool
 }
 
 func refused(err error) attached {
@@ -161,6 +163,7 @@ func (w *Watcher) Run(ctx context.Context) error {
 			}
 		}
 	})
+	expiry.Go(func() { w.windows(ctx) })
 	if w.kernel != nil {
 		execs, err := w.kernel.watchExecs(w.finder.Notice)
 		if err != nil {
@@ -312,11 +315,23 @@ func (w *Watcher) attach(n *watched, point int) error {
 	return nil
 }
 
+// resume attaches a point, or, of one that has windows, makes sure that it could
+// be, and leaves it closed.
+func (w *Watcher) resume(n *watched, point int) (closed bool, err error) {
+	if Catalogue[point].Window > 0 {
+		return true, w.check(n.process, point)
+	}
+	return false, w.attach(n, point)
+}
+
 // detach ends the counting of a point at once, then drops its links.
 func (w *Watcher) detach(n *watched, point int) { w.close(w.drop(n, point)) }
 
 // drop ends the counting of a point, and returns the links that nobody needs any more.
 func (w *Watcher) drop(n *watched, point int) (unused []*sharedLink) {
+	if n.points[point].closed {
+		return nil
+	}
 	if err := w.kernel.want(n.slot, point, false); err != nil {
 		w.log.Error("stop counting", "pom", Catalogue[point].Name, "error", err)
 	}
@@ -402,7 +417,7 @@ func (w *Watcher) end(n *watched) (unused []*sharedLink) {
 	n.exit.stop()
 	if n.slot != nil {
 		for i, a := range n.points {
-			if a.state == Attached {
+			if a.state == Attached && !a.closed {
 				unused = append(unused, w.release(n.process, w.kernel.probes(n.process.Binary, i))...)
 			}
 		}
@@ -519,10 +534,11 @@ func (w *Watcher) extend(n *watched, point int, d time.Duration) Attachment {
 		a = attached{state: Shed, reason: reason}
 	}
 	if a.state == Available {
-		if err := w.attach(n, point); err != nil {
+		closed, err := w.resume(n, point)
+		if err != nil {
 			return Attachment{Process: n.process, Refused: err.Error()}
 		}
-		a = attached{state: Attached}
+		a = attached{state: Attached, closed: closed}
 	}
 	if a.state == Refused {
 		return Attachment{Process: n.process, Refused: a.reason}

@@ -43,6 +43,7 @@ const became = "GOTHERM_TARGET_BECAME"
 
 func main() {
 	requests := startLoad()
+	var busy *assisted
 	in := bufio.NewScanner(os.Stdin)
 	out := json.NewEncoder(os.Stdout)
 	if os.Getenv(became) != "" {
@@ -89,6 +90,19 @@ func main() {
 			park(n)
 		case "memory":
 			a.Memory = readMemory()
+		case "assist":
+			assist(n)
+			a.Memory = readMemory()
+		case "busy":
+			busy = startAssisted()
+		case "quiet":
+			busy.end()
+		case "allocate":
+			allocateObjects(n)
+		case "mergeable":
+			if err := mergeable(n); err != nil {
+				a.Error = err.Error()
+			}
 		case "load":
 			requests.start(time.Duration(n) * time.Millisecond)
 		case "unload":
