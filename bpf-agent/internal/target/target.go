@@ -85,15 +85,23 @@ func Compile(path string, flags ...string) error {
 }
 
 func compile(program, path string, flags []string) *exec.Cmd {
-	build := exec.Command("go", append(append([]string{"build"}, flags...), "-o", path, ".")...)
+	build := exec.Command("go", "build", "-o", path)
 	_, file, _, _ := runtime.Caller(0)
 	build.Dir = filepath.Join(filepath.Dir(file), "testdata", program)
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=-buildvcs=false")
+	for _, flag := range flags {
+		if strings.HasPrefix(flag, "-") {
+			build.Args = append(build.Args, flag)
+		} else {
+			build.Env = append(build.Env, flag)
+		}
+	}
 	return build
 }
 
 // Build builds the program with a Go release, "go1.23.12"; "" is the one that
-// runs the tests. Flags go to go build. It is built once per test process.
+// runs the tests. Flags go to go build; those without a dash, "GOARCH=arm64", to
+// its environment. It is built once per test process.
 func Build(t testing.TB, release string, flags ...string) string {
 	t.Helper()
 	if dir := os.Getenv(Made); dir != "" {
