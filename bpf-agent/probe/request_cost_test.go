@@ -1,17 +1,18 @@
 package probe
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -25,7 +26,6 @@ import (
 const (
 	requestRounds = 9
 	requestsEach  = 3000
-	requestShop   = "127.0.0.1:18093"
 )
 
 // servingPoints are those of requests and of TCP.
@@ -48,22 +48,25 @@ func BenchmarkRequestCost(b *testing.B) {
 			b.Fatalf("build %s: %v\n%s", pkg, err, out)
 		}
 	}
-	start := func(address string) int {
-		shop := exec.Command(filepath.Join(dir, "shop"), "--listen", address, "--metrics-listen", "127.0.0.1:0")
+	start := func() (pid int, url string) {
+		shop := exec.Command(filepath.Join(dir, "shop"), "--listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0")
+		says, err := shop.StderrPipe()
+		if err != nil {
+			b.Fatal(err)
+		}
 		if err := shop.Start(); err != nil {
 			b.Fatal(err)
 		}
-		b.Cleanup(func() { _ = shop.Process.Signal(unix.SIGTERM); _ = shop.Wait() })
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			if response, err := http.Get("http://" + address + "/version"); err == nil {
-				response.Body.Close()
-				return shop.Process.Pid
-			}
+		b.Cleanup(func() { _ = shop.Process.Signal(unix.SIGTERM); _, _ = io.Copy(io.Discard, says); _ = shop.Wait() })
+		line, err := bufio.NewReader(says).ReadString('\n')
+		if err != nil {
+			b.Fatal(err)
 		}
-		b.Fatal("waited 20 s in vain for the shop")
-		return 0
+		_, url, _ = strings.Cut(line, " url=")
+		url, _, _ = strings.Cut(url, " ")
+		return shop.Process.Pid, url
 	}
-	pid := start(requestShop)
+	pid, url := start()
 	clock := func() time.Duration {
 		const cpuclockSched = 2 // clock_getcpuclockid(3)
 		var ts unix.Timespec
@@ -72,15 +75,15 @@ func BenchmarkRequestCost(b *testing.B) {
 		}
 		return time.Duration(ts.Nano())
 	}
-	load := func(address string) {
-		out, err := exec.Command(filepath.Join(dir, "load"), "--url", "http://"+address, "--requests", strconv.Itoa(requestsEach), "--connections", "8").CombinedOutput()
+	load := func(url string) {
+		out, err := exec.Command(filepath.Join(dir, "load"), "--url", url, "--requests", strconv.Itoa(requestsEach), "--connections", "8").CombinedOutput()
 		if err != nil {
 			b.Fatalf("load: %v\n%s", err, out)
 		}
 	}
 	perRequest := func() float64 {
 		before := clock()
-		load(requestShop)
+		load(url)
 		return float64(clock()-before) / requestsEach
 	}
 
@@ -128,7 +131,7 @@ func BenchmarkRequestCost(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	runs := func(what string) {
+	runs := func(what, url string) {
 		before := map[string]ebpf.ProgramStats{}
 		programs := []string{
 			bpf.KernelProgHttpBegin, bpf.KernelProgHttpEnd, bpf.KernelProgTcpSending, bpf.KernelProgTcpSent, bpf.KernelProgTcpEstablished, bpf.KernelProgTcpAccept,
@@ -145,13 +148,13 @@ func BenchmarkRequestCost(b *testing.B) {
 				before[name] = *s
 			}
 			if round == 0 {
-				load(map[string]string{"watched": requestShop, "unwatched": "127.0.0.1:18094"}[what])
+				load(url)
 			}
 		}
 	}
-	runs("watched")
-	start("127.0.0.1:18094")
-	runs("unwatched")
+	runs("watched", url)
+	_, other := start()
+	runs("unwatched", other)
 	if err := stats.Close(); err != nil {
 		b.Fatal(err)
 	}
