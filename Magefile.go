@@ -219,7 +219,7 @@ func generatedFiles() (map[string][]byte, error) {
 // Test passes every test: generated code, linters, Go, TypeScript, and the
 // browser. What has to be there for that is installed.
 func Test() error {
-	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool"), tool("llvm-objdump", "llvm")); err != nil {
+	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool"), tool("bpftrace", "bpftrace"), tool("llvm-objdump", "llvm")); err != nil {
 		return err
 	}
 	mg.SerialDeps(generatedIsCurrent, Build, Lint, TestGo, TestFrontend, BuildAll, E2E)
@@ -364,20 +364,40 @@ type Bench mg.Namespace
 
 // Truth holds what gotherm says against what the Go runtime says of itself.
 func (Bench) Truth() error {
-	return bench("./bpf-agent/ingest", "^BenchmarkTruth")
+	return bench("^BenchmarkTruth", "./bpf-agent/ingest")
 }
 
-// Cost measures what watching costs the shop, next to a control.
+// Cost measures what watching costs the shop, next to a control; how much less
+// that is than bpftrace's; and whether the budget holds in a spawn storm.
 func (Bench) Cost() error {
+	if err := need(tool("bpftrace", "bpftrace")); err != nil {
+		return err
+	}
 	mg.Deps(BuildAgent, BuildExamples)
-	return bench("./bpf-agent", "^BenchmarkCost")
+	return bench("^Benchmark(Cost|Excess|Storm)", "./bpf-agent", "./bpf-agent/pacer")
 }
 
-func bench(pkg, pattern string) error {
+// Ring measures the way of an event from the kernel into heat, at two million a second.
+func (Bench) Ring() error {
+	return bench("^BenchmarkRing", "./bpf-agent/ingest")
+}
+
+// Churn attaches, detaches, starts, ends and re-executes for 24 minutes, or
+// for as long as GOTHERM_CHURN_FOR says.
+func (Bench) Churn() error {
+	if os.Getenv("GOTHERM_CHURN_FOR") == "" {
+		os.Setenv("GOTHERM_CHURN_FOR", "24m")
+	}
+	mg.Deps(BuildAgent)
+	return bench("^BenchmarkChurn", "./bpf-agent")
+}
+
+func bench(pattern string, packages ...string) error {
 	if !canWatch() {
 		return errors.New("this benchmark watches real processes: run as root on Linux with BTF on amd64")
 	}
-	return shown(exec.Command("go", "test", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "60m", "-v", pkg))
+	args := []string{"test", "-p", "1", "-run", "^$", "-bench", pattern, "-benchtime", "1x", "-timeout", "60m", "-v"}
+	return shown(exec.Command("go", append(args, packages...)...))
 }
 
 // -------------------------------------------------------------------- demo
