@@ -31,6 +31,12 @@ import (
 // Default is what "go tool mage" does.
 var Default = Build
 
+// Aliases are other names of tasks.
+var Aliases = map[string]interface{}{
+	"test:vm":     TestVM,
+	"test:matrix": TestMatrix,
+}
+
 const (
 	agentBinary = "bin/gotherm-agent"
 	agentURL    = "http://127.0.0.1:7117"
@@ -198,7 +204,7 @@ func generatedIsCurrent() error {
 
 func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err
@@ -308,6 +314,22 @@ func canWatch() bool {
 	return err == nil && os.Geteuid() == 0 && runtime.GOARCH == "amd64"
 }
 
+// TestVM passes the tests that attach probes on Debian's Linux 6.1 with two NUMA nodes, in an emulator.
+func TestVM() error {
+	return timed("test on Linux 6.1 with two NUMA nodes (a few minutes)", func() error {
+		return shown(exec.Command("go", "run", "./bpf-agent/internal/vm"))
+	})
+}
+
+// TestMatrix reads and runs programs of every Go version in every way to build
+// them, of which "test" takes a part, and writes down what works.
+func TestMatrix() error {
+	os.Setenv("GOTHERM_FULL_MATRIX", "1")
+	return timed("test every Go version in every build mode", func() error {
+		return shown(exec.Command("go", "test", "-count", "1", "-timeout", "60m", "-run", "EveryGoRelease", "-v", "./bpf-agent/probe", "-update"))
+	})
+}
+
 // TestFrontend passes the front end's unit tests.
 func TestFrontend() error {
 	mg.Deps(nodeModules)
@@ -364,7 +386,7 @@ type Bench mg.Namespace
 
 // Truth holds what gotherm says against what the Go runtime says of itself.
 func (Bench) Truth() error {
-	return bench("^BenchmarkTruth", "./bpf-agent/ingest")
+	return bench("^Benchmark(Truth|Sampling)", "./bpf-agent/ingest")
 }
 
 // Cost measures what watching costs the shop, next to a control; how much less
