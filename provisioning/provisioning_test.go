@@ -342,7 +342,7 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 		}
 		checkLayout(t, path, d.Panels)
 	}
-	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa", "gotherm-cost"} {
+	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa", "gotherm-cost", "gotherm-requests"} {
 		if uids[uid] == "" {
 			t.Errorf("there is no dashboard %s", uid)
 		}

@@ -3,6 +3,8 @@ package datasource
 import (
 	"bytes"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/workbench/pluginhost"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 )
 
@@ -40,7 +43,7 @@ func startAgent(t *testing.T) string {
 		t.Skip("attaching probes needs Linux and root")
 	}
 	var output said
-	agent := exec.Command(built(t, "bpf-agent"), "run", "--listen", "127.0.0.1:0", "--pid", fmt.Sprint(os.Getpid()))
+	agent := exec.Command(built(t, "bpf-agent"), "run", "--listen", "127.0.0.1:0", "--pid", fmt.Sprint(os.Getpid()), "--budget", "50%")
 	agent.Stdout, agent.Stderr = &output, &output
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
@@ -68,19 +71,7 @@ func TestEveryPauseOfThisProcessReachesTheFrames(t *testing.T) {
 		return err == nil && strings.Contains(health.Message, "processes: 1 watched")
 	})
 
-	ask := func(q query.Query) backend.DataResponse {
-		now := time.Now()
-		answer, err := plugin.QueryData(t.Context(), &backend.QueryDataRequest{
-			PluginContext: grafana, Queries: []backend.DataQuery{dataQuery(t, q, backend.TimeRange{From: now.Add(-5 * time.Minute), To: now.Add(time.Minute)})},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if answer.Responses["A"].Error != nil {
-			t.Fatal(answer.Responses["A"].Error)
-		}
-		return answer.Responses["A"]
-	}
+	ask := func(q query.Query) backend.DataResponse { return askPlugin(t, plugin, grafana, q) }
 	pauses := query.Query{Kind: query.KindHeatmap, POM: "gc.stw", Matchers: []query.Matcher{{
 		Dimension: "reason", Values: []string{"mark termination", "sweep termination"},
 	}}}
@@ -117,5 +108,115 @@ func TestEveryPauseOfThisProcessReachesTheFrames(t *testing.T) {
 			}
 		}
 		return counted >= want
+	})
+}
+
+// askPlugin asks for the last minutes.
+func askPlugin(t *testing.T, plugin *pluginhost.Client, grafana backend.PluginContext, q query.Query) backend.DataResponse {
+	t.Helper()
+	now := time.Now()
+	answer, err := plugin.QueryData(t.Context(), &backend.QueryDataRequest{
+		PluginContext: grafana, Queries: []backend.DataQuery{dataQuery(t, q, backend.TimeRange{From: now.Add(-5 * time.Minute), To: now.Add(time.Minute)})},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.Responses["A"].Error != nil {
+		t.Fatal(answer.Responses["A"].Error)
+	}
+	return answer.Responses["A"]
+}
+
+// TestWhatThisProcessServesReachesTheFrames has the agent watch this very
+// process while it serves requests, and finds each of them in a spectrum, the
+// slow one among the exemplars, its heap as a gauge and its cost in the table.
+func TestWhatThisProcessServesReachesTheFrames(t *testing.T) {
+	settings := configured(t, 5, "here", startAgent(t))
+	plugin := startPlugin(t)
+	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "here you are") })
+	mux.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	get := func(path, trace string) {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if trace != "" {
+			r.Header.Set("traceparent", "00-"+trace+"-00f067aa0ba902b7-01")
+		}
+		answer, err := server.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+	}
+
+	spectrum := query.Query{Kind: query.KindSpectrum, POM: "http.request", Y: "depth"}
+	// Hits that have no place in the spectrum are said in its notice.
+	served := func() (n float64) {
+		for _, f := range askPlugin(t, plugin, grafana, spectrum).Frames {
+			n += frameCount(f)
+			for _, notice := range f.Meta.Notices {
+				var without float64
+				if _, err := fmt.Sscanf(notice.Text, "%g of", &without); err != nil {
+					t.Fatalf("notice is %q", notice.Text)
+				}
+				n += without
+			}
+		}
+		return n
+	}
+	waitFor(t, "the first request to be seen", func() bool { get("/quick/0", ""); return served() > 0 })
+	time.Sleep(3 * time.Second) // what was hit until now is drained
+	already := served()
+	const requests = 60
+	for i := range requests {
+		get(fmt.Sprintf("/quick/%d", i), "")
+	}
+	const trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+	get("/slow", trace)
+	waitFor(t, "all requests", func() bool { return served() >= already+requests+1 })
+	if got := served(); got != already+requests+1 {
+		t.Errorf("%g requests in the spectrum, %g were made", got, already+requests+1)
+	}
+
+	waitFor(t, "the slow request among the exemplars", func() bool {
+		f := askPlugin(t, plugin, grafana, query.Query{Kind: query.KindExemplars, POM: "http.request"}).Frames[0]
+		route, _ := f.FieldByName("route")
+		for i := range f.Rows() {
+			if f.At(2, i) == trace {
+				if at, _ := route.At(i).(string); !strings.Contains(at, "/slow") || f.At(1, i).(float64) < 0.3 {
+					t.Fatalf("the slow request took %v s on route %v", f.At(1, i), at)
+				}
+				return true
+			}
+		}
+		return false
+	})
+	heap := make([]byte, 64<<20)
+	runtime.GC()
+	waitFor(t, "its heap", func() bool {
+		live := 0.0
+		for _, f := range askPlugin(t, plugin, grafana, query.Query{Kind: query.KindSeries, POM: "mem.heap_live", Statistics: []string{"max"}}).Frames {
+			for i := range f.Rows() {
+				live = max(live, f.At(1, i).(float64))
+			}
+		}
+		return live >= float64(len(heap))
+	})
+	runtime.KeepAlive(heap)
+	rows := askPlugin(t, plugin, grafana, query.Query{Kind: query.KindHeatmap, POM: "mem.heap_live"}).Frames
+	if len(rows) != 1 || len(rows[0].Fields) != 2 || rows[0].Fields[1].Config.Unit != "bytes" {
+		t.Errorf("the heap as heat is %v", rows)
+	}
+	waitFor(t, "what watching costs it", func() bool {
+		f := askPlugin(t, plugin, grafana, query.Query{Kind: query.KindProcesses}).Frames[0]
+		budget, _ := f.FieldByName("budget")
+		state, _ := f.FieldByName("state")
+		spent, there := budget.At(0).(*float64)
+		return f.Rows() == 1 && state.At(0) == "firing" && there && spent != nil && *spent == 0.5
 	})
 }
