@@ -108,7 +108,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     [heats, scale, plotHeight]
   );
   const axes = useMemo(
-    () => heats.map((heat, i) => valueLabels(scales[i], valueWriter(heat, options.yAxis), heat.rowNames)),
+    () => heats.map((heat, i) => valueLabels(scales[i], valueWriter(heat, options.yAxis), heat, options.yAxis.unit)),
     [heats, scales, options.yAxis]
   );
   const axisWidth = Math.max(0, ...axes.map((axis) => axis.width));

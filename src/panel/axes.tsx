@@ -1,6 +1,7 @@
 import { memo } from 'react';
 import type { TimeZone } from '@grafana/schema';
 import { measureText, useTheme2 } from '@grafana/ui';
+import type { Heat } from './heat';
 import { type Scale, toPixel } from './scale';
 import { timeTicks, valueTicks } from './ticks';
 import type { Writer } from './words';
@@ -14,11 +15,11 @@ const gap = 4;
 const longestName = 180;
 
 /** The labels of a value axis, and how wide they need it to be. Rows that have names are labelled with them. */
-export function valueLabels(scale: Scale, write: Writer, rowNames?: string[]) {
+export function valueLabels(scale: Scale, write: Writer, { rowNames, yField }: Heat, unit = yField.config.unit) {
   const place = (value: number) => scale.length - toPixel(scale, value);
   const labels = rowNames
     ? namedRows(rowNames, scale.length).map(({ row, text }) => ({ at: place(row + 0.5), text }))
-    : valueTicks(scale).map((value) => ({ at: place(value), text: write(value) }));
+    : valueTicks(scale, unit === 'bytes').map((value) => ({ at: place(value), text: write(value) }));
   const width = Math.max(0, ...labels.map(({ text }) => measureText(text, fontSize).width));
   return { labels, width: Math.ceil(width) + tick + 2 * gap };
 }

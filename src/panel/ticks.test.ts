@@ -11,6 +11,20 @@ describe('the value axis', () => {
     expect(valueTicks({ log: true, min: 1.2e-7, max: 0.5, length: 260 })).toEqual([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]);
   });
 
+  it('is labelled at powers of two where values are written in KiB', () => {
+    expect(valueTicks({ log: true, min: 110, max: 5000, length: 300 }, true)).toEqual([
+      128, 256, 512, 1024, 2048, 4096,
+    ]);
+    expect(valueTicks({ log: true, min: 110, max: 2 ** 24, length: 200 }, true)).toEqual([
+      256,
+      4096,
+      65536,
+      2 ** 20,
+      2 ** 24,
+    ]);
+    expect(valueTicks({ log: false, min: 0, max: 3 << 20, length: 140 }, true)).toEqual([0, 1 << 20, 2 << 20, 3 << 20]);
+  });
+
   it('is labelled more finely where there is room, more coarsely where there is not', () => {
     expect(valueTicks({ log: true, min: 1e-3, max: 1e-1, length: 300 })).toEqual([
       0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,

@@ -4,10 +4,26 @@ import { type Scale, toPixel } from './scale';
 /** About how far apart two labels of the value axis are, in pixels. */
 const labelHeight = 34;
 
-/** The values to label on a value axis. */
-export function valueTicks(scale: Scale): number[] {
+/** The values to label on a value axis; powers of two, and multiples of them, where values are written so: in KiB and MiB. */
+export function valueTicks(scale: Scale, isBinary = false): number[] {
   const most = Math.max(2, Math.floor(scale.length / labelHeight));
+  if (isBinary) {
+    return binaryTicks(scale, most);
+  }
   return scale.log ? logTicks(scale, most) : linearTicks(scale, most);
+}
+
+function binaryTicks(scale: Scale, most: number): number[] {
+  const { log, min, max } = scale;
+  if (!log) {
+    const step = 2 ** Math.ceil(Math.log2((max - min) / most));
+    const first = Math.ceil(min / step);
+    return Array.from({ length: Math.floor(max / step) - first + 1 }, (_, i) => (first + i) * step);
+  }
+  const [low, high] = [Math.ceil(Math.log2(min)), Math.floor(Math.log2(max))];
+  const every = Math.max(1, Math.ceil((high - low + 1) / most));
+  const first = Math.ceil(low / every) * every;
+  return Array.from({ length: Math.floor((high - first) / every) + 1 }, (_, i) => 2 ** (first + i * every));
 }
 
 function linearTicks({ min, max }: Scale, most: number): number[] {

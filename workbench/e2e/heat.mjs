@@ -1,7 +1,7 @@
 // What a cell of a heatmap should read, by the data source and by the agent.
 
-/** Asks the data source through the workbench as the panel does. */
-export async function queryHeat(workbench, query, { from, to }) {
+/** Asks the data source through the workbench as the panel does, and returns the fields of each frame, by name. */
+async function ask(workbench, query, { from, to }) {
   const response = await fetch(`${workbench}/api/query`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -16,13 +16,25 @@ export async function queryHeat(workbench, query, { from, to }) {
   if (error) {
     throw new Error(`query: ${error}`);
   }
-  return frames.map(({ schema, data }) => {
-    const column = (name) => data.values[schema.fields.findIndex((field) => field.name === name)];
-    const [xMax, yMin, yMax, count] = ['xMax', 'yMin', 'yMax', 'count'].map(column);
-    return xMax
+  return frames.map(({ schema, data }) =>
+    Object.fromEntries(schema.fields.map(({ name }, i) => [name, data.values[i]]))
+  );
+}
+
+/** The cells of each series of a heatmap. */
+export async function queryHeat(workbench, query, range) {
+  const frames = await ask(workbench, query, range);
+  return frames.map(({ xMax, yMin, yMax, count }) =>
+    (xMax ?? [])
       .map((end, i) => ({ end, low: yMin[i], high: yMax[i], count: count[i] }))
-      .filter((cell) => cell.count > 0);
-  });
+      .filter((cell) => cell.count > 0)
+  );
+}
+
+/** The cells of a spectrum: bins in seconds, and the number of the row. */
+export async function querySpectrum(workbench, query, range) {
+  const [{ xMin, xMax, yMin, count }] = await ask(workbench, { kind: 'spectrum', ...query }, range);
+  return xMin.map((from, i) => ({ from, to: xMax[i], y: yMin[i] + 0.5, count: count[i] }));
 }
 
 /** The upper bound of a bucket in seconds: Prometheus schema 3, counted from 2^-23 s. */

@@ -8,12 +8,13 @@ import path from 'node:path';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { heatmap, keep, nameless, openBrowser, painted, panel } from './browser.mjs';
-import { findCell, queryHeat, readCell, shareOf, upperBound } from './heat.mjs';
+import { findCell, queryHeat, querySpectrum, readCell, seconds, shareOf, upperBound } from './heat.mjs';
 import {
   call,
   firstHeat,
   needBuilt,
   root,
+  service,
   startAgent,
   startShop,
   startWorkbench,
@@ -73,10 +74,12 @@ for (const react of [19, 18]) {
       assert.deepEqual(complaints, [], 'the console complained');
     });
 
-    async function open(search) {
+    async function open(search, title = latency, colours = 4) {
       ({ page, complaints, talk } = await browser.open(`${workbench}/?${new URLSearchParams(search)}`));
-      await heatmap(page, latency).waitFor({ timeout: 60_000 });
-      await until('the heatmap to be painted', async () => (await painted(page, heatmap(page, latency))).colours > 3);
+      const plot = heatmap(page, title);
+      await plot.waitFor({ timeout: 60_000 });
+      await plot.scrollIntoViewIfNeeded();
+      await until(`${title} to be painted`, async () => (await painted(page, plot)).colours >= colours);
     }
 
     /** A past range, whose heat does not change any more. */
@@ -230,6 +233,37 @@ for (const react of [19, 18]) {
       // It has room for its text, since the heat begins with it.
       await open({ from: started - 60_000, to: 'now' });
       await until('the release', async () => (await panel(page, latency).textContent()).includes(version));
+    });
+
+    test('requests are painted by latency and path depth, and the keyboard reads them', async () => {
+      const range = past();
+      const title = 'Latency and path depth';
+      await open({ dashboard: 'gotherm-requests', from: range.from, to: range.to, live: 'off' }, title);
+      const plot = heatmap(page, title);
+      await plot.focus();
+      // From nowhere it leads to the hottest cell.
+      await page.keyboard.press('ArrowRight');
+      const readout = panel(page, title).getByTestId('heat readout');
+      const text = await until('the hottest cell to be read out', () => readout.textContent());
+      const [, from, to, depth, count] = /([\d.]+ \S+) – ([\d.]+ \S+), depth (\d+), Count (\d+)/.exec(text) ?? [];
+      const bins = await querySpectrum(workbench, { pom: 'http.request', y: 'depth' }, range);
+      const most = Math.max(...bins.map((bin) => bin.count));
+      const near = (a, b) => Math.abs(a / b - 1) < 0.01;
+      assert.equal(Number(count), most, text);
+      assert.ok(
+        bins.some(
+          (bin) =>
+            bin.count === most && Number(depth) === bin.y && near(seconds(from), bin.from) && near(seconds(to), bin.to)
+        ),
+        `${text} is none of the hottest of ${JSON.stringify(bins)}`
+      );
+    });
+
+    test('what watching costs is painted by process, and listed', async () => {
+      await open({ dashboard: 'gotherm-cost', from: 'now-2m', to: 'now' }, 'Goroutine switches', 2);
+      const table = panel(page, 'Processes');
+      await table.scrollIntoViewIfNeeded();
+      await until('the shop to be listed', async () => (await table.textContent()).includes(service));
     });
 
     test('every control has a name', async () => {

@@ -113,7 +113,11 @@ export async function startShop() {
 
 export async function startAgent(shop, port) {
   const url = `http://127.0.0.1:${port ?? (await freePort())}`;
-  const agent = start('agent', built.agent, ['run', '--listen', new URL(url).host, '--pid', String(shop.pid)]);
+  const agent = start('agent', built.agent, [
+    ...['run', '--listen', new URL(url).host, '--pid', String(shop.pid)],
+    // What is looked at here is what is drawn: on a slow machine the usual budget would shed it.
+    ...['--budget', '50%'],
+  ]);
   await answers(`${url}/healthz`);
   return { url, agent };
 }
