@@ -80,9 +80,6 @@ func paddingARM64(b []byte) bool {
 	return true
 }
 
-// linkRegister is set by a call.
-const linkRegister register = 30
-
 func effectARM64(address uint64, w uint32) effect {
 	e := effect{sets: anyRegister, base: noRegister, stores: noRegister}
 	rd, rn := register(w&31), register(w>>5&31)

@@ -2,7 +2,6 @@ package mem
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"math"
 	"unsafe"
@@ -85,8 +84,6 @@ const (
 	controllerSize = unsafe.Sizeof(bpf.KernelGcController{})
 	notTriggered   = math.MaxUint64
 )
-
-var errMoving = errors.New("the process is moving its statistics")
 
 func decodeController(b []byte) (h bpf.KernelGcController, err error) {
 	_, err = binary.Decode(b, binary.LittleEndian, &h)
