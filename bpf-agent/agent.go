@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"kernel.org/pub/linux/libs/security/libcap/cap"
 
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
@@ -61,12 +62,13 @@ type agent struct {
 	ingest  *ingest.Ingest
 	pacer   *pacer.Pacer
 	mem     *mem.Poller
+	pins    *mem.Pins // nil when programs may not publish
 	server  *server.Server
 }
 
 // newAgent makes an agent with what can be had: where nothing may be loaded
 // into the kernel, it says why and how to change that, and still sees processes.
-func newAgent(sel selection, budget pacer.Budget, log *slog.Logger) (*agent, error) {
+func newAgent(sel selection, budget pacer.Budget, pinDir string, log *slog.Logger) (*agent, error) {
 	finder, err := sel.finder(log)
 	if err != nil {
 		return nil, err
@@ -87,11 +89,19 @@ func newAgent(sel selection, budget pacer.Budget, log *slog.Logger) (*agent, err
 	a.watcher = probe.NewWatcher(kernel, finder, ledger, log)
 	a.ingest = ingest.New(kernel, a.watcher, head, log)
 	a.pacer = pacer.New(kernel, a.watcher, gauges, budget, log)
-	a.mem = mem.New(kernel, a.watcher, gauges, log)
+	var keep []cap.Value
+	if pinDir != "" {
+		if a.pins, err = mem.OpenPins(pinDir); err != nil {
+			return nil, err
+		}
+		// Each process that comes gets maps of its own, and owns them.
+		keep = []cap.Value{cap.BPF, cap.CHOWN}
+	}
+	a.mem = mem.New(kernel, a.watcher, gauges, a.pins, log)
 	a.server = server.New(server.Sources{
 		Head: head, Gauges: gauges, Watcher: a.watcher, Ingest: a.ingest, Pacer: a.pacer, Ledger: ledger, Version: version(), Log: log,
 	})
-	left, err := probe.DropPrivileges(kernel)
+	left, err := probe.DropPrivileges(kernel, keep...)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +129,11 @@ func (a *agent) run(ctx context.Context, serve func(context.Context) error) erro
 	err := g.Wait()
 	if e := a.ingest.Close(); e != nil && err == nil {
 		err = fmt.Errorf("close the ring: %w", e)
+	}
+	if a.pins != nil {
+		if e := a.pins.Close(); e != nil && err == nil {
+			err = fmt.Errorf("unpin maps: %w", e)
+		}
 	}
 	if a.kernel != nil {
 		if e := a.kernel.Close(); e != nil && err == nil {

@@ -17,6 +17,8 @@ type runCommand struct {
 	TokenFile string       `type:"path" help:"File with the bearer token that every request must have; 16 bytes or more."`
 	Budget    pacer.Budget `default:"1%" placeholder:"PERCENT" help:"What watching may cost a process, of the CPU time that it uses: 0.01% to 50%. Over it the dearest measurement points are detached, and brought back when they fit."`
 	ClientCA  string       `name:"client-ca" env:"GOTHERM_CLIENT_CA" type:"path" help:"PEM file with the authorities whose client certificates are accepted; without one of them nobody is."`
+
+	MemstatsPin string `name:"memstats-pin" placeholder:"DIR" help:"Let programs publish their runtime.MemStats, by maps pinned in this directory of bpffs, which must be the agent's alone. Off when it is not said. CAP_BPF and CAP_CHOWN are then kept."`
 }
 
 func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
@@ -27,7 +29,7 @@ func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
 		return err
 	}
 	defer listener.Close()
-	a, err := newAgent(r.selection, r.Budget, log)
+	a, err := newAgent(r.selection, r.Budget, r.MemstatsPin, log)
 	if err != nil {
 		return err
 	}

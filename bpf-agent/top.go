@@ -55,7 +55,7 @@ func (c *topCommand) Run(ctx context.Context, log *slog.Logger) error {
 	}
 	// Nobody answers: watch from here. What is logged would be drawn over.
 	var said strings.Builder
-	own, err := newAgent(c.selection, pacer.DefaultBudget, slog.New(slog.NewTextHandler(&said, nil)))
+	own, err := newAgent(c.selection, pacer.DefaultBudget, "", slog.New(slog.NewTextHandler(&said, nil)))
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,8 @@ struct event {
 
 struct tally {
 	u64 hits, carried, counted, coarse;
+	// Of the values of all hits.
+	u64 sum;
 };
 
 struct slot_tallies {
@@ -394,6 +396,7 @@ static __attribute__((noinline)) int hit(struct key *key, u64 value, u64 limit, 
 		return 0;
 	tally = &all->of[key->point];
 	__sync_fetch_and_add(&tally->hits, 1);
+	__sync_fetch_and_add(&tally->sum, value);
 	now = bpf_ktime_get_ns();
 	key->bucket = 0;
 	if ((!limit || due(slot, key->point, limit, now)) && carry(key, value, g, extra, now)) {

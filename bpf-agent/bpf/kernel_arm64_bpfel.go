@@ -323,6 +323,7 @@ type KernelTally struct {
 	Carried uint64
 	Counted uint64
 	Coarse  uint64
+	Sum     uint64
 }
 
 type KernelWantedSince struct {

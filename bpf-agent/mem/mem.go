@@ -28,6 +28,7 @@ type Poller struct {
 	log     *slog.Logger
 
 	polled map[*goproc.Process]*polled
+	pins   *Pins // nil when programs can't publish
 }
 
 // polled is a process that is polled, or why it is not.
@@ -41,9 +42,10 @@ type polled struct {
 	totalAlloc uint64
 }
 
-// New returns a poller that has not looked yet.
-func New(k *probe.Kernel, w *probe.Watcher, gauges *heat.Gauges, log *slog.Logger) *Poller {
-	return &Poller{kernel: k, watcher: w, gauges: gauges, log: log, polled: map[*goproc.Process]*polled{}}
+// New returns a poller that has not looked yet. Pins may be nil: then programs
+// can't publish what they know themselves. The caller closes them.
+func New(k *probe.Kernel, w *probe.Watcher, gauges *heat.Gauges, pins *Pins, log *slog.Logger) *Poller {
+	return &Poller{kernel: k, watcher: w, gauges: gauges, pins: pins, log: log, polled: map[*goproc.Process]*polled{}}
 }
 
 // Run polls until ctx is done.
@@ -82,6 +84,9 @@ func (p *Poller) poll(now time.Time) {
 			p.sayRefused(process, one.refused)
 		}
 		p.polled[process] = one
+		if p.pins != nil {
+			p.exchange(now, process, slots[process])
+		}
 		if one.refused != nil {
 			continue
 		}
@@ -105,6 +110,18 @@ func (p *Poller) poll(now time.Time) {
 			}
 		}
 	}
+	if p.pins == nil {
+		return
+	}
+	if err := p.pins.keep(func(process *goproc.Process) bool { return p.polled[process] != nil }); err != nil {
+		p.log.Error("unpin", "error", err)
+	}
+}
+
+func (p *Poller) set(now time.Time, process *goproc.Process, name string, value float64) {
+	p.gauges.Set(heat.GaugeKey{
+		Name: name, Process: process.ID, Service: process.Identity.Service, Version: process.Identity.Version,
+	}, now, value)
 }
 
 func (p *Poller) sayRefused(process *goproc.Process, err error) {
@@ -115,16 +132,11 @@ func (p *Poller) sayRefused(process *goproc.Process, err error) {
 
 // publish sets the gauges of a process.
 func (p *Poller) publish(now time.Time, process *goproc.Process, one *polled, s *snapshot) {
-	set := func(name string, value float64) {
-		p.gauges.Set(heat.GaugeKey{
-			Name: name, Process: process.ID, Service: process.Identity.Service, Version: process.Identity.Version,
-		}, now, value)
-	}
 	for name, value := range s.values() {
-		set(name, value)
+		p.set(now, process, name, value)
 	}
 	if elapsed := now.Sub(one.at); !one.at.IsZero() && elapsed > 0 && s.heap.TotalAlloc >= one.totalAlloc {
-		set(probe.MemAllocRate, float64(s.heap.TotalAlloc-one.totalAlloc)/elapsed.Seconds())
+		p.set(now, process, probe.MemAllocRate, float64(s.heap.TotalAlloc-one.totalAlloc)/elapsed.Seconds())
 	}
 	one.at, one.totalAlloc = now, s.heap.TotalAlloc
 }

@@ -139,7 +139,7 @@ func TestPolledMemoryIsInTheGauges(t *testing.T) {
 	finder := goproc.NewFinder(goproc.Selection{PIDs: []int{program.PID()}}, slog.Default())
 	watcher := probe.NewWatcher(kernel, finder, goproc.NewLedger(), slog.Default())
 	gauges := &heat.Gauges{}
-	poller := New(kernel, watcher, gauges, slog.Default())
+	poller := New(kernel, watcher, gauges, nil, slog.Default())
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	go func() { ended <- watcher.Run(ctx) }()

@@ -15,7 +15,7 @@ type Gauge struct {
 }
 
 // Gauges is every gauge, a part of the catalogue.
-var Gauges = slices.Concat(paceGauges, memGauges)
+var Gauges = slices.Concat(paceGauges, memGauges, publishedGauges)
 
 var paceGauges = []Gauge{
 	{HeatRate, "1", "Goroutine switches a second: eight times those that the runtime has timed."},

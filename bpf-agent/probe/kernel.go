@@ -387,6 +387,7 @@ func (k *Kernel) Tally(s *Slot) (total bpf.KernelSlotTallies, err error) {
 			sum.Carried += one.Carried
 			sum.Counted += one.Counted
 			sum.Coarse += one.Coarse
+			sum.Sum += one.Sum
 		}
 		for program, n := range perCPU[i].Runs {
 			total.Runs[program] += n

@@ -44,3 +44,29 @@ var memGauges = []Gauge{
 	{MemPauseTotal, "ns", "Time that the world was stopped by collections since the start; runtime.MemStats.PauseTotalNs."},
 	{MemGCCPUFraction, "1", "Share of the CPU time since the start that collections took, as of the last one; runtime.MemStats.GCCPUFraction."},
 }
+
+// MemStats is what the names of gauges begin with that a program publishes.
+const MemStats = "memstats."
+
+func published(name, unit, field string) Gauge {
+	return Gauge{MemStats + name, unit, "runtime.MemStats." + field + ", as the program publishes it with package memstats."}
+}
+
+var publishedGauges = []Gauge{
+	published("total_alloc", "By", "TotalAlloc"),
+	published("sys", "By", "Sys"),
+	published("mallocs", "1", "Mallocs"),
+	published("frees", "1", "Frees"),
+	published("heap_alloc", "By", "HeapAlloc"),
+	published("heap_sys", "By", "HeapSys"),
+	published("heap_idle", "By", "HeapIdle"),
+	published("heap_inuse", "By", "HeapInuse"),
+	published("heap_released", "By", "HeapReleased"),
+	published("heap_objects", "1", "HeapObjects"),
+	published("stack_inuse", "By", "StackInuse"),
+	published("gc_sys", "By", "GCSys"),
+	published("next_gc", "By", "NextGC"),
+	published("num_gc", "1", "NumGC"),
+	published("pause_total", "ns", "PauseTotalNs"),
+	published("gc_cpu_fraction", "1", "GCCPUFraction"),
+}

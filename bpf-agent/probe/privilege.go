@@ -11,8 +11,9 @@ import (
 // DropPrivileges gives up what was only needed to load, in all threads and for
 // good: all capabilities but those that attaching to processes still takes, and
 // to gain any by exec. It returns the names of those that are left. The kernel
-// may be nil: then processes are only listed.
-func DropPrivileges(k *Kernel) (left []string, err error) {
+// may be nil: then processes are only listed. Also says what is kept besides, if
+// it is there.
+func DropPrivileges(k *Kernel, also ...cap.Value) (left []string, err error) {
 	keep := cap.NewSet()
 	have := cap.GetProc()
 	for _, c := range capabilities {
@@ -27,6 +28,23 @@ func DropPrivileges(k *Kernel) (left []string, err error) {
 			return nil, fmt.Errorf("keep %s: %w", c.name, err)
 		}
 		left = append(left, c.name)
+	}
+	for _, c := range also {
+		held, err := have.GetFlag(cap.Permitted, c)
+		if err != nil {
+			return nil, fmt.Errorf("read the agent's capabilities: %w", err)
+		}
+		kept, err := keep.GetFlag(cap.Permitted, c)
+		if err != nil {
+			return nil, fmt.Errorf("keep %s: %w", c, err)
+		}
+		if !held || kept {
+			continue
+		}
+		if err := keep.SetFlag(cap.Permitted, true, c); err != nil {
+			return nil, fmt.Errorf("keep %s: %w", c, err)
+		}
+		left = append(left, strings.ToUpper(c.String()))
 	}
 	if err := keep.FillFlag(cap.Effective, keep, cap.Permitted); err != nil {
 		return nil, fmt.Errorf("keep %s: %w", strings.Join(left, ", "), err)
