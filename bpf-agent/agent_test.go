@@ -36,7 +36,7 @@ import (
 // Go program that knows nothing of it.
 
 // build builds a package once for all tests.
-func build(t *testing.T, pkg string) string {
+func build(t testing.TB, pkg string) string {
 	t.Helper()
 	binaries.Lock()
 	defer binaries.Unlock()
@@ -77,7 +77,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func needsRoot(t *testing.T) {
+func needsRoot(t testing.TB) {
 	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("attaching probes, and becoming nobody, needs root")
@@ -87,7 +87,7 @@ func needsRoot(t *testing.T) {
 // program is a process of a test, and what it has said.
 type program struct {
 	*exec.Cmd
-	t    *testing.T
+	t    testing.TB
 	done chan struct{} // closed when it has ended
 	mu   sync.Mutex
 	said bytes.Buffer
@@ -106,7 +106,7 @@ func (p *program) output() string {
 }
 
 // start starts a program, and ends it with the test.
-func start(t *testing.T, change func(*exec.Cmd), path string, args ...string) *program {
+func start(t testing.TB, change func(*exec.Cmd), path string, args ...string) *program {
 	t.Helper()
 	p := &program{Cmd: exec.Command(path, args...), t: t, done: make(chan struct{})}
 	p.Stdout, p.Stderr = p, p
@@ -157,7 +157,7 @@ func eventually(t testing.TB, what string, done func() bool) {
 	t.Fatalf("waited 30 s for %s", what)
 }
 
-func loopbackAddress(t *testing.T) string {
+func loopbackAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -214,7 +214,7 @@ func matching(address, pom, label, matchers string) map[string]int {
 }
 
 // kernelObjects are the programs and links that a process holds in the kernel, by id.
-func kernelObjects(t *testing.T, pid int) (programs []ebpf.ProgramID, links []link.ID) {
+func kernelObjects(t testing.TB, pid int) (programs []ebpf.ProgramID, links []link.ID) {
 	t.Helper()
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
 	if err != nil {
@@ -268,7 +268,7 @@ func gone(programs []ebpf.ProgramID, links []link.ID) bool {
 const courier = "main.main.gowrap1"
 
 // churn starts the program to watch.
-func churn(t *testing.T, change func(*exec.Cmd)) *program {
+func churn(t testing.TB, change func(*exec.Cmd)) *program {
 	t.Helper()
 	return start(t, change, build(t, "./testdata/churn"))
 }

@@ -37,7 +37,7 @@ const (
 
 // herd is the processes that are watched, and what was done to them.
 type herd struct {
-	t        *testing.T
+	t        testing.TB
 	paths    []string
 	programs []*target.Target
 	agent    *program
@@ -48,15 +48,25 @@ type herd struct {
 	attached, starts, execs int
 }
 
-func TestNothingGrowsUnderChurn(t *testing.T) {
-	needsRoot(t)
+func TestNothingGrowsUnderChurn(t *testing.T) { endure(t, churnForDefault) }
+
+// BenchmarkChurn is the same for longer, and prints what it came to.
+func BenchmarkChurn(b *testing.B) {
 	length := churnForDefault
 	if text := os.Getenv(churnForVariable); text != "" {
 		var err error
 		if length, err = time.ParseDuration(text); err != nil || length < churnForDefault {
-			t.Fatalf("%s is %q, must be a duration of %s or more", churnForVariable, text, churnForDefault)
+			b.Fatalf("%s is %q, must be a duration of %s or more", churnForVariable, text, churnForDefault)
 		}
 	}
+	for b.Loop() {
+		endure(b, length)
+	}
+}
+
+func endure(t testing.TB, length time.Duration) {
+	t.Helper()
+	needsRoot(t)
 	h := &herd{t: t, address: loopbackAddress(t), paths: []string{target.Build(t, ""), target.Build(t, "", "-ldflags=-s -w")}}
 	h.agent = start(t, nil, build(t, "."), "run", "--exe", h.paths[0], "--exe", h.paths[1], "--budget", "50%", "--listen", h.address)
 	eventually(t, "the agent to answer", func() bool { return ask(h.address, "ListProcesses", `{}`) != nil })
@@ -126,7 +136,7 @@ func TestNothingGrowsUnderChurn(t *testing.T) {
 const connections = 6
 
 // within is eventually for what takes long on a busy machine.
-func within(t *testing.T, what string, done func() bool) {
+func within(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	for end := time.Now().Add(3 * time.Minute); time.Now().Before(end); time.Sleep(200 * time.Millisecond) {
 		if done() {
@@ -297,7 +307,7 @@ func (h *herd) metrics(names ...string) (values []int) {
 }
 
 // entries counts the keys of a hash that a process holds.
-func entries(t *testing.T, pid int, name string) (n int) {
+func entries(t testing.TB, pid int, name string) (n int) {
 	t.Helper()
 	infos, err := filepath.Glob(fmt.Sprintf("/proc/%d/fdinfo/*", pid))
 	if err != nil {
@@ -343,7 +353,7 @@ func entries(t *testing.T, pid int, name string) (n int) {
 }
 
 // linksTo lists the links of all the kernel that lead to some programs.
-func linksTo(t *testing.T, programs []ebpf.ProgramID) (ids []link.ID) {
+func linksTo(t testing.TB, programs []ebpf.ProgramID) (ids []link.ID) {
 	t.Helper()
 	wanted := map[ebpf.ProgramID]bool{}
 	for _, id := range programs {
