@@ -625,7 +625,8 @@ func TestTopDrawsOnATerminalObeysKeysAndCleansUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := loopbackAddress(t)
-	start(t, nil, build(t, "."), "run", "--pid", strconv.Itoa(target.Process.Pid), "--listen", address)
+	// All that the target does is scheduling: with the usual budget it is watched now and then.
+	start(t, nil, build(t, "."), "run", "--pid", strconv.Itoa(target.Process.Pid), "--listen", address, "--budget", "50%")
 	eventually(t, "hits", func() bool { return hits(address, "sched.latency", "service")["churn"] > 10 })
 	top := start(t, func(c *exec.Cmd) { c.Stdin, c.Stdout = tty, tty }, build(t, "."), "top", "--agent", "http://"+address)
 
@@ -634,7 +635,9 @@ func TestTopDrawsOnATerminalObeysKeysAndCleansUp(t *testing.T) {
 	eventually(t, "colours", seen("\x1b[38;5;"))
 	eventually(t, "the first point", seen("sched.latency   churn"))
 	person.WriteString("p")
-	eventually(t, "the next point", seen("goroutine.create   churn"))
+	eventually(t, "the next point", seen("sched.latency.exact   churn"))
+	person.WriteString("p")
+	eventually(t, "the one after it", seen("goroutine.create   churn"))
 	eventually(t, "what it was attached for", seen(courier))
 	person.WriteString("n")
 	resize(50, 132)
