@@ -20,10 +20,10 @@ import (
 )
 
 // maxSeries is how many series the head holds. One that is hit in every second
-// takes 47 KB and what its hits need, so this is some 200 MB at the worst; a
-// process has a series for each start function and NUMA node, most of them
-// hit in a few seconds only, for 10 KB.
-const maxSeries = 4096
+// of an hour takes 47 KB and what its hits need, so this is some 100 MB at the
+// worst; a process has a series for each start function and NUMA node, most of
+// them hit in a few seconds only, for 10 KB. Beyond it, what has ended is folded.
+const maxSeries = 2048
 
 // selection says which processes to watch.
 type selection struct {

@@ -17,6 +17,10 @@ import (
 // as a heat.Grid remembers.
 const gridMemory = 30 * time.Minute
 
+// goneEntries is how much the grids of processes that are gone may hold in all;
+// beyond it, those that are gone the longest are forgotten early.
+const goneEntries = 1 << 17
+
 // grids holds the goroutine grid of each point of each process. The loop of
 // Run adds; mu guards only which grids there are.
 type grids struct {
@@ -59,15 +63,27 @@ func (g *grids) advance(now time.Time) {
 func (g *grids) forget(now time.Time, alive map[*goproc.Process]bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.all, func(key gridKey, one *grid) bool {
+	held := 0
+	var gone []gridKey
+	for key, one := range g.all {
 		switch {
 		case alive[key.process]:
 			one.gone = time.Time{}
+			continue
 		case one.gone.IsZero():
 			one.gone = now
 		}
-		return !one.gone.IsZero() && now.Sub(one.gone) > gridMemory
-	})
+		gone = append(gone, key)
+		held += one.Entries()
+	}
+	slices.SortFunc(gone, func(a, b gridKey) int { return g.all[a].gone.Compare(g.all[b].gone) })
+	for _, key := range gone {
+		one := g.all[key]
+		if held > goneEntries || now.Sub(one.gone) > gridMemory {
+			held -= one.Entries()
+			delete(g.all, key)
+		}
+	}
 }
 
 // Grid is the goroutine grid of a point of one process. It is made of carried

@@ -9,11 +9,18 @@ import (
 // roomy is how full a head is once it has made room, of its greatest number of series.
 const roomy = 0.5
 
-// makeRoom folds the series of processes that have ended into one for each POM
-// of each process, without the finer dimensions, those first that were last hit
-// the longest ago, until there is room again for those that live. Every count
-// of every second stays.
+// makeRoom makes room again for series of processes that live, at the cost of
+// those that have ended: they lose their finer dimensions, and where that is
+// not enough, as on a machine whose processes come and go, their process too.
+// Every count of every second stays.
 func (h *Head) makeRoom(series map[Key]*Matrix, alive func(Key) bool) {
+	h.fold(series, alive, Key.coarse)
+	h.fold(series, alive, Key.ofRelease)
+}
+
+// fold folds the series of processes that have ended into one for each coarser
+// key, those first that were last hit the longest ago, until there is room.
+func (h *Head) fold(series map[Key]*Matrix, alive func(Key) bool, coarser func(Key) Key) {
 	type ended struct {
 		coarse Key
 		fine   []Key
@@ -24,7 +31,7 @@ func (h *Head) makeRoom(series map[Key]*Matrix, alive func(Key) bool) {
 		if alive(k) {
 			continue
 		}
-		coarse := k.coarse()
+		coarse := coarser(k)
 		e := byCoarse[coarse]
 		if e == nil {
 			e = &ended{coarse: coarse}
@@ -57,6 +64,9 @@ func (h *Head) makeRoom(series map[Key]*Matrix, alive func(Key) bool) {
 func (k Key) coarse() Key {
 	return Key{POM: k.POM, Process: k.Process, Service: k.Service, Version: k.Version}
 }
+
+// ofRelease is a key without its process either.
+func (k Key) ofRelease() Key { return Key{POM: k.POM, Service: k.Service, Version: k.Version} }
 
 // merged returns a new matrix with all that matrices have, which nobody may
 // add to or advance meanwhile.

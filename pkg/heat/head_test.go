@@ -1,6 +1,7 @@
 package heat_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,35 @@ func TestACrowdedHeadFoldsWhatHasEnded(t *testing.T) {
 	h.Advance(now)
 	if got, want := h.Total("goroutine.create"), uint64(3*10+3+6+7); got != want {
 		t.Errorf("total is %d after a while, want %d", got, want)
+	}
+}
+
+// A machine whose processes come and go: each leaves a series, and no more than
+// the head has room for are kept.
+func TestACrowdedHeadForgetsWhichProcessHasEnded(t *testing.T) {
+	const most = 8
+	h := heat.NewHead(noon, most)
+	now, hits := noon, uint64(0)
+	for i := range 20 * most {
+		process := fmt.Sprint(i)
+		h.Matrix(heat.Key{POM: "goroutine.create", Process: process, Service: "job", Version: "1"}).Add(now, 10, 1, 100, 100)
+		hits++
+		now = now.Add(time.Second)
+		h.Advance(now)
+		h.Forget(func(k heat.Key) bool { return k.Process == process })
+		if n := len(h.Keys("goroutine.create", nil)); n > most+1 {
+			t.Fatalf("%d series after %d processes, at most %d", n, i+1, most+1)
+		}
+	}
+	if got := h.Total("goroutine.create"); got != hits {
+		t.Errorf("total is %d, want %d", got, hits)
+	}
+	sum := uint64(0)
+	for _, c := range columns(t, h, nil) {
+		sum += c.Histogram().Count()
+	}
+	if want := uint64(120); sum != want { // of the two minutes that columns asks for
+		t.Errorf("the columns have %d hits, want %d", sum, want)
 	}
 }
 
