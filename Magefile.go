@@ -222,13 +222,13 @@ func generatedFiles() (map[string][]byte, error) {
 
 // ----------------------------------------------------------------- testing
 
-// Test passes every test: generated code, linters, Go, TypeScript, and the
+// Test passes every test: generated code, linters, Go, an older kernel, TypeScript, and the
 // browser. What has to be there for that is installed.
 func Test() error {
 	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool"), tool("bpftrace", "bpftrace"), tool("llvm-objdump", "llvm")); err != nil {
 		return err
 	}
-	mg.SerialDeps(generatedIsCurrent, Build, Lint, TestGo, TestFrontend, BuildAll, E2E)
+	mg.SerialDeps(generatedIsCurrent, Build, Lint, TestGo, TestVM, TestFrontend, BuildAll, E2E)
 	fmt.Println("\nAll tests passed.")
 	return nil
 }
