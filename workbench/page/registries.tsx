@@ -58,7 +58,8 @@ export function setRegistries() {
     }))
   );
   standardTransformersRegistry.setInit(() =>
-    Object.values(standardTransformers).map(
+    // Some are listed under an old name too.
+    [...new Set(Object.values(standardTransformers))].map(
       (transformation) =>
         ({ id: transformation.id, name: transformation.name, transformation }) as unknown as TransformerRegistryItem
     )
