@@ -290,7 +290,7 @@ func TestCodeInMemoryIsComparedWithTheFile(t *testing.T) {
 			t.Errorf("load bias %#x, PIE %t", p.LoadBias, p.Binary.PIE)
 		}
 		var sites []Site
-		for _, function := range []string{"runtime.(*timeHistogram).record", "runtime.startTheWorldWithSema", "runtime.newproc1", "runtime.gdestroy"} {
+		for _, function := range []string{"runtime.(*timeHistogram).record", "runtime.startTheWorldWithSema", "runtime.newproc1", "runtime.gopark"} {
 			s, err := p.Binary.CheapestSite(function)
 			if err != nil {
 				t.Fatal(err)
