@@ -51,8 +51,11 @@ func paddingAMD64(b []byte) bool {
 
 func effectAMD64(address uint64, x x86asm.Inst) effect {
 	e := effect{sets: anyRegister, base: noRegister, stores: noRegister}
-	if memory, ok := x.Args[0].(x86asm.Mem); ok && x.Op == x86asm.XCHG && memory.Index == 0 && memory.Disp == 0 {
-		e.stores = registerAMD64(memory.Base)
+	if memory, ok := x.Args[0].(x86asm.Mem); ok && x.Op == x86asm.XCHG {
+		e.stores = anyRegister // an address that is not followed
+		if memory.Index == 0 && memory.Disp == 0 && memory.Segment == 0 {
+			e.stores = registerAMD64(memory.Base)
+		}
 	}
 	switch x.Op {
 	case x86asm.NOP:

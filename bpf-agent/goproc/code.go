@@ -64,7 +64,8 @@ type effect struct {
 	value uint64
 	base  register
 	known bool
-	// stores is the register that has the address of an atomic store.
+	// stores is the register that has the address of an atomic store; anyRegister
+	// is an address that is not followed.
 	stores register
 }
 

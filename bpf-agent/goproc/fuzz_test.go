@@ -20,7 +20,7 @@ import (
 // victim is a binary, and the places where to hurt it: everything that says
 // where something else is.
 var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
-	path := target(skipless{}, newest, stripped)
+	path := target(skipless{}, newest, linkage{name: "symbols only", flags: []string{"-ldflags=-w"}})
 	whole, err := os.ReadFile(path)
 	if err != nil {
 		panic(err)
@@ -61,6 +61,9 @@ var victim = sync.OnceValues(func() (whole []byte, places [][2]uint64) {
 	at(mod.funcs.address, mod.funcs.size)
 	at(mod.types, mod.links.size)
 	at(mod.types, mod.etypes-mod.types)
+	for _, name := range []string{".symtab", ".strtab"} {
+		places = append(places, [2]uint64{f.Section(name).Offset, f.Section(name).Size})
+	}
 	at(casgstatus.Address, casgstatus.End-casgstatus.Address)
 	return whole, places
 })

@@ -152,10 +152,11 @@ func lastExchange(ins []instruction) (found uint64, err error) {
 		if i.effect.stores == noRegister {
 			continue
 		}
-		if found = known[i.effect.stores]; found == 0 {
+		if found, err = 0, nil; i.effect.stores != anyRegister {
+			found = known[i.effect.stores]
+		}
+		if found == 0 {
 			err = fmt.Errorf("the store at %#x is not to a known address", i.address)
-		} else {
-			err = nil
 		}
 	}
 	return found, err

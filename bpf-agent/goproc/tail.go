@@ -6,6 +6,10 @@ import (
 	"strings"
 )
 
+// maxProof bounds the functions that tail looks at, in instructions: it takes
+// time with the square of it. The largest of the runtime's have some 1,500.
+const maxProof = 3000
+
 // tail finds, for each way out of a function, the last conditional jump that
 // every call takes that leaves by it, and takes it once.
 //
@@ -23,6 +27,9 @@ import (
 func (b *Binary) tail(f Func, ins []instruction) ([]instruction, error) {
 	if _, err := allReturns(f, ins); err != nil {
 		return nil, err
+	}
+	if len(ins) > maxProof {
+		return nil, fmt.Errorf("%d instructions are too many to prove anything of, limit %d", len(ins), maxProof)
 	}
 	g, err := b.graph(f, ins)
 	if err != nil {
