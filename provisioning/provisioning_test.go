@@ -497,11 +497,9 @@ func TestAnAlertRuleHoldsTheCostOfWatchingAgainstItsBudget(t *testing.T) {
 				steps[step.RefID] = fmt.Sprint(step.Model["pom"])
 				continue
 			}
-			expression := fmt.Sprint(step.Model["expression"])
-			for name, pom := range steps {
-				expression = regexp.MustCompile(`\$?\b`+name+`\b`).ReplaceAllString(expression, pom)
-			}
-			steps[step.RefID] = expression
+			steps[step.RefID] = regexp.MustCompile(`\$?\b[a-z]+`).ReplaceAllStringFunc(fmt.Sprint(step.Model["expression"]), func(name string) string {
+				return steps[strings.TrimPrefix(name, "$")]
+			})
 		}
 		if steps[r.Condition] != "watch.cost > 1.5 * watch.budget" {
 			t.Errorf("%s: fires when %s", r.Title, steps[r.Condition])

@@ -56,7 +56,8 @@ func TestGoldenHeatmapOfOneColumn(t *testing.T) {
 	s := pauses()
 	s.Columns = s.Columns[:1]
 	about := stopTheWorld
-	about.Legend = "{{reason}} on node {{ node }}{{nothing}}"
+	about.Legend = "{{reason}} on node {{ node }}{{nothing}}, label {{label}}"
+	s.Labels["label"] = ""
 	golden(t, "heatmap_one_column", frames.Heatmap(about, s))
 }
 
@@ -152,7 +153,10 @@ func heaps() []frames.Gauge {
 
 func TestGoldenGauges(t *testing.T) {
 	about := frames.Subject{POM: "mem.heap.live", Unit: "By", Gauge: true, Step: 10 * time.Second, Legend: "{{service}} {{process}} {{statistic}}"}
-	made := []*data.Frame{frames.GaugeRows(about, heaps(), noon, noon.Add(30*time.Second))}
+	made := []*data.Frame{
+		frames.GaugeRows(about, heaps(), noon, noon.Add(30*time.Second)),
+		frames.GaugeRows(about, nil, noon, noon.Add(30*time.Second)),
+	}
 	for _, name := range []string{"mean", "max", "min", "last"} {
 		statistic, err := frames.ParseStatistic(name)
 		if err != nil {

@@ -35,6 +35,9 @@ func GaugeSeries(about Subject, statistic Statistic, gauge Gauge) *data.Frame {
 //	1 ... name  *float64  mean in the column, labelled with the process; null where there is no value
 func GaugeRows(about Subject, gauges []Gauge, from, to time.Time) *data.Frame {
 	columns := int(to.Sub(from) / about.Step)
+	if len(gauges) == 0 {
+		columns = 0 // so that it reads as no data
+	}
 	times := make([]time.Time, columns)
 	for i := range times {
 		times[i] = from.Add(time.Duration(i+1) * about.Step).UTC()

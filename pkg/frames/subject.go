@@ -86,6 +86,9 @@ func (s Subject) custom() Custom {
 
 var placeholder = regexp.MustCompile(`\{\{\s*([a-zA-Z0-9_.]+)\s*\}\}`)
 
+// nameless stands for a dimension that is not known, in legends.
+const nameless = "(none)"
+
 // name returns what a series is called in legends. A placeholder for what the
 // series has not is dropped.
 func (s Subject) name(kind string, labels data.Labels) string {
@@ -94,6 +97,9 @@ func (s Subject) name(kind string, labels data.Labels) string {
 			key := placeholder.FindStringSubmatch(match)[1]
 			if key == "pom" {
 				return s.POM
+			}
+			if value, has := labels[key]; has && value == "" {
+				return nameless
 			}
 			return labels[key]
 		}))
