@@ -9,8 +9,8 @@ import (
 	"github.com/gotherm/gotherm/pkg/gothermpb"
 )
 
-// ListReleases lists each version of each service that was first seen in the
-// range; without a start or an end, from or to whenever.
+// ListReleases lists each version of each service that ran in the range, be it
+// that it was first seen before; without a start or an end, from or to whenever.
 func (s *Server) ListReleases(_ context.Context, req *connect.Request[gothermpb.ListReleasesRequest]) (*connect.Response[gothermpb.ListReleasesResponse], error) {
 	from, to, err := spanOrAll(req.Msg.GetStart(), req.Msg.GetEnd())
 	if err != nil {
@@ -21,7 +21,7 @@ func (s *Server) ListReleases(_ context.Context, req *connect.Request[gothermpb.
 		if req.Msg.GetService() != "" && req.Msg.GetService() != r.Service {
 			continue
 		}
-		if r.FirstSeen.Before(from) || !r.FirstSeen.Before(to) {
+		if hasEnded := !r.LastSeen.IsZero(); !r.FirstSeen.Before(to) || hasEnded && r.LastSeen.Before(from) {
 			continue
 		}
 		release := &gothermpb.Release{

@@ -362,15 +362,17 @@ func (d *Datasource) releases(ctx context.Context, r request) (data.Frames, []fa
 		}
 		return answer.Msg.Releases, checkReleases(answer.Msg.Releases)
 	})
-	var seen []*pb.Release
+	var seen []frames.Release
 	for _, a := range answers {
-		seen = append(seen, a.value...)
+		for _, r := range a.value {
+			seen = append(seen, frames.Release{Release: r, Agents: []string{a.agent.name}})
+		}
 	}
-	var wanted []*pb.Release
+	var wanted []frames.Release
 	for _, m := range frames.MergeReleases(seen) {
-		at := m.FirstSeen.AsTime()
+		ended := m.LastSeen != nil && m.LastSeen.AsTime().Before(r.from)
 		key := heat.Key{Service: m.Service, Version: m.Version}
-		if !at.Before(r.from) && at.Before(r.to) && key.Matches(matchersOf(r.Matchers)) {
+		if !ended && m.FirstSeen.AsTime().Before(r.to) && key.Matches(matchersOf(r.Matchers)) {
 			wanted = append(wanted, m)
 		}
 	}

@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"net"
@@ -377,7 +378,7 @@ func TestALiveQueryThatEndsInThePastHasNoChannel(t *testing.T) {
 	}
 }
 
-func TestReleasesInTheRangeBecomeAnnotations(t *testing.T) {
+func TestReleasesThatRanInTheRangeBecomeAnnotations(t *testing.T) {
 	now := time.Now()
 	shop, twin := newShopAgent(now, "shop"), newShopAgent(now, "twin")
 	d := open(t, "shop", shop.serve(t), "twin", twin.serve(t))
@@ -388,8 +389,17 @@ func TestReleasesInTheRangeBecomeAnnotations(t *testing.T) {
 	}
 	f := answer.Frames[0]
 	title, _ := f.FieldByName("title")
-	if f.Rows() != 1 || title.At(0) != "shop v2" || f.Meta.DataTopic != data.DataTopicAnnotations {
-		t.Errorf("%d releases, meta %+v: want v2 alone, once, as v1 was released before", f.Rows(), f.Meta)
+	if f.Rows() != 2 || title.At(0) != "shop v1" || title.At(1) != "shop v2" || f.Meta.DataTopic != data.DataTopicAnnotations {
+		t.Errorf("%d releases, meta %+v: want v1, which ran on, and v2, each once", f.Rows(), f.Meta)
+	}
+	about, _ := f.FieldByName("data")
+	if said := string(about.At(1).(json.RawMessage)); !strings.Contains(said, `"agents":["shop","twin"]`) {
+		t.Errorf("%s does not say which agents saw it", said)
+	}
+	answer = ask(t, d, dataQuery(t, q, backend.TimeRange{From: now.Add(time.Second), To: now.Add(time.Minute)}))
+	title, _ = answer.Frames[0].FieldByName("title")
+	if answer.Frames[0].Rows() != 1 || title.At(0) != "shop v2" {
+		t.Errorf("%d releases, want v2 alone: the last process of v1 has ended", answer.Frames[0].Rows())
 	}
 }
 

@@ -114,17 +114,17 @@ func TestGoldenGrid(t *testing.T) {
 }
 
 func TestGoldenReleases(t *testing.T) {
-	seen := func(version string, first time.Time, last *timestamppb.Timestamp, previous string) *pb.Release {
-		return &pb.Release{
+	seen := func(agent, version string, first time.Time, last *timestamppb.Timestamp, previous string) frames.Release {
+		return frames.Release{Agents: []string{agent}, Release: &pb.Release{
 			Service: "shop, large", Version: version, Revision: "0123456789abcdef", Modified: previous == "", GoVersion: "go1.26.5",
 			FirstSeen: timestamppb.New(first), LastSeen: last, Previous: previous,
-		}
+		}}
 	}
-	golden(t, "releases", frames.Releases(frames.MergeReleases([]*pb.Release{
-		seen("v2", noon.Add(time.Minute), nil, "v1"),
-		seen("v1", noon, timestamppb.New(noon.Add(time.Minute)), ""),
+	golden(t, "releases", frames.Releases(frames.MergeReleases([]frames.Release{
+		seen("east", "v2", noon.Add(time.Minute), nil, "v1"),
+		seen("east", "v1", noon, timestamppb.New(noon.Add(time.Minute)), ""),
 		// Another agent saw v2 before.
-		seen("v2", noon.Add(50*time.Second), timestamppb.New(noon.Add(2*time.Minute)), "v1"),
+		seen("west", "v2", noon.Add(50*time.Second), timestamppb.New(noon.Add(2*time.Minute)), "v1"),
 	})))
 }
 

@@ -89,7 +89,7 @@ type AgentServiceClient interface {
 	QueryGrid(context.Context, *connect.Request[gothermpb.QueryGridRequest]) (*connect.Response[gothermpb.QueryGridResponse], error)
 	// WatchHeat sends each column once, when it is complete.
 	WatchHeat(context.Context, *connect.Request[gothermpb.WatchHeatRequest]) (*connect.ServerStreamForClient[gothermpb.WatchHeatResponse], error)
-	// ListReleases lists each version of each service when it was first seen.
+	// ListReleases lists each version of each service that ran in a range of time.
 	ListReleases(context.Context, *connect.Request[gothermpb.ListReleasesRequest]) (*connect.Response[gothermpb.ListReleasesResponse], error)
 	// RequestAttach asks to watch a costly measurement point for a while. The
 	// agent may refuse. Asking again before the time is over extends it.
@@ -280,7 +280,7 @@ type AgentServiceHandler interface {
 	QueryGrid(context.Context, *connect.Request[gothermpb.QueryGridRequest]) (*connect.Response[gothermpb.QueryGridResponse], error)
 	// WatchHeat sends each column once, when it is complete.
 	WatchHeat(context.Context, *connect.Request[gothermpb.WatchHeatRequest], *connect.ServerStream[gothermpb.WatchHeatResponse]) error
-	// ListReleases lists each version of each service when it was first seen.
+	// ListReleases lists each version of each service that ran in a range of time.
 	ListReleases(context.Context, *connect.Request[gothermpb.ListReleasesRequest]) (*connect.Response[gothermpb.ListReleasesResponse], error)
 	// RequestAttach asks to watch a costly measurement point for a while. The
 	// agent may refuse. Asking again before the time is over extends it.
