@@ -1,0 +1,108 @@
+import { css } from '@emotion/css';
+import { useState } from 'react';
+import { type AbsoluteTimeRange, DashboardCursorSync, type PanelProps } from '@grafana/data';
+import { usePanelContext, useStyles2 } from '@grafana/ui';
+import type { Ramp } from '../renderer';
+import type { Annotation } from './annotations';
+import { CellTooltip } from './CellTooltip';
+import { cellAt, type Heat } from './heat';
+import { Legend } from './Legend';
+import type { Options } from './options';
+import { find, type Pointing } from './Plot';
+import { Plots } from './Plots';
+import { useArrangement } from './useArrangement';
+import { useSyncedTime } from './useSyncedTime';
+import { describe, heatWriter, sayCell } from './words';
+
+interface Props {
+  /** Of the panel that it is shown in. Its width and height may be a part of the panel's. */
+  panel: PanelProps<Options>;
+  /** One or more, all over time or none. */
+  heats: Heat[];
+  ramp: Ramp;
+  /** One for each step of the ramp. */
+  colours: string[];
+  annotations: Annotation[];
+}
+
+/** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
+export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
+  const { options, width, height, timeZone, eventBus, onChangeTimeRange } = panel;
+  const styles = useStyles2(getStyles);
+  const { sync, onSelectRange } = usePanelContext();
+  const arrangement = useArrangement(heats, panel);
+
+  const [pointing, setPointing] = useState<Pointing & { plot: number }>();
+  const [isBrushing, setBrushing] = useState(false);
+  const isSynced = sync?.() !== DashboardCursorSync.Off;
+  const { theirs, publish } = useSyncedTime(eventBus, isSynced);
+
+  const { across, range, scales, axisWidth } = arrangement;
+  const isTime = heats[0].xIsTime;
+  const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
+  const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
+  const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options.yAxis, timeZone);
+  const count = pointed?.cell && heats[plot].counts[cellAt(heats[plot], pointed.cell.column, pointed.cell.row)];
+
+  const onPoint = (i: number, at: Pointing | undefined) => {
+    setPointing(at && { ...at, plot: i });
+    if (isTime) {
+      publish(at && find(at, heats[i], across, scales[i]).time);
+    }
+  };
+
+  const onSelect = (selected: AbsoluteTimeRange) => {
+    if (onSelectRange) {
+      onSelectRange([{ x: selected }]);
+    } else {
+      onChangeTimeRange(selected);
+    }
+  };
+
+  return (
+    <div className={styles.view} style={{ width, height }}>
+      <Plots
+        heats={heats}
+        arrangement={arrangement}
+        ramp={ramp}
+        colours={colours}
+        gap={options.cellGap}
+        annotations={annotations}
+        timeZone={timeZone}
+        pointing={pointing}
+        pointed={pointed}
+        time={isTime ? (pointed?.time ?? within(theirs, range)) : undefined}
+        onPoint={onPoint}
+        onBrushing={setBrushing}
+        onSelect={onSelect}
+      />
+      {options.legend.show && (
+        <div style={{ marginLeft: axisWidth, height: arrangement.legendHeight }}>
+          <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0], options.yAxis)} />
+        </div>
+      )}
+      {options.tooltip.show && words && pointing && !isBrushing && (
+        <CellTooltip words={words} position={pointing.client} />
+      )}
+      <div className={styles.spoken} aria-live="polite" data-testid="heat readout">
+        {pointing?.by === 'keys' && words ? sayCell(words) : ''}
+      </div>
+    </div>
+  );
+}
+
+function within(time: number | undefined, { from, to }: AbsoluteTimeRange) {
+  return time !== undefined && time >= from && time <= to ? time : undefined;
+}
+
+const getStyles = () => ({
+  view: css({ position: 'relative', overflow: 'hidden' }),
+  spoken: css({
+    position: 'absolute',
+    width: '1px',
+    height: '1px',
+    overflow: 'hidden',
+    clipPath: 'inset(50%)',
+    whiteSpace: 'nowrap',
+  }),
+});
