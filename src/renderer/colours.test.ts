@@ -1,6 +1,6 @@
 import { rgb } from 'd3-color';
 import { describe, expect, it } from 'vitest';
-import { coloursOf, schemes } from './colours';
+import { coloursOf, pixelOf, schemes, tableOf } from './colours';
 
 /** How light a colour looks, 0 to 1: relative luminance as WCAG defines it. */
 function luminance(colour: string): number {
@@ -25,6 +25,16 @@ describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (na
     });
   }
 
+  if (scheme.diverging) {
+    it('has its middle nearest to the background, and two ends that stand out alike', () => {
+      for (const onDark of [true, false]) {
+        const levels = coloursOf(name, 17, onDark).map((colour) => luminance(colour) * (onDark ? 1 : -1));
+        expect(levels[8]).toBe(Math.min(...levels));
+        expect(Math.abs(levels[0] - levels[16])).toBeLessThan(0.3 * Math.abs(levels[0] - levels[8]));
+      }
+    });
+  }
+
   it('runs the other way when reversed', () => {
     expect(coloursOf(name, 9, true, true)).toEqual(coloursOf(name, 9, true).reverse());
   });
@@ -32,4 +42,15 @@ describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (na
 
 it('a scheme that is not known is the default', () => {
   expect(coloursOf('no such scheme', 8, true)).toEqual(coloursOf(schemes[0].name, 8, true));
+});
+
+describe('a colour table', () => {
+  it('is clear first, and then has the bytes of each colour in the order of a canvas', () => {
+    const bytes = new Uint8Array(tableOf(['#010203', 'rgb(255, 128, 0)']).buffer);
+    expect([...bytes]).toEqual([0, 0, 0, 0, 1, 2, 3, 255, 255, 128, 0, 255]);
+  });
+
+  it('has pixels, which other colours can be turned into, too', () => {
+    expect(tableOf(['#808080'])[1]).toBe(pixelOf('#808080'));
+  });
 });
