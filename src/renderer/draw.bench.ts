@@ -1,7 +1,8 @@
 /** Times a redraw of new data, beside the obvious way: one fillRect for each cell. Run by npm run bench. */
 import { coloursOf, tableOf } from './colours';
-import type { Edges, Grid, Ramp } from './draw';
+import type { Edges, Grid } from './draw';
 import { Painter } from './painter';
+import type { Ramp } from './ramp';
 
 const width = 1200;
 const height = 400;

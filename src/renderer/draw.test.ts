@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { tableOf } from './colours';
-import { draw, type Edges, heatOn, levelsOf, type Ramp, spansOf } from './draw';
+import { draw, type Edges, spansOf } from './draw';
+import type { Ramp } from './ramp';
+import { Toner, toneTable } from './tones';
 
 const ramp: Ramp = { min: 1, max: 9, scale: 'linear', steps: 9 };
 
@@ -33,10 +34,26 @@ function drawn(drawing: string[], width: number, height: number, gap = 0): strin
   const y = spansOf(upwards(even(rows, height)), height, gap);
   const table = Uint32Array.from({ length: ramp.steps + 1 }, (_, level) => 1000 + level);
   const pixels = new Uint32Array(width * height);
-  draw(levelsOf(values, ramp), rows, x, y, table, pixels);
+  const tones = new Uint8Array(values.length);
+  new Toner(ramp).fill(tones, values);
+  draw(tones, rows, x, y, toneTable(ramp, table), pixels);
   return Array.from({ length: height }, (_, line) =>
     Array.from(pixels.subarray(line * width, (line + 1) * width), (p) => (p === 1000 ? '.' : String(p - 1000))).join('')
   );
+}
+
+/** The level that is drawn where all cells share one pixel; 500 where they are muted. */
+function squeezed(values: Float32Array, ramp: Ramp, muted?: Uint8Array): number {
+  const tones = new Uint8Array(values.length);
+  new Toner(ramp).fill(tones, values, muted);
+  const table = toneTable(
+    ramp,
+    Uint32Array.from({ length: ramp.steps + 1 }, (_, level) => level),
+    500
+  );
+  const pixels = new Uint32Array(1);
+  draw(tones, 2, spansOf(even(values.length / 2, 1), 1), spansOf(even(2, 1), 1), table, pixels);
+  return pixels[0];
 }
 
 describe('a drawing of known cells', () => {
@@ -109,6 +126,24 @@ describe('more cells than pixels', () => {
     expect(picture[Math.floor((at * 37) / 1024)][Math.floor((at * 100) / 1024)]).toBe('9');
   });
 
+  it('shows what is farthest from the midpoint where there is one, on either side', () => {
+    const values = Float32Array.of(-0.9, 0.2, 0.1, -0.1);
+    const diverging: Ramp = { min: -1, max: 1, midpoint: 0, scale: 'linear', steps: 4 };
+    expect(squeezed(values, diverging)).toBe(1);
+    expect(
+      squeezed(
+        values.map((value) => -value),
+        diverging
+      )
+    ).toBe(4);
+  });
+
+  it('shows a muted cell only where no other is', () => {
+    const values = Float32Array.of(9, 1, NaN, NaN);
+    expect(squeezed(values, ramp, Uint8Array.of(1, 0, 0, 0))).toBe(1);
+    expect(squeezed(values, ramp, Uint8Array.of(1, 1, 0, 0))).toBe(500);
+  });
+
   it('shows every cell in some pixel, and each pixel only cells that touch it', () => {
     const cells = 977;
     const pixels = 100;
@@ -140,40 +175,5 @@ describe('cells that lie elsewhere', () => {
   it('may leave room between them', () => {
     const { first } = spansOf({ from: Float32Array.of(0, 4), to: Float32Array.of(1, 5) }, 5);
     expect([...first]).toEqual([0, -1, -1, -1, 1]);
-  });
-});
-
-describe('heat', () => {
-  it('is even on a linear ramp', () => {
-    const heat = heatOn({ min: 0, max: 10, scale: 'linear', steps: 5 });
-    expect([0, 2.5, 10].map(heat)).toEqual([0, 0.25, 1]);
-  });
-
-  it('is even in factors on a log ramp', () => {
-    const heat = heatOn({ min: 1, max: 10_000, scale: 'log', steps: 5 });
-    expect(heat(100)).toBeCloseTo(0.5, 12);
-  });
-
-  it('stays in the ramp for values outside of it', () => {
-    for (const scale of ['linear', 'log'] as const) {
-      const heat = heatOn({ min: 2, max: 8, scale, steps: 5 });
-      expect([0, 1, 9, Infinity].map(heat)).toEqual([0, 0, 1, 1]);
-    }
-  });
-
-  it('is hot where all values are the same', () => {
-    expect(heatOn({ min: 5, max: 5, scale: 'log', steps: 5 })(5)).toBe(1);
-  });
-
-  it('becomes levels from 1 to steps, and 0 where there is no cell', () => {
-    const levels = levelsOf(Float32Array.of(NaN, 1, 4.9, 5, 9, 900), { min: 1, max: 9, scale: 'linear', steps: 2 });
-    expect([...levels]).toEqual([0, 1, 1, 2, 2, 2]);
-  });
-});
-
-describe('a colour table', () => {
-  it('is clear first, and then has the bytes of each colour in the order of a canvas', () => {
-    const bytes = new Uint8Array(tableOf(['#010203', 'rgb(255, 128, 0)']).buffer);
-    expect([...bytes]).toEqual([0, 0, 0, 0, 1, 2, 3, 255, 255, 128, 0, 255]);
   });
 });

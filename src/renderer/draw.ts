@@ -3,16 +3,16 @@
  * pkg/datasource/querydata.go, the stop before, put the numbers into frames;
  * src/panel reads them and lays them out. This file is the last of the tour.
  *
- * Numbers are turned into small levels first, and levels into pixels second:
+ * Numbers are turned into small tones first, and tones into pixels second:
  *
  *     values   NaN   1    3   40   ...     one number for each cell
- *     levels    0    1    2    7   ...     0: no cell; 1 to steps: cold to hot
- *     pixels   clear table[1] ...          the hottest cell that a pixel shows
+ *     tones     0    2    3    8   ...     0: no cell; the greater, the more it is to be seen
+ *     pixels   clear table[2] ...          the greatest tone of the cells that a pixel shows
  *
- * Levels rise with values, so the hottest of the cells in a pixel is the one
- * with the greatest level: a lone hot cell is seen however many cells share
- * its pixel. It works on bytes, which is what makes it fast, and gives each
- * device pixel its one colour, so that nothing is scaled or blurred later.
+ * ramp.ts says what is hot, tones.ts what is to be seen. On a plain ramp that
+ * is the same: a lone hot cell is seen however many cells share its pixel. It
+ * works on bytes, which is what makes it fast, and gives each device pixel its
+ * one colour, so that nothing is scaled or blurred later.
  */
 
 /** A grid of cells, column by column, each from its lowest row up. */
@@ -21,17 +21,6 @@ export interface Grid {
   rows: number;
   /** The cell at (column, row) is `values[column * rows + row]`; NaN where there is no cell. */
   values: Float32Array<ArrayBuffer>;
-}
-
-/** How a value becomes a level. */
-export interface Ramp {
-  /** Values up to here are the coldest. Over zero when `scale` is log. */
-  min: number;
-  /** Values from here on are the hottest. */
-  max: number;
-  scale: 'linear' | 'log';
-  /** How many levels there are beside "no cell": 1 to 255. */
-  steps: number;
 }
 
 /** Where the cells of one axis lie, in device pixels: cell i covers `[from[i], to[i])`. */
@@ -44,34 +33,6 @@ export interface Edges {
 export interface Spans {
   first: Int32Array;
   last: Int32Array;
-}
-
-/** Tells where values lie in the ramp: 0 at its min, 1 at its max, and never outside. */
-export function heatOn(ramp: Ramp): (value: number) => number {
-  const { min, max, scale } = ramp;
-  if (!(max > min)) {
-    // With nothing between them, what reaches the max is hot.
-    return (value) => (value >= max ? 1 : 0);
-  }
-  if (scale === 'log') {
-    const low = Math.log(min);
-    const range = Math.log(max) - low;
-    return (value) => (value <= min ? 0 : value >= max ? 1 : (Math.log(value) - low) / range);
-  }
-  return (value) => (value <= min ? 0 : value >= max ? 1 : (value - min) / (max - min));
-}
-
-/** The level of each value: 0 for NaN, else 1 (coldest) to `ramp.steps` (hottest). */
-export function levelsOf(values: Float32Array, ramp: Ramp): Uint8Array {
-  const heat = heatOn(ramp);
-  const levels = new Uint8Array(values.length);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i];
-    if (!Number.isNaN(value)) {
-      levels[i] = 1 + Math.min(ramp.steps - 1, Math.floor(heat(value) * ramp.steps));
-    }
-  }
-  return levels;
 }
 
 /**
@@ -104,15 +65,15 @@ export function spansOf(edges: Edges, pixels: number, gap = 0): Spans {
 }
 
 /**
- * Draws levels as pixels, line by line from the top. `x` has the columns that
+ * Draws tones as pixels, line by line from the top. `x` has the columns that
  * each pixel of a line shows, `y` the rows that each line shows. `table` holds
- * a colour for each level, [0] being what is drawn where there is no cell.
+ * a colour for each tone: see [toneTable].
  * `pixels` is overwritten; it must hold `x.first.length * y.first.length`.
  */
-export function draw(levels: Uint8Array, rows: number, x: Spans, y: Spans, table: Uint32Array, pixels: Uint32Array) {
+export function draw(tones: Uint8Array, rows: number, x: Spans, y: Spans, table: Uint32Array, pixels: Uint32Array) {
   const width = x.first.length;
-  const columns = rows === 0 ? 0 : levels.length / rows;
-  // The level of each column among the rows of the line that is being drawn.
+  const columns = rows === 0 ? 0 : tones.length / rows;
+  // The tone of each column among the rows of the line that is being drawn.
   const line = new Uint8Array(columns);
   for (let py = 0; py < y.first.length; py++) {
     const at = py * width;
@@ -127,24 +88,24 @@ export function draw(levels: Uint8Array, rows: number, x: Spans, y: Spans, table
       continue;
     }
     for (let column = 0, cell = firstRow; column < columns; column++, cell += rows) {
-      let hottest = levels[cell];
+      let strongest = tones[cell];
       for (let i = 1; i <= lastRow - firstRow; i++) {
-        if (levels[cell + i] > hottest) {
-          hottest = levels[cell + i];
+        if (tones[cell + i] > strongest) {
+          strongest = tones[cell + i];
         }
       }
-      line[column] = hottest;
+      line[column] = strongest;
     }
     for (let px = 0; px < width; px++) {
-      let hottest = 0;
+      let strongest = 0;
       if (x.first[px] >= 0) {
         for (let column = x.first[px]; column <= x.last[px]; column++) {
-          if (line[column] > hottest) {
-            hottest = line[column];
+          if (line[column] > strongest) {
+            strongest = line[column];
           }
         }
       }
-      pixels[at + px] = table[hottest];
+      pixels[at + px] = table[strongest];
     }
   }
 }

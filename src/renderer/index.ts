@@ -1,5 +1,7 @@
 /** Draws a grid of numbers fast; knows nothing of Grafana. */
-export { coloursOf, schemes, tableOf } from './colours';
-export { type Edges, type Grid, heatOn, type Ramp } from './draw';
+export { coloursOf, pixelOf, schemes, tableOf } from './colours';
+export type { Edges, Grid } from './draw';
+export { heightsOf, type Measure, measured } from './measure';
 export type { Picture } from './painter';
+export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';

@@ -1,0 +1,119 @@
+/**
+ * A tone is what a cell is drawn as, in a byte. Tones are numbered by how much
+ * they are to be seen, so that of the cells that share a pixel the one with
+ * the greatest tone is drawn:
+ *
+ *     0       no cell
+ *     1       muted: a cell that is not significant
+ *     2 ...   the levels of the ramp; where it diverges, those nearest to the
+ *             midpoint first, so that neither side hides the other
+ */
+import { bitsOf, keyOf, levelOn, type Ramp } from './ramp';
+
+const firstLevel = 2;
+
+/** Turns values into tones. One is made for each ramp: it is a table, which has to be filled. */
+export class Toner {
+  /** The least value of each level but the first, ascending; then NaN, which no value reaches. */
+  private readonly bounds: Float32Array;
+  /** How many bounds the values are past that begin with these 16 bits, at the least. */
+  private readonly past = new Uint8Array(1 << 16);
+  /** The tone of each level, counted from 0. */
+  private readonly tones: Uint8Array;
+
+  constructor(ramp: Ramp) {
+    const { steps } = ramp;
+    if (!(Number.isInteger(steps) && steps >= 1 && steps <= 254)) {
+      throw new Error(`ramp has ${steps} steps, must be 1 to 254`);
+    }
+    const keys = boundsOf(ramp);
+    this.bounds = Float32Array.from([...keys].map(floatOf).concat(NaN));
+    // In ascending order of values, which for negative ones is not that of their bits.
+    for (let prefix = 0, bound = 0; prefix < 1 << 16; prefix++) {
+      const key = prefix * 65536;
+      while (bound < keys.length && keys[bound] <= key) {
+        bound++;
+      }
+      this.past[bitsOf(key) >>> 16] = bound;
+    }
+    this.tones = new Uint8Array(steps);
+    byStrength(ramp).forEach((level, i) => (this.tones[level] = firstLevel + i));
+  }
+
+  /** Fills `tones[from]` to `tones[to - 1]` with those of the values there. Where `muted` is 1, a cell is muted. */
+  fill(tones: Uint8Array, values: Float32Array, muted?: Uint8Array, from = 0, to = values.length) {
+    const { bounds, past } = this;
+    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    for (let cell = from; cell < to; cell++) {
+      const value = values[cell];
+      if (value !== value) {
+        tones[cell] = 0;
+        continue;
+      }
+      let level = past[bits[cell] >>> 16];
+      while (value >= bounds[level]) {
+        level++;
+      }
+      tones[cell] = this.tones[level];
+    }
+    if (muted) {
+      for (let cell = from; cell < to; cell++) {
+        if (muted[cell] && tones[cell]) {
+          tones[cell] = 1;
+        }
+      }
+    }
+  }
+}
+
+/**
+ * The colour of each tone. `table` has what is drawn where there is no cell,
+ * and then a pixel for each level, coldest first: see [tableOf].
+ */
+export function toneTable(ramp: Ramp, table: Uint32Array, mutedColour = table[0]): Uint32Array {
+  return Uint32Array.from([table[0], mutedColour, ...byStrength(ramp).map((level) => table[1 + level])]);
+}
+
+/** The levels, counted from 0, the least to be seen first. Of two that are equally far from the midpoint that is the colder. */
+function byStrength({ steps, midpoint }: Ramp): number[] {
+  const levels = Array.from({ length: steps }, (_, level) => level);
+  const distance = (level: number) => Math.abs(level + 0.5 - steps / 2);
+  return midpoint === undefined ? levels : levels.sort((a, b) => distance(a) - distance(b) || a - b);
+}
+
+/**
+ * The keys of the least 32-bit floats of each level but the first. They are
+ * searched for among all floats, so that a table says of each what [levelOn]
+ * says of it.
+ */
+function boundsOf(ramp: Ramp): Uint32Array {
+  const levelOf = levelOn(ramp);
+  const lowest = keyOf(bitsOfFloat(-Infinity));
+  const highest = keyOf(bitsOfFloat(Infinity));
+  const keys = new Uint32Array(ramp.steps - 1);
+  for (let i = 0, low = lowest; i < keys.length; i++) {
+    let high = highest;
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      if (levelOf(floatOf(middle)) >= i + 2) {
+        high = middle;
+      } else {
+        low = middle + 1;
+      }
+    }
+    keys[i] = low;
+  }
+  return keys;
+}
+
+const scratch = new DataView(new ArrayBuffer(4));
+
+function floatOf(key: number): number {
+  scratch.setUint32(0, bitsOf(key));
+  return scratch.getFloat32(0);
+}
+
+function bitsOfFloat(value: number): number {
+  scratch.setFloat32(0, value);
+  return scratch.getUint32(0);
+}
