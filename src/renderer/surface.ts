@@ -65,8 +65,8 @@ async function tryStart(place: Place, make: () => { worker: Worker; release: () 
     release();
   }
   worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
-    if (answer.kind === 'painted') {
-      surfaces.get(answer.surface)?.painted();
+    if (answer.kind !== 'ready') {
+      surfaces.get(answer.surface)?.hear(answer);
     }
   };
   worker.onerror = () => {
@@ -91,6 +91,9 @@ export class Surface {
   private painter?: Painter;
   private busy = true;
   private waiting?: Picture;
+  /** Who waits for a copy, by the number of the request; and the requests that wait for a picture to be painted first. */
+  private readonly requests = new Map<number, { resolve: (copy: ImageBitmap) => void; reject: (why: Error) => void }>();
+  private held: number[] = [];
 
   /**
    * Appends a canvas to `parent`. `onLost` is called when the worker died: the
@@ -109,22 +112,44 @@ export class Surface {
 
   /**
    * Shows a picture, soon. While one is being painted only the newest of those
-   * that come meanwhile is kept. The buffers of the picture's grid are given
+   * that come meanwhile is kept. The buffers of its cells, and of what is muted, are given
    * away: do not use them again.
    */
   show(picture: Picture) {
     if (this.busy) {
-      this.waiting = { ...picture, grid: picture.grid ?? this.waiting?.grid };
+      // What is muted belongs to the grid.
+      const { grid, muted } = picture.grid ? picture : (this.waiting ?? picture);
+      this.waiting = { ...picture, grid, muted };
       return;
     }
     if (this.painter) {
       this.painter.paint(picture);
       this.count();
+      this.copy();
       return;
     }
     this.busy = true;
     const transfer = picture.grid ? [picture.grid.values.buffer] : [];
+    if (picture.grid && picture.muted) {
+      transfer.push(picture.muted.buffer);
+    }
     this.order({ kind: 'paint', surface: this.id, picture }, transfer);
+    this.copy();
+  }
+
+  /** A copy of the picture that was shown last, in device pixels. It fails when the surface is closed, or has no size. */
+  pixels(): Promise<ImageBitmap> {
+    if (!this.open) {
+      return Promise.reject(closed());
+    }
+    return new Promise((resolve, reject) => {
+      const request = next++;
+      this.requests.set(request, { resolve, reject });
+      this.held.push(request);
+      if (!this.busy || (this.worker && !this.waiting)) {
+        this.copy();
+      }
+    });
   }
 
   close() {
@@ -132,6 +157,9 @@ export class Surface {
       return;
     }
     this.open = false;
+    for (const request of [...this.requests.keys()]) {
+      this.hand(request, closed());
+    }
     this.order({ kind: 'close', surface: this.id });
     this.canvas.remove();
     surfaces.delete(this.id);
@@ -156,10 +184,14 @@ export class Surface {
     this.proceed();
   }
 
-  /** Called when the worker has painted a picture. */
-  painted() {
-    this.count();
-    this.proceed();
+  /** Called with what the worker says of this surface. */
+  hear(answer: Exclude<Answer, { kind: 'ready' }>) {
+    if (answer.kind === 'painted') {
+      this.count();
+      this.proceed();
+    } else {
+      this.hand(answer.request, answer.bitmap ?? new Error(answer.problem));
+    }
   }
 
   /** Called when the worker is no more. */
@@ -175,6 +207,33 @@ export class Surface {
     this.waiting = undefined;
     if (picture) {
       this.show(picture);
+    } else {
+      this.copy();
+    }
+  }
+
+  /** Orders the copies that are held: of the picture that was ordered last. */
+  private copy() {
+    for (const request of this.held.splice(0)) {
+      if (this.painter) {
+        this.painter.copy().then(
+          (bitmap) => this.hand(request, bitmap),
+          (error) => this.hand(request, error)
+        );
+      } else {
+        this.order({ kind: 'copy', surface: this.id, request });
+      }
+    }
+  }
+
+  /** Hands a copy, or why there is none, to who asked for it. */
+  private hand(request: number, copy: ImageBitmap | Error) {
+    const asked = this.requests.get(request);
+    this.requests.delete(request);
+    if (copy instanceof Error) {
+      asked?.reject(copy);
+    } else {
+      asked?.resolve(copy);
     }
   }
 
@@ -187,3 +246,5 @@ export class Surface {
     this.worker?.postMessage(order, transfer);
   }
 }
+
+const closed = () => new Error('copy the picture: its surface is closed');

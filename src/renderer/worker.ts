@@ -1,34 +1,62 @@
-/** Paints the canvases that are handed to it, away from the page's thread. */
+/**
+ * Paints the canvases that are handed to it, away from the page's thread.
+ *
+ *     page                                  worker
+ *          <------------------------------  ready
+ *     open    surface, canvas  ---------->
+ *     paint   surface, picture  --------->
+ *          <------------------------------  painted  surface
+ *     copy    surface, request  --------->
+ *          <------------------------------  copied   surface, request, bitmap or problem
+ *     close   surface  ------------------>
+ *
+ * Orders are carried out one after the other. A surface has at most one
+ * picture on its way: the page holds back what comes meanwhile.
+ */
 import { Painter, type Picture } from './painter';
 
-/** What the page says. A canvas is named by a number that the page chooses. */
+/** What the page says. A canvas is named by a number that the page chooses; so is a request. */
 export type Order =
   | { kind: 'open'; surface: number; canvas: OffscreenCanvas }
   | { kind: 'paint'; surface: number; picture: Picture }
+  | { kind: 'copy'; surface: number; request: number }
   | { kind: 'close'; surface: number };
 
 /** What the worker says. */
-export type Answer = { kind: 'ready' } | { kind: 'painted'; surface: number };
+export type Answer =
+  | { kind: 'ready' }
+  | { kind: 'painted'; surface: number }
+  | { kind: 'copied'; surface: number; request: number; bitmap?: ImageBitmap; problem?: string };
 
 // The page's types are loaded, not a worker's: this is the little of it that is used.
 const page = self as unknown as {
   onmessage: (event: MessageEvent<Order>) => void;
-  postMessage(answer: Answer): void;
+  postMessage(answer: Answer, transfer?: Transferable[]): void;
 };
 
 const painters = new Map<number, Painter>();
 
 page.onmessage = ({ data: order }) => {
+  const { surface } = order;
   switch (order.kind) {
     case 'open':
-      painters.set(order.surface, new Painter(order.canvas));
+      painters.set(surface, new Painter(order.canvas));
       break;
     case 'paint':
-      painters.get(order.surface)?.paint(order.picture);
-      page.postMessage({ kind: 'painted', surface: order.surface });
+      painters.get(surface)?.paint(order.picture);
+      page.postMessage({ kind: 'painted', surface });
+      break;
+    case 'copy':
+      painters
+        .get(surface)
+        ?.copy()
+        .then(
+          (bitmap) => page.postMessage({ kind: 'copied', surface, request: order.request, bitmap }, [bitmap]),
+          (error) => page.postMessage({ kind: 'copied', surface, request: order.request, problem: String(error) })
+        );
       break;
     case 'close':
-      painters.delete(order.surface);
+      painters.delete(surface);
   }
 };
 
