@@ -58,6 +58,8 @@ struct pt_regs {
 #define GO_ARG4(ctx) ((ctx)->di)
 #define GO_RESULT1(ctx) ((ctx)->ax)
 #define GO_G(ctx) ((ctx)->r14)
+// Of a thread that is in a system call.
+#define SYSCALL_NUMBER(ctx) ((ctx)->orig_ax)
 
 #elif defined(__TARGET_ARCH_arm64)
 
@@ -72,6 +74,7 @@ struct pt_regs {
 #define GO_ARG4(ctx) ((ctx)->regs[3])
 #define GO_RESULT1(ctx) ((ctx)->regs[0])
 #define GO_G(ctx) ((ctx)->regs[28])
+#define SYSCALL_NUMBER(ctx) ((ctx)->regs[8])
 
 #else
 #error "no calling convention for this architecture"

@@ -14,7 +14,12 @@
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
+struct sock_common {
+	struct proto *skc_prot;
+};
+
 struct sock {
+	struct sock_common __sk_common;
 	u16 sk_protocol;
 };
 
@@ -57,11 +62,15 @@ static __attribute__((noinline)) u64 socket_of(u32 fd)
 	return (u64)BPF_CORE_READ(socket, sk);
 }
 
-// Returns the register that has the goroutine in Go code, as it was when the
-// thread entered the kernel. In C code it may be anything.
+// Returns the registers of the thread as they were when it entered the kernel.
+static __always_inline struct pt_regs *user_registers(void)
+{
+	return (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
+}
+
+// Returns the register that has the goroutine in Go code. In C code it may be
+// anything.
 static __always_inline u64 current_g_register(void)
 {
-	struct pt_regs *regs = (struct pt_regs *)bpf_task_pt_regs((void *)bpf_get_current_task_btf());
-
-	return GO_G(regs);
+	return GO_G(user_registers());
 }

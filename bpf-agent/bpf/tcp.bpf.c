@@ -24,7 +24,10 @@ struct sending {
 	u64 start, socket;
 	// How long it took, once it is over.
 	u64 took;
-	u32 depth, unused;
+	// How deep the kernel's stack was, and what that follows from: the system
+	// call, and who answers it for this kind of socket (struct proto).
+	u32 depth, call;
+	u64 protocol;
 };
 
 struct {
@@ -63,6 +66,20 @@ static __always_inline u32 kernel_depth(void *ctx)
 	return bytes > 0 ? bytes / sizeof(u64) : 0;
 }
 
+// Notes with a send how deep the kernel's stack is. To walk it is dear, some
+// microseconds, so that is done only where this thread came another way last time.
+static __always_inline void see_depth(void *ctx, struct sending *s, struct sock *socket)
+{
+	u32 call = SYSCALL_NUMBER(user_registers());
+	u64 protocol = (u64)socket->__sk_common.skc_prot;
+
+	if (s->depth && s->call == call && s->protocol == protocol)
+		return;
+	s->depth = kernel_depth(ctx);
+	s->call = call;
+	s->protocol = protocol;
+}
+
 // Returns the request that the goroutine on this thread is serving, or 0. In a
 // system call, the register of g is as the goroutine left it.
 static __always_inline struct request *current_request(struct process *proc, struct serving *at, u32 slot)
@@ -78,26 +95,27 @@ int tcp_sending(u64 *ctx)
 	struct serving *at;
 	struct sending *s;
 	struct request *r;
-	u32 slot, depth;
+	u32 slot;
 
 	proc = enter_task(RUN_TCP_SENDING, &slot);
 	at = proc && proc->points & (1 << HTTP_REQUEST | 1 << TCP_SEND) ? bpf_map_lookup_elem(&servings, &slot) : 0;
 	if (!at)
 		return 0;
 	s = bpf_map_lookup_elem(&sendings, &thread);
-	// A further segment of a send that is known.
-	if (s && wanted(proc, TCP_SEND) && s->socket == ctx[0] && s->start >= at->sends_since)
-		return 0;
-	if (wanted(proc, TCP_SEND) && !s) {
+	if (!s) {
 		bpf_map_update_elem(&sendings, &thread, (const void *)&no_sending, BPF_ANY);
 		s = bpf_map_lookup_elem(&sendings, &thread);
+		if (!s)
+			return 0;
+	} else if (wanted(proc, TCP_SEND) && s->socket == ctx[0] && s->start >= at->sends_since) {
+		// A further segment of a send that is known.
+		return 0;
 	}
+	see_depth(ctx, s, (struct sock *)ctx[0]);
 	r = current_request(proc, at, slot);
-	depth = kernel_depth(ctx);
-	if (r && depth > r->depth)
-		r->depth = depth;
-	if (s && wanted(proc, TCP_SEND)) {
-		s->depth = depth;
+	if (r && s->depth > r->depth)
+		r->depth = s->depth;
+	if (wanted(proc, TCP_SEND)) {
 		s->socket = ctx[0];
 		s->start = bpf_ktime_get_ns();
 	}
