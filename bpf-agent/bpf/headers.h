@@ -11,16 +11,15 @@
 
 // How maps lie in memory.
 struct map_layout {
-	// MAP_SWISS (src/internal/runtime/maps) has fields; MAP_BUCKETS
-	// (src/runtime/map.go up to Go 1.23) is what the compiler knows by heart.
 	u32 kind;
-	u32 map_dir, map_dir_length, table_groups, groups_mask;
+	// Of MAP_SWISS: table.groups. The rest has been the same in all releases.
+	u32 table_groups;
 };
 
 enum {
 	MAP_UNKNOWN,
-	MAP_SWISS,
-	MAP_BUCKETS,
+	MAP_SWISS, // src/internal/runtime/maps
+	MAP_BUCKETS, // src/runtime/map.go up to Go 1.23
 };
 
 #define GROUP_SLOTS 8
@@ -34,7 +33,7 @@ enum {
 
 #define TRACEPARENT_BYTES 11
 #define TRACEPARENT_FIRST EIGHT('T', 'r', 'a', 'c', 'e', 'p', 'a', 'r')
-#define TRACEPARENT_LAST EIGHT('c', 'e', 'p', 'a', 'r', 'e', 'n', 't')
+#define TRACEPARENT_LAST EIGHT('e', 'n', 't', 0, 0, 0, 0, 0)
 #define TRACE_ID EIGHT('t', 'r', 'a', 'c', 'e', '_', 'i', 'd')
 #define TRACEID EIGHT('t', 'r', 'a', 'c', 'e', 'i', 'd', 0)
 
@@ -42,6 +41,14 @@ enum keyed {
 	BY_HEADER,
 	BY_LABEL,
 };
+
+// Says whether the bytes at an address, as many as the name has, are the name of the header.
+static __always_inline bool is_traceparent(u64 at)
+{
+	u64 text[2] = {};
+
+	return !bpf_probe_read_user(text, TRACEPARENT_BYTES, (void *)at) && text[0] == TRACEPARENT_FIRST && text[1] == TRACEPARENT_LAST;
+}
 
 // Says whether the string at an address is the name that is looked for. Like
 // what follows it is a global function, so that the verifier walks it once.
@@ -52,7 +59,7 @@ __attribute__((noinline)) u32 is_name(u64 at, u32 by)
 	if (bpf_probe_read_user(text, sizeof(text), (void *)at))
 		return false;
 	if (by == BY_HEADER)
-		return text[1] == TRACEPARENT_BYTES && read_word(text[0]) == TRACEPARENT_FIRST && read_word(text[0] + 3) == TRACEPARENT_LAST;
+		return text[1] == TRACEPARENT_BYTES && is_traceparent(text[0]);
 	if (text[1] == 8)
 		return read_word(text[0]) == TRACE_ID;
 	if (text[1] == 7) {
@@ -63,22 +70,33 @@ __attribute__((noinline)) u32 is_name(u64 at, u32 by)
 	return false;
 }
 
+#define EACH_BYTE 0x0101010101010101ull
+
+// Reads 8 lower-case hexadecimal digits, each a byte of text; says whether they
+// are. All eight at once, and without a branch, for the verifier walks both
+// ways of each: a digit is right if it is written like this.
+static __always_inline bool eight_digits(u64 text, u64 *value)
+{
+	u64 letters = text >> 6 & EACH_BYTE;
+	u64 digits = (text & EACH_BYTE * 15) + letters * 9;
+	u64 above_9 = (digits + EACH_BYTE * 6) >> 4 & EACH_BYTE;
+
+	*value = __builtin_bswap64(digits);
+	*value = (*value | *value >> 4) & 0x00ff00ff00ff00ffull;
+	*value = (*value | *value >> 8) & 0x0000ffff0000ffffull;
+	*value = (*value | *value >> 16) & 0xffffffff;
+	return !(digits & EACH_BYTE * 0xf0) && text == digits + EACH_BYTE * '0' + above_9 * ('a' - '0' - 10);
+}
+
 // Reads 16 lower-case hexadecimal digits; says whether they are.
 static __attribute__((noinline)) u32 hexadecimal(const u8 *text, u64 *value)
 {
-	u32 bad = 0;
+	u64 high, low;
 
-	*value = 0;
-#pragma clang loop unroll(disable)
-	for (u32 i = 0; i < 16; i++) {
-		u32 c = text[i], digit = (c & 15) + (c >> 6) * 9;
-
-		// Without a branch, for the verifier walks both ways of each: a
-		// digit is right if it is written like this.
-		bad |= digit >> 4 | (c ^ ('0' + digit + ((9 - digit) >> 31) * ('a' - '0' - 10)));
-		*value = *value << 4 | (digit & 15);
-	}
-	return !bad;
+	if (!eight_digits(*(const u64 *)text, &high) || !eight_digits(*(const u64 *)(text + 8), &low))
+		return false;
+	*value = high << 32 | low;
+	return true;
 }
 
 // Reads a trace id of 32 digits at the beginning of text.
@@ -130,46 +148,68 @@ static __always_inline void labelled_trace(u64 value, u64 *extra)
 	trace_id((const u8 *)d, extra);
 }
 
-// A slot of a map[string][]string: the key, and the slice.
-#define HEADER_SLOT_BYTES (16 + 24)
-#define GROUP_BYTES (8 + GROUP_SLOTS * HEADER_SLOT_BYTES)
+// A group of a map[string][]string: a byte of control for each slot, and the slots.
+struct header_group {
+	u64 control;
+	struct {
+		struct go_string key;
+		u64 values, length, capacity;
+	} slots[GROUP_SLOTS];
+};
 
-// Returns where in a group the value of the header is, or 0.
-__attribute__((noinline)) u64 header_in_group(u64 group)
+_Static_assert(sizeof(struct header_group) <= sizeof(((struct draft *)0)->rest), "a group is read into a draft");
+
+// Returns where the values of the header are, or 0. The group is read at once,
+// and of its keys only those are looked at that are as long as the name.
+__attribute__((noinline)) u64 header_in_group(u64 at)
 {
-	u64 control = read_word(group);
+	struct draft *d = draft(0);
+	struct header_group *group;
 
+	if (!d)
+		return 0;
+	group = (struct header_group *)&d->rest;
+	if (bpf_probe_read_user(group, sizeof(*group), (void *)at))
+		return 0;
 	for (u32 i = 0; i < GROUP_SLOTS; i++) {
-		u64 slot = group + 8 + i * HEADER_SLOT_BYTES;
-
 		// The upper bit of its control byte: empty, or deleted.
-		if (!(control >> (i * 8 + 7) & 1) && is_name(slot, BY_HEADER))
-			return slot + 16;
+		if (group->control >> (i * 8 + 7) & 1 || group->slots[i].key.length != TRACEPARENT_BYTES)
+			continue;
+		if (is_traceparent(group->slots[i].key.address))
+			return group->slots[i].values;
 	}
 	return 0;
 }
 
-static __attribute__((noinline)) u64 header_in_swiss(struct map_layout *at, u64 map)
-{
-	u64 directory, tables, data, last, found;
+// Map of src/internal/runtime/maps/map.go, as far as it matters here.
+struct swiss_map {
+	u64 used, seed, directory, tables;
+};
 
-	// The number of keys is first, in any map.
-	if (!read_word(map))
+// groupsReference of src/internal/runtime/maps/group.go.
+struct swiss_groups {
+	u64 data, mask;
+};
+
+static __attribute__((noinline)) u64 header_in_swiss(struct map_layout *at, u64 address)
+{
+	struct swiss_groups groups;
+	struct swiss_map map;
+	u64 values;
+
+	if (bpf_probe_read_user(&map, sizeof(map), (void *)address) || !map.used)
 		return 0;
-	directory = read_word(map + at->map_dir);
-	tables = read_word(map + at->map_dir_length);
-	if (!tables)
-		return header_in_group(directory);
+	if (!map.tables)
+		return header_in_group(map.directory);
 	// A table has room for 896: more tables are more headers than are walked.
-	data = read_word(directory) + at->table_groups;
-	last = read_word(data + at->groups_mask);
-	data = read_word(data);
+	if (bpf_probe_read_user(&groups, sizeof(groups), (void *)(read_word(map.directory) + at->table_groups)))
+		return 0;
 	for (u32 i = 0; i < MAX_GROUPS; i++) {
-		if (i > last)
+		if (i > groups.mask)
 			break;
-		found = header_in_group(data + i * GROUP_BYTES);
-		if (found)
-			return found;
+		values = header_in_group(groups.data + i * sizeof(struct header_group));
+		if (values)
+			return values;
 	}
 	return 0;
 }
@@ -225,17 +265,18 @@ __attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
 // Reads the trace id of a header into extra.
 static __always_inline void trace_of_header(struct map_layout *at, u64 header, u64 *extra)
 {
-	u64 value = 0;
+	u64 values = 0;
 
-	if (at->kind == MAP_SWISS)
-		value = header_in_swiss(at, header);
-	else if (at->kind == MAP_BUCKETS)
-		value = in_map_of_buckets(header, BY_HEADER);
+	if (at->kind == MAP_SWISS) {
+		values = header_in_swiss(at, header);
+	} else if (at->kind == MAP_BUCKETS) {
+		values = in_map_of_buckets(header, BY_HEADER);
+		if (values)
+			values = read_word(values);
+	}
 	// The first of the strings.
-	if (value)
-		value = read_word(value);
-	if (value)
-		traceparent(value, extra);
+	if (values)
+		traceparent(values, extra);
 }
 
 // As many labels are walked.

@@ -48,7 +48,7 @@ type KernelCount struct {
 type KernelDraft struct {
 	_    structs.HostLayout
 	Word KernelWord
-	Rest KernelWord
+	Rest [6]KernelWord
 }
 
 type KernelEvent struct {
@@ -162,12 +162,9 @@ type KernelLiveHeap struct {
 }
 
 type KernelMapLayout struct {
-	_            structs.HostLayout
-	Kind         uint32
-	MapDir       uint32
-	MapDirLength uint32
-	TableGroups  uint32
-	GroupsMask   uint32
+	_           structs.HostLayout
+	Kind        uint32
+	TableGroups uint32
 }
 
 type KernelPoint uint32
@@ -262,12 +259,13 @@ type KernelRequest struct {
 }
 
 type KernelSending struct {
-	_      structs.HostLayout
-	Start  uint64
-	Socket uint64
-	Took   uint64
-	Depth  uint32
-	Unused uint32
+	_        structs.HostLayout
+	Start    uint64
+	Socket   uint64
+	Took     uint64
+	Depth    uint32
+	Call     uint32
+	Protocol uint64
 }
 
 type KernelServing struct {
@@ -285,7 +283,6 @@ type KernelServing struct {
 	LabelsKnown    uint32
 	NetfdSysfd     uint32
 	Unused         uint32
-	_              [4]byte
 }
 
 type KernelSince struct {

@@ -70,7 +70,7 @@ static __attribute__((noinline)) bool spell(struct draft *d, struct go_string *k
 // The label of a slice: the first that does.
 static __attribute__((noinline)) bool find_in_slice(struct draft *d, u64 labels)
 {
-	struct go_label *label = (struct go_label *)&d->rest;
+	struct go_label *label = (struct go_label *)d->rest;
 	struct go_string list;
 
 	if (bpf_probe_read_user(&list, sizeof(list), (void *)labels))
@@ -97,9 +97,9 @@ struct go_map {
 // a map has no order.
 static __attribute__((noinline)) bool find_in_map(struct draft *d, u64 labels)
 {
-	struct go_label *label = (struct go_label *)&d->rest;
-	struct go_map *map = (struct go_map *)&d->rest.bytes[4];
-	u64 *head = &d->rest.bytes[7];
+	struct go_label *label = (struct go_label *)d->rest;
+	struct go_map *map = (struct go_map *)&d->rest[0].bytes[4];
+	u64 *head = &d->rest[0].bytes[7];
 	u64 least = -1, bucket;
 	u32 found = MAX_LABELS;
 
@@ -139,7 +139,7 @@ __attribute__((noinline)) u32 label_in(u32 slot, u64 context, u64 labels, u32 la
 
 	if (!d || !(layout == LABELS_MAP ? find_in_map(d, labels) : find_in_slice(d, labels)))
 		return 0;
-	label = (struct go_label *)&d->rest;
+	label = (struct go_label *)d->rest;
 	if (!spell(d, &label->key, &label->value))
 		return 0;
 	return intern(slot, &d->word);

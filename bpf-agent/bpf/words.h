@@ -31,7 +31,7 @@ struct {
 // A word that is being put together, and room after it: for what is put there
 // last and is too long, and to read into.
 struct draft {
-	struct word word, rest;
+	struct word word, rest[6];
 };
 
 // Where a thread puts a string together: there is no stack for it. Programs

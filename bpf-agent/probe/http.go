@@ -140,11 +140,10 @@ func mapLayout(b *goproc.Binary) (layout bpf.KernelMapLayout) {
 	}
 	const maps = "internal/runtime/maps."
 	whole, table, groups := offsets(maps+"Map", "dirPtr", "dirLen"), offsets(maps+"table", "groups"), offsets(maps+"groupsReference", "data", "lengthMask")
-	// The programs read the mask where it lies, from where the data is.
-	if len(whole) == 2 && len(table) == 1 && len(groups) == 2 {
+	// The programs read what lies side by side at once.
+	if len(whole) == 2 && whole[0] == 16 && whole[1] == 24 && len(table) == 1 && len(groups) == 2 && groups[0] == 0 && groups[1] == 8 {
 		layout.Kind = mapSwiss
-		layout.MapDir, layout.MapDirLength = whole[0], whole[1]
-		layout.TableGroups, layout.GroupsMask = table[0]+groups[0], groups[1]-groups[0]
+		layout.TableGroups = table[0]
 	}
 	return layout
 }
