@@ -17,9 +17,15 @@ import (
 // as a heat.Grid remembers.
 const gridMemory = 30 * time.Minute
 
-// goneEntries is how much the grids of processes that are gone may hold in all;
-// beyond it, those that are gone the longest are forgotten early.
-const goneEntries = 1 << 17
+// All grids share some memory: beyond it, the oldest slices of any are forgotten
+// early. Those of processes that are gone may have a part of it only; beyond
+// that, what is gone the longest is forgotten early.
+const (
+	gridBytes = 4 << 20
+	goneBytes = gridBytes / 4
+	// gridStruct is what a grid takes that has no slices.
+	gridStruct = 256
+)
 
 // grids holds the goroutine grid of each point of each process. The loop of
 // Run adds; mu guards only which grids there are.
@@ -63,9 +69,10 @@ func (g *grids) advance(now time.Time) {
 func (g *grids) forget(now time.Time, alive map[*goproc.Process]bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	held := 0
+	held, ofGone := 0, 0
 	var gone []gridKey
 	for key, one := range g.all {
+		held += one.Bytes()
 		switch {
 		case alive[key.process]:
 			one.gone = time.Time{}
@@ -74,15 +81,38 @@ func (g *grids) forget(now time.Time, alive map[*goproc.Process]bool) {
 			one.gone = now
 		}
 		gone = append(gone, key)
-		held += one.Entries()
+		ofGone += one.Bytes() + gridStruct
 	}
 	slices.SortFunc(gone, func(a, b gridKey) int { return g.all[a].gone.Compare(g.all[b].gone) })
 	for _, key := range gone {
 		one := g.all[key]
-		if held > goneEntries || now.Sub(one.gone) > gridMemory {
-			held -= one.Entries()
+		if ofGone > goneBytes || now.Sub(one.gone) > gridMemory {
+			ofGone -= one.Bytes() + gridStruct
+			held -= one.Bytes()
 			delete(g.all, key)
 		}
+	}
+	g.shrink(held)
+}
+
+// shrink forgets the oldest slices while there are too many.
+func (g *grids) shrink(held int) {
+	if held <= gridBytes {
+		return
+	}
+	all := slices.Collect(maps.Values(g.all))
+	for held > gridBytes {
+		oldest := slices.MinFunc(all, func(a, b *grid) int { return a.Oldest().Compare(b.Oldest()) })
+		before := oldest.Bytes()
+		if !oldest.Shrink() {
+			// It has one slice, or none: the others are as old.
+			all = slices.DeleteFunc(all, func(one *grid) bool { return one == oldest })
+			if len(all) == 0 {
+				return
+			}
+			continue
+		}
+		held -= before - oldest.Bytes()
 	}
 }
 

@@ -454,12 +454,7 @@ func (i *Ingest) forget(now time.Time) {
 		clear(i.recent[:])
 	}
 	i.grids.forget(now, alive)
-	i.exemplars.Range(func(key, kept any) bool {
-		if !alive[key.(gridKey).process] && kept.(*heat.Exemplars).Idle(now) {
-			i.exemplars.Delete(key)
-		}
-		return true
-	})
+	i.forgetExemplars(now, alive)
 }
 
 // Accounting says where the hits of a point have gone. When all has been

@@ -54,20 +54,21 @@ type Goroutine struct {
 const (
 	// namedGoroutines is how many goroutines of a slice are known by name. Hits
 	// of others count for their cell only.
-	namedGoroutines = 4096
+	namedGoroutines = 2048
 	// gridEntries is how many goroutines and cells all slices hold; beyond it
 	// the oldest slices are forgotten early, but never the newest.
 	gridEntries = 32768
 )
 
-// Grid is the goroutine grid of one POM of one process. One goroutine may Add
-// and Advance; any number may read the finished slices meanwhile, without a lock.
+// Grid is the goroutine grid of one POM of one process. One goroutine may Add,
+// Advance and Shrink; any number may read the finished slices meanwhile, without a lock.
 type Grid struct {
-	slices [gridSlices]atomic.Pointer[gridSlice]
+	// finished slices, ascending, of the last half hour; what it points to never changes.
+	finished atomic.Pointer[[]*gridSlice]
 	// What follows is seen by the writer only. The open slice is published by Advance.
 	open    *openSlice
 	entries int
-	oldest  int64 // start of a slice before which there is none
+	bytes   int
 }
 
 // openSlice is the slice that is written.
@@ -77,28 +78,9 @@ type openSlice struct {
 	rest  map[uint32]gridHeat // by cell at GridSide
 }
 
-// gridSlice is the heat of sliceSeconds; immutable.
-type gridSlice struct {
-	start int64
-	named []gridGoroutine
-	rest  []gridCell
-}
-
-type gridGoroutine struct {
-	Goroutine
-	gridHeat
-}
-
-type gridCell struct {
-	cell uint32
-	gridHeat
-}
-
 type gridHeat struct{ count, sum uint64 }
 
 func (h gridHeat) plus(o gridHeat) gridHeat { return gridHeat{h.count + o.count, h.sum + o.sum} }
-
-func (s *gridSlice) entries() int { return len(s.named) + len(s.rest) }
 
 // Add adds a hit of a goroutine at t. A t before the open slice counts in the open slice.
 func (g *Grid) Add(t time.Time, who Goroutine, value uint64) {
@@ -130,40 +112,62 @@ func (g *Grid) Advance(now time.Time) {
 }
 
 func (g *Grid) publish() {
-	s := &gridSlice{start: g.open.start, named: make([]gridGoroutine, 0, len(g.open.named)), rest: make([]gridCell, 0, len(g.open.rest))}
-	for who, h := range g.open.named {
-		s.named = append(s.named, gridGoroutine{who, h})
-	}
-	for cell, h := range g.open.rest {
-		s.rest = append(s.rest, gridCell{cell, h})
-	}
+	s := packGridSlice(g.open)
 	g.open = nil
-	g.put(s.start, s)
-	g.oldest = max(g.oldest, s.start-(gridSlices-1)*sliceSeconds)
-	for ; g.entries > gridEntries && g.oldest < s.start; g.oldest += sliceSeconds {
-		if old := g.at(g.oldest).Load(); old != nil && old.start == g.oldest {
-			g.put(g.oldest, nil)
+	kept := make([]*gridSlice, 0, gridSlices)
+	for _, old := range g.slices() {
+		if old.start > s.start-gridSlices*sliceSeconds && old.start != s.start {
+			kept = append(kept, old)
 		}
 	}
-}
-
-func (g *Grid) at(start int64) *atomic.Pointer[gridSlice] {
-	return &g.slices[(start/sliceSeconds)%gridSlices]
-}
-
-// put replaces the slice of a time.
-func (g *Grid) put(start int64, s *gridSlice) {
-	if old := g.at(start).Swap(s); old != nil {
-		g.entries -= old.entries()
-	}
-	if s != nil {
-		g.entries += s.entries()
+	at, _ := slices.BinarySearchFunc(kept, s.start, func(x *gridSlice, start int64) int { return cmp.Compare(x.start, start) })
+	g.keep(slices.Insert(kept, at, s))
+	for g.entries > gridEntries && g.Shrink() {
 	}
 }
 
-// Entries is how many goroutines and cells the finished slices hold, which is
-// what they take of memory. It is for the writer.
+// Shrink forgets the oldest slice, unless it is the only one: then it says false.
+func (g *Grid) Shrink() bool {
+	kept := g.slices()
+	if len(kept) < 2 {
+		return false
+	}
+	g.keep(slices.Clone(kept[1:]))
+	return true
+}
+
+// Oldest is when the oldest slice begins; zero when there is none.
+func (g *Grid) Oldest() time.Time {
+	if kept := g.slices(); len(kept) > 0 {
+		return time.Unix(kept[0].start, 0)
+	}
+	return time.Time{}
+}
+
+func (g *Grid) slices() []*gridSlice {
+	if kept := g.finished.Load(); kept != nil {
+		return *kept
+	}
+	return nil
+}
+
+// keep replaces the finished slices.
+func (g *Grid) keep(kept []*gridSlice) {
+	kept = slices.Clip(kept)
+	g.entries, g.bytes = 0, 0
+	for _, s := range kept {
+		g.entries += s.entries
+		g.bytes += s.bytes()
+	}
+	g.finished.Store(&kept)
+}
+
+// Entries is how many goroutines and cells the finished slices hold. It is for
+// the writer, as Bytes is.
 func (g *Grid) Entries() int { return g.entries }
+
+// Bytes is what the finished slices take of memory.
+func (g *Grid) Bytes() int { return g.bytes }
 
 // Cell is one cell of a grid that has hits.
 type Cell struct {
@@ -187,17 +191,14 @@ func (g *Grid) Cells(from, to time.Time, side int) ([]Cell, error) {
 		return nil, fmt.Errorf("side is %d, must be 256, 512 or 1024", side)
 	}
 	total, rest := map[Goroutine]gridHeat{}, map[uint32]gridHeat{}
-	for i := range g.slices {
-		s := g.slices[i].Load()
-		if s == nil || s.start < floorTo(from.Unix(), sliceSeconds) || s.start >= to.Unix() {
+	for _, s := range g.slices() {
+		if s.start < floorTo(from.Unix(), sliceSeconds) || s.start >= to.Unix() {
 			continue
 		}
-		for _, n := range s.named {
-			total[n.Goroutine] = total[n.Goroutine].plus(n.gridHeat)
-		}
-		for _, c := range s.rest {
-			rest[c.cell] = rest[c.cell].plus(c.gridHeat)
-		}
+		s.each(
+			func(who Goroutine, h gridHeat) { total[who] = total[who].plus(h) },
+			func(cell uint32, h gridHeat) { rest[cell] = rest[cell].plus(h) },
+		)
 	}
 	cells := map[[2]uint32]*Cell{}
 	add := func(x, y uint32, h gridHeat) *Cell {
