@@ -19,11 +19,16 @@ import (
 	"github.com/gotherm/gotherm/pkg/heat"
 )
 
-// maxSeries is how many series the head holds. One that is hit in every second
-// of an hour takes 47 KB and what its hits need, so this is some 100 MB at the
-// worst; a process has a series for each start function and NUMA node, most of
-// them hit in a few seconds only, for 10 KB. Beyond it, what has ended is folded.
-const maxSeries = 2048
+// What the head holds: an hour of ten busy services takes some 15 MB, and is
+// held in what is here, together with what else there is, below 64 MiB resident.
+const (
+	// maxSeries is how many series are added to. A process has one for each start
+	// function and NUMA node of each point; beyond it, what has ended is summed up.
+	maxSeries = 2048
+	// maxHeat is how many bytes heat takes; beyond it, the oldest minutes lose
+	// their finer dimensions.
+	maxHeat = 12 << 20
+)
 
 // selection says which processes to watch.
 type selection struct {
@@ -82,7 +87,7 @@ func newAgent(sel selection, budget pacer.Budget, pinDir string, log *slog.Logge
 			}
 		}
 	}
-	head := heat.NewHead(time.Now(), maxSeries)
+	head := heat.NewHead(time.Now(), heat.Limits{Series: maxSeries, Bytes: maxHeat})
 	gauges := &heat.Gauges{}
 	ledger := goproc.NewLedger()
 	a := &agent{kernel: kernel}

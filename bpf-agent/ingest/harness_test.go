@@ -76,7 +76,7 @@ func watchSelection(t testing.TB, options probe.Options, selection goproc.Select
 	log := slog.New(slog.NewTextHandler(buffer, nil))
 	a := &agent{t: t, kernel: kernel, log: buffer, ledger: goproc.NewLedger()}
 	a.watcher = probe.NewWatcher(kernel, goproc.NewFinder(selection, log), a.ledger, log)
-	a.head = heat.NewHead(time.Now(), 10_000)
+	a.head = heat.NewHead(time.Now(), heat.Limits{Series: 10_000})
 	a.ingest = New(kernel, a.watcher, a.head, log)
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error)

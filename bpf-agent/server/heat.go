@@ -128,7 +128,7 @@ func identify(dimensions []string, labels map[string]string) string {
 
 // historyStart is the earliest time for which there is heat.
 func (s *Server) historyStart() time.Time {
-	oldest := s.Head.Sealed().Add(-heat.HeadColumns * time.Second)
+	oldest := s.Head.Oldest()
 	if oldest.Before(s.started) {
 		return s.started
 	}

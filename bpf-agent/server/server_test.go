@@ -34,7 +34,7 @@ var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 func newServer(t *testing.T) *Server {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(testWriter{t}, nil))
-	head := heat.NewHead(noon, 5_000)
+	head := heat.NewHead(noon, heat.Limits{Series: 5_000})
 	ledger := goproc.NewLedger()
 	w := probe.NewWatcher(nil, goproc.NewFinder(goproc.Selection{PIDs: []int{os.Getpid()}}, log), ledger, log)
 	gauges := &heat.Gauges{}

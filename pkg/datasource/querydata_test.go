@@ -51,7 +51,7 @@ func TestAQuantileIsOfTheMergedHistogram(t *testing.T) {
 	// One host has ten times the other's pauses, all of them long.
 	var all heat.Histogram
 	at := now.Add(-30 * time.Second).Truncate(10 * time.Second)
-	quick.head, slow.head = heat.NewHead(at, 10), heat.NewHead(at, 10)
+	quick.head, slow.head = heat.NewHead(at, heat.Limits{Series: 10}), heat.NewHead(at, heat.Limits{Series: 10})
 	for i := range 110 {
 		agent, pause := slow, 80*time.Millisecond
 		if i%11 == 0 {

@@ -55,7 +55,7 @@ const watchedFor = 2 * time.Minute
 // tenth, on nodes 0 and 1 in turn, for 100 to 700 us.
 func newShopAgent(now time.Time, hostname string) *shopAgent {
 	a := &shopAgent{since: now.Add(-watchedFor).Truncate(time.Second), hostname: hostname, grid: &heat.Grid{}}
-	a.head = heat.NewHead(a.since, 1000)
+	a.head = heat.NewHead(a.since, heat.Limits{Series: 1000})
 	for s := range int(watchedFor / time.Second) {
 		at := a.since.Add(time.Duration(s) * time.Second)
 		if s%10 != 0 {

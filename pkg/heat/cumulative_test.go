@@ -10,7 +10,7 @@ import (
 )
 
 func TestWhatIsCumulativeOutlivesItsColumns(t *testing.T) {
-	h := heat.NewHead(noon, 10)
+	h := heat.NewHead(noon, heat.Limits{Series: 10})
 	k := heat.Key{POM: "gc.stw", Process: "1-1"}
 	h.Matrix(k).Add(noon, 20, 3, 2100, 700)
 	h.Advance(noon.Add(3 * time.Hour))
@@ -29,7 +29,8 @@ func TestWhatIsCumulativeOutlivesItsColumns(t *testing.T) {
 
 // A counter that is seen to go down is taken for a restart, and counted twice.
 func TestACumulativeCountNeverGoesDownWhileColumnsAreSealedAndEvicted(t *testing.T) {
-	m := heat.NewMatrix(noon)
+	h := heat.NewHead(noon, heat.Limits{})
+	m := h.Matrix(stw)
 	stop := make(chan struct{})
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -43,7 +44,7 @@ func TestACumulativeCountNeverGoesDownWhileColumnsAreSealedAndEvicted(t *testing
 			// A jump of an hour evicts all there is.
 			now = now.Add(time.Hour)
 			m.Add(now, 7, 5, 50, 10)
-			m.Advance(now)
+			h.Advance(now)
 		}
 	})
 	var last uint64
@@ -63,7 +64,7 @@ func TestACumulativeCountNeverGoesDownWhileColumnsAreSealedAndEvicted(t *testing
 }
 
 func TestWhatIsBeforeSealedNeverChanges(t *testing.T) {
-	h := heat.NewHead(noon, 10)
+	h := heat.NewHead(noon, heat.Limits{Series: 10})
 	k := heat.Key{POM: "gc.stw"}
 	h.Matrix(k).Add(noon, 1, 1, 1, 1)
 	h.Advance(noon.Add(20 * time.Second))
@@ -81,7 +82,7 @@ func TestWhatIsBeforeSealedNeverChanges(t *testing.T) {
 }
 
 func TestValuesAreThoseHitInTheRange(t *testing.T) {
-	h := heat.NewHead(noon, 10)
+	h := heat.NewHead(noon, heat.Limits{Series: 10})
 	h.Matrix(heat.Key{POM: "gc.stw", Service: "shop", Reason: "mark termination"}).Add(noon, 1, 1, 1, 1)
 	h.Matrix(heat.Key{POM: "gc.stw", Service: "shop", Reason: "read mem stats"}).Add(noon.Add(3*time.Second), 1, 1, 1, 1)
 	h.Matrix(heat.Key{POM: "gc.stw", Service: "till", Reason: "GOMAXPROCS"}).Add(noon, 1, 1, 1, 1)

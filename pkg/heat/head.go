@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unique"
 )
 
 // Key tells series apart. The zero value of a dimension means that the hit was
@@ -88,27 +89,41 @@ func (k Key) Matches(matchers []Matcher) bool {
 	return true
 }
 
-// Head holds the newest hour of heat in memory: one matrix for each series. It
-// is safe for use by any number of goroutines; only making and forgetting a
-// series takes a lock.
+// Limits say how much a head may hold. Beyond them no hit is lost, but what is
+// known of it beside its second, bucket and point.
+type Limits struct {
+	// Series is how many series may be added to at a time; 0 is any number.
+	// Beyond it hits are kept without their finer dimensions: see [Head.Matrix].
+	Series int
+	// Bytes is how much memory all may take; 0 is any. Beyond it the oldest
+	// minutes lose their finer dimensions, then their processes, and are forgotten
+	// before their hour is over only where that is not enough. It is looked after
+	// once a minute, and what comes in, which Series bounds, leaves half of it to
+	// minutes at any rate.
+	Bytes int
+}
+
+// Head holds the newest hour of heat in memory: a matrix for each series, where
+// hits come in, and the past of them all. It is safe for use by any number of
+// goroutines; only making and forgetting a series takes a lock.
 type Head struct {
-	maxSeries int
-	mu        sync.Mutex // held while series is replaced
-	series    atomic.Pointer[map[Key]*Matrix]
-	now       atomic.Int64
-	sealed    atomic.Int64
-	crowded   atomic.Bool
+	limits  Limits
+	mu      sync.Mutex // held while series is replaced
+	series  atomic.Pointer[map[Key]*Matrix]
+	past    atomic.Pointer[past]
+	now     atomic.Int64
+	crowded atomic.Bool
 	// forgotten counts, by POM, the hits of series that have been dropped.
 	forgotten map[string]uint64
 }
 
-// NewHead returns an empty head that holds up to maxSeries series. Beyond them
-// hits are kept without their finer dimensions: see [Head.Matrix].
-func NewHead(now time.Time, maxSeries int) *Head {
-	h := &Head{maxSeries: maxSeries, forgotten: map[string]uint64{}}
+// NewHead returns an empty head.
+func NewHead(now time.Time, limits Limits) *Head {
+	h := &Head{limits: limits, forgotten: map[string]uint64{}}
 	h.series.Store(&map[Key]*Matrix{})
 	h.now.Store(now.Unix())
-	h.sealed.Store(now.Unix() - sealAfter)
+	begin := now.Unix() - sealAfter
+	h.past.Store(&past{first: begin, next: begin})
 	return h
 }
 
@@ -122,7 +137,7 @@ func (h *Head) Matrix(k Key) *Matrix {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	old := *h.series.Load()
-	if len(old) >= h.maxSeries {
+	if h.limits.Series > 0 && len(old) >= h.limits.Series {
 		k = k.coarse()
 		h.crowded.Store(true)
 	}
@@ -130,6 +145,7 @@ func (h *Head) Matrix(k Key) *Matrix {
 		return m
 	}
 	m := NewMatrix(time.Unix(h.now.Load(), 0))
+	m.key = unique.Make(k)
 	replaced := maps.Clone(old)
 	replaced[k] = m
 	h.series.Store(&replaced)
@@ -144,24 +160,88 @@ func (h *Head) Advance(now time.Time) {
 	h.now.Store(now.Unix())
 	series := *h.series.Load()
 	h.mu.Unlock()
-	for _, m := range series {
-		m.Advance(now)
-	}
+	p := h.past.Load()
 	// A clock that is set back opens nothing again.
-	h.sealed.Store(max(h.sealed.Load(), now.Unix()-sealAfter))
+	end := now.Unix() - sealAfter
+	for second, sealed := p.next, 0; second < end; second, sealed = second+1, sealed+1 {
+		if sealed == openColumns && end-second > HeadColumns {
+			// Asleep for over an hour: nothing is open, and nothing would be kept.
+			second = end - openColumns
+			for _, m := range series {
+				m.skip(second)
+			}
+		}
+		var minute bool
+		if p, minute = p.with(second, h.seal(series, second)); minute && h.limits.Bytes > 0 {
+			p = p.within(max(h.limits.Bytes-openBytes(series), h.limits.Bytes/2))
+		}
+		h.past.Store(p)
+	}
+}
+
+// seal takes a second out of all matrices; it returns nil when none was hit in it.
+func (h *Head) seal(series map[Key]*Matrix, second int64) *block {
+	w := blockBuilder{start: floorTo(second, blockSeconds)}
+	var sum Histogram
+	for _, m := range series {
+		if m.seal(second, &sum) {
+			w.add(second, &sum)
+			w.end(m.key)
+			sum = Histogram{}
+		}
+	}
+	return w.block(keptAll)
+}
+
+// openBytes is what series take of memory beside the past.
+func openBytes(series map[Key]*Matrix) (n int) {
+	for _, m := range series {
+		n += keyBytes + m.bytes()
+	}
+	return n
 }
 
 // Sealed returns the time before which all columns are closed: whatever is
 // asked about the time before it, now or later, has the same answer for as
-// long as the head remembers it.
-func (h *Head) Sealed() time.Time { return time.Unix(h.sealed.Load(), 0) }
+// long as the head remembers it, and its dimensions.
+func (h *Head) Sealed() time.Time { return time.Unix(h.past.Load().next, 0) }
+
+// Oldest returns the time from which on hits are remembered, second by second.
+func (h *Head) Oldest() time.Time { return time.Unix(h.past.Load().first, 0) }
+
+// Holding is what a head has, and what it has dropped: see [Limits].
+type Holding struct {
+	Series int
+	// Bytes of memory.
+	Bytes int
+	// Minutes that have all dimensions, that have none finer than the process, and
+	// that have no process either.
+	Fine, OfProcess, OfRelease int
+}
+
+// Holding returns what the head holds now.
+func (h *Head) Holding() Holding {
+	series, p := *h.series.Load(), h.past.Load()
+	holding := Holding{Series: len(series), Bytes: openBytes(series) + p.bytes()}
+	for _, b := range p.minutes {
+		switch b.kept {
+		case keptAll:
+			holding.Fine++
+		case keptProcess:
+			holding.OfProcess++
+		case keptRelease:
+			holding.OfRelease++
+		}
+	}
+	return holding
+}
 
 // Forget drops the series that alive says nobody adds to any more and that
-// have had no hit for the hour the head remembers. Whoever kept such a matrix
-// must ask [Head.Matrix] again.
+// have had no hit for an hour. Whoever kept such a matrix must ask
+// [Head.Matrix] again.
 //
 // When the head has turned series away, it also makes room for them: the series
-// of processes that have ended lose their finer dimensions, and no hits. It says
+// of processes that have ended are summed up with less dimensions. It says
 // whether it did. Call it from the goroutine that calls Advance.
 func (h *Head) Forget(alive func(Key) bool) (folded bool) {
 	h.mu.Lock()
@@ -171,7 +251,7 @@ func (h *Head) Forget(alive func(Key) bool) (folded bool) {
 		if alive(k) {
 			continue
 		}
-		if m.idle() {
+		if m.rest(); m.lastHit() < h.now.Load()-HeadColumns {
 			h.forgotten[k.POM] += m.Total()
 			delete(replaced, k)
 		}
@@ -216,21 +296,56 @@ func (h *Head) Cumulative(pom string, f func(Key, *Histogram)) {
 // [from, to), among the series that pass the matchers. "" is not a value.
 func (h *Head) Values(pom, dimension string, matchers []Matcher, from, to time.Time) []string {
 	seen := map[string]bool{}
+	wanted := func(k Key) (value string, wanted bool) {
+		value = k.Value(dimension)
+		return value, value != "" && !seen[value] && k.POM == pom && k.Matches(matchers)
+	}
+	p := h.past.Load()
+	first, end := max(from.Unix(), p.first), to.Unix()
+	p.blocks(first, end, func(b *block) {
+		for i, k := range b.keys {
+			if v, ok := wanted(k.Value()); ok {
+				b.each(i, func(second int64) *Histogram {
+					seen[v] = seen[v] || first <= second && second < end
+					return nil
+				})
+			}
+		}
+	})
 	for k, m := range *h.series.Load() {
-		v := k.Value(dimension)
-		if v != "" && !seen[v] && k.POM == pom && k.Matches(matchers) && m.Merge(&Histogram{}, from, to) {
-			seen[v] = true
+		v, ok := wanted(k)
+		for second := max(first, p.next); ok && second < min(end, p.next+openColumns); second++ {
+			if c := m.column(second); c != nil && !c.isEmpty() {
+				seen[v] = true
+			}
 		}
 	}
+	maps.DeleteFunc(seen, func(_ string, hit bool) bool { return !hit })
 	return slices.Sorted(maps.Keys(seen))
 }
 
 // Keys returns the keys of a POM that pass the matchers, in no order.
 func (h *Head) Keys(pom string, matchers []Matcher) []Key {
+	wanted := map[unique.Handle[Key]]bool{}
+	add := func(k unique.Handle[Key]) {
+		if _, known := wanted[k]; !known {
+			key := k.Value()
+			wanted[k] = key.POM == pom && key.Matches(matchers)
+		}
+	}
+	p := h.past.Load()
+	p.blocks(p.first, p.next, func(b *block) {
+		for _, k := range b.keys {
+			add(k)
+		}
+	})
+	for _, m := range *h.series.Load() {
+		add(m.key)
+	}
 	var keys []Key
-	for k := range *h.series.Load() {
-		if k.POM == pom && k.Matches(matchers) {
-			keys = append(keys, k)
+	for k, ok := range wanted {
+		if ok {
+			keys = append(keys, k.Value())
 		}
 	}
 	return keys
@@ -301,70 +416,26 @@ func (h *Head) Query(r Request) ([]Series, error) {
 			return nil, fmt.Errorf("matcher has dimension %q, must be of %s", m.Dimension, strings.Join(Dimensions, ", "))
 		}
 	}
-	type group struct {
-		labels   map[string]string
-		matrices []*Matrix
-	}
-	groups := map[string]*group{}
-	for k, m := range *h.series.Load() {
-		if k.POM != r.POM || !k.Matches(r.Matchers) {
-			continue
-		}
-		labels := make(map[string]string, len(r.GroupBy))
-		var id strings.Builder
-		for _, d := range r.GroupBy {
-			v := k.Value(d)
-			fmt.Fprintf(&id, "%q,", v)
-			labels[d] = v
-		}
-		g := groups[id.String()]
-		if g == nil {
-			g = &group{labels: labels}
-			groups[id.String()] = g
-		}
-		g.matrices = append(g.matrices, m)
-	}
-	// Nothing before the oldest column that is kept can be hit: do not walk there.
-	from := maxTime(r.From, time.Unix(h.now.Load()-HeadColumns-openColumns, 0))
-	to := minTime(r.To, time.Unix(h.now.Load()+openColumns, 0))
+	p := h.past.Load()
 	step := int64(r.Step / time.Second)
-	start, end := floorTo(from.Unix(), step), to.Unix()
-	if to.Nanosecond() > 0 {
+	// Nothing before the oldest second that is remembered can be hit, or after the newest.
+	start, end := floorTo(max(r.From.Unix(), p.first), step), r.To.Unix()
+	if r.To.Nanosecond() > 0 {
 		end++
 	}
-	var result []Series
-	for _, id := range slices.Sorted(maps.Keys(groups)) {
-		g := groups[id]
-		s := Series{Labels: g.labels}
-		for at := start; at < end; at += step {
-			var sum Histogram
-			hit := false
-			for _, m := range g.matrices {
-				hit = m.Merge(&sum, time.Unix(at, 0), time.Unix(at+step, 0)) || hit
-			}
-			if hit {
-				s.Columns = append(s.Columns, NewColumn(time.Unix(at, 0), &sum))
-			}
+	end = min(ceilTo(end, step), p.next+openColumns)
+	g := groups{request: &r, step: step, first: max(start, p.first), end: end, byKey: map[unique.Handle[Key]]*group{}, byID: map[string]*group{}}
+	p.blocks(g.first, g.end, g.take)
+	for _, m := range *h.series.Load() {
+		if of := g.of(m.key); of != nil {
+			of.matrices = append(of.matrices, m)
 		}
-		result = append(result, s)
 	}
-	return result, nil
+	return g.answer(p.next), nil
 }
 
 func floorTo(n, step int64) int64 {
 	return n - ((n%step)+step)%step
 }
 
-func maxTime(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
-}
-
-func minTime(a, b time.Time) time.Time {
-	if a.Before(b) {
-		return a
-	}
-	return b
-}
+func ceilTo(n, step int64) int64 { return floorTo(n+step-1, step) }

@@ -11,56 +11,72 @@ import (
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-func countIn(m *heat.Matrix, from, to time.Time) uint64 {
-	var h heat.Histogram
-	m.Merge(&h, from, to)
-	return h.Count()
-}
-
-func TestAHitIsSeenInItsSecondBeforeAndAfterTheColumnIsSealed(t *testing.T) {
-	m := heat.NewMatrix(noon)
-	m.Add(noon, 10, 3, 600, 250)
-	for _, now := range []time.Time{noon, noon.Add(3 * time.Second), noon.Add(10 * time.Second), noon.Add(59 * time.Minute)} {
-		m.Advance(now)
-		var h heat.Histogram
-		m.Merge(&h, noon, noon.Add(time.Second))
-		if h.Counts[10] != 3 || h.Sum != 600 || h.Max != 250 {
-			t.Errorf("at %s: count %d, sum %d, max %d, want 3, 600, 250", now, h.Counts[10], h.Sum, h.Max)
+// sum is all that a head has in [from, to) of the point that these tests hit.
+func sum(t testing.TB, h *heat.Head, from, to time.Time) *heat.Histogram {
+	t.Helper()
+	series, err := h.Query(heat.Request{POM: "gc.stw", From: from, To: to, Step: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &heat.Histogram{}
+	for _, s := range series {
+		for _, c := range s.Columns {
+			all.Add(c.Histogram())
 		}
 	}
-	m.Advance(noon.Add(2 * time.Hour))
-	if got := countIn(m, noon, noon.Add(time.Second)); got != 0 {
+	return all
+}
+
+var stw = heat.Key{POM: "gc.stw", Service: "shop"}
+
+func TestAHitIsSeenInItsSecondBeforeAndAfterTheColumnIsSealed(t *testing.T) {
+	h := heat.NewHead(noon, heat.Limits{})
+	h.Matrix(stw).Add(noon, 10, 3, 600, 250)
+	for _, now := range []time.Time{noon, noon.Add(3 * time.Second), noon.Add(10 * time.Second), noon.Add(59 * time.Minute)} {
+		h.Advance(now)
+		if got := sum(t, h, noon, noon.Add(time.Second)); got.Counts[10] != 3 || got.Sum != 600 || got.Max != 250 {
+			t.Errorf("at %s: count %d, sum %d, max %d, want 3, 600, 250", now, got.Counts[10], got.Sum, got.Max)
+		}
+	}
+	h.Advance(noon.Add(2 * time.Hour))
+	if got := sum(t, h, noon, noon.Add(time.Second)).Count(); got != 0 {
 		t.Errorf("after two hours the second still has %d hits", got)
 	}
-	if got := m.Total(); got != 3 {
+	if got := h.Total("gc.stw"); got != 3 {
 		t.Errorf("total is %d, want 3: forgetting a column does not uncount it", got)
 	}
 }
 
 func TestALateHitFallsInTheOldestOpenSecond(t *testing.T) {
-	m := heat.NewMatrix(noon)
-	m.Advance(noon.Add(time.Minute))
+	h := heat.NewHead(noon, heat.Limits{})
+	m := h.Matrix(stw)
+	h.Advance(noon.Add(time.Minute))
 	m.Add(noon, 1, 1, 1, 1)
 	oldest := noon.Add(56 * time.Second)
-	if got := countIn(m, oldest, oldest.Add(time.Second)); got != 1 {
+	if got := sum(t, h, oldest, oldest.Add(time.Second)).Count(); got != 1 {
 		t.Errorf("oldest open second has %d hits, want 1", got)
 	}
 }
 
 func TestASleepOfDaysKeepsTheTotal(t *testing.T) {
-	m := heat.NewMatrix(noon)
+	h := heat.NewHead(noon, heat.Limits{})
+	m := h.Matrix(stw)
 	m.Add(noon, 1, 5, 5, 1)
-	m.Advance(noon.Add(72 * time.Hour))
+	h.Advance(noon.Add(72 * time.Hour))
 	m.Add(noon.Add(72*time.Hour), 1, 2, 2, 1)
-	m.Advance(noon.Add(73 * time.Hour))
-	if got := m.Total(); got != 7 {
+	h.Advance(noon.Add(73 * time.Hour))
+	if got := h.Total("gc.stw"); got != 7 {
 		t.Errorf("total is %d, want 7", got)
+	}
+	if got := sum(t, h, noon.Add(72*time.Hour), noon.Add(73*time.Hour)).Count(); got != 2 {
+		t.Errorf("%d hits are in the hour after waking, want 2", got)
 	}
 }
 
 func TestNoHitIsLostWhileColumnsAreSealedUnderTheWriters(t *testing.T) {
 	const writers, each = 4, 50_000
-	m := heat.NewMatrix(noon)
+	h := heat.NewHead(noon, heat.Limits{})
+	m := h.Matrix(stw)
 	var wg sync.WaitGroup
 	for range writers {
 		wg.Go(func() {
@@ -81,7 +97,7 @@ func TestNoHitIsLostWhileColumnsAreSealedUnderTheWriters(t *testing.T) {
 		default:
 		}
 		now = now.Add(time.Second)
-		m.Advance(now)
+		h.Advance(now)
 	}
 	if got := m.Total(); got != writers*each {
 		t.Errorf("total is %d, want %d", got, writers*each)
@@ -103,6 +119,5 @@ func BenchmarkSeriesThatIsHitOnce(b *testing.B) {
 	for b.Loop() {
 		m := heat.NewMatrix(noon)
 		m.Add(noon, 100, 1, 1000, 1000)
-		m.Advance(noon.Add(10 * time.Second))
 	}
 }
