@@ -33,6 +33,10 @@ const (
 	herdSize = 20
 	// churnEvery is how often something happens.
 	churnEvery = 100 * time.Millisecond
+	// churnGrowth is the greatest that resident memory may grow by from the second
+	// third of the time to the last, and churnMemory what it may be at any time.
+	churnGrowth = 1.1
+	churnMemory = 128 << 20
 )
 
 // herd is the processes that are watched, and what was done to them.
@@ -77,6 +81,7 @@ func endure(t testing.TB, length time.Duration) {
 		}
 	}
 	empty := h.inventory()
+	watched := observeMemory(t, h.agent.Process.Pid)
 	for range herdSize {
 		h.add()
 	}
@@ -84,6 +89,7 @@ func endure(t testing.TB, length time.Duration) {
 	half := h.measure()
 	h.churn(length - length/2)
 	whole := h.measure()
+	memory := watched()
 	alive := 0
 	for _, p := range h.programs {
 		if unix.Kill(p.PID(), 0) == nil {
@@ -106,6 +112,9 @@ func endure(t testing.TB, length time.Duration) {
 		return left.links == empty.links && left.programs == empty.programs && left.slots == 0 && left.counters == 0 && left.words == 0 &&
 			left.files <= empty.files+connections && left.goroutines <= empty.goroutines+connections
 	})
+	if left.maps > empty.maps {
+		t.Errorf("the kernel's maps took %d KiB, and take %d KiB afterwards", empty.maps>>10, left.maps>>10)
+	}
 	programs, _ := kernelObjects(t, h.agent.Process.Pid)
 	if n := len(linksTo(t, programs)); n != left.links {
 		t.Errorf("the kernel knows %d links to the agent's programs, the agent %d", n, left.links)
@@ -125,8 +134,16 @@ func endure(t testing.TB, length time.Duration) {
 		when string
 		inventory
 	}{{"empty", empty}, {"half", half}, {"whole", whole}, {"left", left}} {
-		fmt.Printf("churn_links_%[1]s %[2]d\nchurn_slots_%[1]s %[3]d\nchurn_counters_%[1]s %[4]d\nchurn_fds_%[1]s %[5]d\nchurn_goroutines_%[1]s %[6]d\nchurn_rss_mib_%[1]s %[7]d\n",
-			m.when, m.links, m.slots, m.counters, m.files, m.goroutines, m.resident>>20)
+		fmt.Printf("churn_links_%[1]s %[2]d\nchurn_slots_%[1]s %[3]d\nchurn_counters_%[1]s %[4]d\nchurn_fds_%[1]s %[5]d\nchurn_goroutines_%[1]s %[6]d\nchurn_rss_mib_%[1]s %[7]d\nchurn_heap_mib_%[1]s %[8]d\nchurn_maps_mib_%[1]s %[9]d\n",
+			m.when, m.links, m.slots, m.counters, m.files, m.goroutines, m.resident>>20, m.heap>>20, m.maps>>20)
+	}
+	memory.report("churn")
+	// What fills up at first has done so by the last third of a long run.
+	if growth := memory.growth(); length >= 10*time.Minute && growth > churnGrowth {
+		t.Errorf("the agent's memory grew by %.2f from the middle third to the last, at most %.2f", growth, churnGrowth)
+	}
+	if peak := memory.peak(); peak > churnMemory {
+		t.Errorf("the agent took %d MiB, at most %d", peak>>20, churnMemory>>20)
 	}
 	fmt.Printf("churn_hits %d\nchurn_conservation_ratio %.6f\n", whole.hits, float64(whole.accounted)/float64(whole.hits))
 }
@@ -190,6 +207,8 @@ func (h *herd) churn(d time.Duration) {
 type inventory struct {
 	links, programs, slots, counters, words int
 	files, goroutines, resident             int
+	// maps is what the kernel says that the agent's maps take, heap what Go's heap has in use, in bytes.
+	maps, heap int
 	// hits is what happened, accounted what heat has of it.
 	hits, accounted int
 }
@@ -253,8 +272,9 @@ func (h *herd) inventory() (now inventory) {
 	programs, links := kernelObjects(h.t, pid)
 	now.programs, now.links = len(programs), len(links)
 	now.slots, now.counters, now.words = entries(h.t, pid, "slots"), entries(h.t, pid, "heat"), entries(h.t, pid, "words")
-	metrics := h.metrics("go_goroutines", "process_open_fds", "process_resident_memory_bytes")
-	now.goroutines, now.files, now.resident = metrics[0], metrics[1], metrics[2]
+	metrics := h.metrics("go_goroutines", "process_open_fds", "process_resident_memory_bytes", "go_memstats_heap_inuse_bytes")
+	now.goroutines, now.files, now.resident, now.heap = metrics[0], metrics[1], metrics[2], metrics[3]
+	now.maps = mapMemory(h.t, pid)
 	return now
 }
 

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"log/slog"
+	"os"
+	"runtime/debug"
 
 	"github.com/gotherm/gotherm/bpf-agent/pacer"
 	"github.com/gotherm/gotherm/bpf-agent/server"
@@ -21,7 +23,15 @@ type runCommand struct {
 	MemstatsPin string `name:"memstats-pin" placeholder:"DIR" help:"Let programs publish their runtime.MemStats, by maps pinned in this directory of bpffs, which must be the agent's alone. Off when it is not said. CAP_BPF and CAP_CHOWN are then kept."`
 }
 
+// collectAt is by how many percent the heap may grow between two collections.
+// What the agent holds is mostly bytes, which cost a collection next to nothing:
+// the memory is worth more.
+const collectAt = 50
+
 func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	listener, err := server.Access{
 		Listen: r.Listen, TLSCert: r.TLSCert, TLSKey: r.TLSKey, TokenFile: r.TokenFile, ClientCA: r.ClientCA,
 	}.Open(ctx)

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ const (
 	// farewell is how long an ended process keeps its series in /metrics, so
 	// that its last hits are scraped.
 	farewell = 5 * time.Minute
+	// maxEnded is how many ended processes are remembered, those that were seen
+	// last; of others it is not known when nobody looked.
+	maxEnded = 512
 )
 
 func newAttendance() *attendance { return &attendance{processes: map[string]*attended{}} }
@@ -69,6 +73,7 @@ func (a *attendance) take(now time.Time, marks []mark) {
 		}
 	}
 	forgotten := second - heat.HeadColumns
+	var ended []string
 	for id, p := range a.processes {
 		for pom, stays := range p.watched {
 			for len(stays) > 0 && stays[0].to < forgotten {
@@ -76,7 +81,13 @@ func (a *attendance) take(now time.Time, marks []mark) {
 			}
 			p.watched[pom] = stays
 		}
-		if p.ended && p.lastSeen.Unix() < forgotten {
+		if p.ended {
+			ended = append(ended, id)
+		}
+	}
+	slices.SortFunc(ended, func(x, y string) int { return a.processes[y].lastSeen.Compare(a.processes[x].lastSeen) })
+	for i, id := range ended {
+		if i >= maxEnded || a.processes[id].lastSeen.Unix() < forgotten {
 			delete(a.processes, id)
 		}
 	}

@@ -68,8 +68,14 @@ func New(from Sources) *Server {
 func (s *Server) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
+	var forgot time.Time
 	for {
-		s.attendance.take(time.Now(), s.marks())
+		now := time.Now()
+		s.attendance.take(now, s.marks())
+		if now.Sub(forgot) >= time.Minute {
+			s.Gauges.Forget(now)
+			forgot = now
+		}
 		select {
 		case <-ctx.Done():
 			return nil

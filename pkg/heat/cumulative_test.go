@@ -48,7 +48,7 @@ func TestACumulativeCountNeverGoesDownWhileColumnsAreSealedAndEvicted(t *testing
 		}
 	})
 	var last uint64
-	for range 2_000 {
+	for i := 0; i < 2_000 || last < 500; i++ { // until the writer has had its turns too
 		n := m.Cumulative().Counts[7]
 		if n < last {
 			t.Errorf("count was %d and is %d", last, n)
@@ -58,9 +58,6 @@ func TestACumulativeCountNeverGoesDownWhileColumnsAreSealedAndEvicted(t *testing
 	}
 	close(stop)
 	wg.Wait()
-	if last == 0 {
-		t.Error("the writer never ran: nothing was proved")
-	}
 }
 
 func TestWhatIsBeforeSealedNeverChanges(t *testing.T) {

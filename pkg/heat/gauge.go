@@ -3,8 +3,6 @@ package heat
 import (
 	"cmp"
 	"fmt"
-	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -27,14 +25,8 @@ var GaugeDimensions = []string{"service", "version", "process"}
 // Gauges hold the newest hour of values that are measured once a second, such
 // as the size of a heap. The zero value is ready for use, by any number of goroutines.
 type Gauges struct {
-	mu    sync.RWMutex
-	rings map[GaugeKey]*gaugeRing
-}
-
-// gaugeRing has the value of each second; NaN where there is none.
-type gaugeRing struct {
-	first, last int64
-	values      []float64
+	mu   sync.RWMutex
+	runs map[GaugeKey]*gaugeRun
 }
 
 // Set notes the value of a gauge in the second of t. A later value for the same
@@ -42,58 +34,61 @@ type gaugeRing struct {
 func (g *Gauges) Set(k GaugeKey, t time.Time, value float64) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.rings == nil {
-		g.rings = map[GaugeKey]*gaugeRing{}
+	if g.runs == nil {
+		g.runs = map[GaugeKey]*gaugeRun{}
 	}
-	second := t.Unix()
-	r := g.rings[k]
+	r := g.runs[k]
 	if r == nil {
-		r = &gaugeRing{first: second, last: second - 1}
-		g.rings[k] = r
+		r = &gaugeRun{}
+		g.runs[k] = r
 	}
-	if second < r.last {
-		return
-	}
-	for at := max(r.last+1, second-HeadColumns+1); at <= second; at++ {
-		r.put(at, math.NaN())
-	}
-	r.last = max(r.last, second)
-	r.put(second, value)
+	r.set(t.Unix(), value)
 }
 
-// put grows the ring up to an hour, and then goes round.
-func (r *gaugeRing) put(at int64, value float64) {
-	i := (at - r.first) % HeadColumns
-	for int64(len(r.values)) <= i {
-		r.values = append(r.values, math.NaN())
-	}
-	r.values[i] = value
-}
+const (
+	// quietGauge is how many seconds a gauge has no value when what it is of is
+	// taken to have ended.
+	quietGauge = 60
+	// quietGaugeBytes is how much such gauges may take of memory; beyond it, those
+	// that are quiet for the longest are forgotten before their hour is over.
+	quietGaugeBytes = 1 << 20
+	// gaugeKeyBytes is what a gauge takes beside its values.
+	gaugeKeyBytes = 256
+)
 
-// at returns the value of a second.
-func (r *gaugeRing) at(second int64) float64 {
-	if second < r.first || second > r.last || second <= r.last-HeadColumns {
-		return math.NaN()
-	}
-	return r.values[(second-r.first)%HeadColumns]
-}
-
-// Forget drops the gauges that have had no value for an hour.
+// Forget drops the gauges that have had no value for an hour, or for less when
+// there are many. Call it about once a minute.
 func (g *Gauges) Forget(now time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	maps.DeleteFunc(g.rings, func(_ GaugeKey, r *gaugeRing) bool { return r.last <= now.Unix()-HeadColumns })
+	var quiet []GaugeKey
+	held := 0
+	for k, r := range g.runs {
+		if r.last <= now.Unix()-quietGauge {
+			quiet = append(quiet, k)
+			held += gaugeKeyBytes + r.bytes()
+		}
+	}
+	slices.SortFunc(quiet, func(a, b GaugeKey) int { return cmp.Compare(g.runs[a].last, g.runs[b].last) })
+	for _, k := range quiet {
+		r := g.runs[k]
+		if held <= quietGaugeBytes && r.last > now.Unix()-HeadColumns {
+			return
+		}
+		held -= gaugeKeyBytes + r.bytes()
+		delete(g.runs, k)
+	}
 }
 
 // Last returns the newest value of a gauge, and its time; false when there is none.
 func (g *Gauges) Last(k GaugeKey) (float64, time.Time, bool) {
 	g.mu.RLock()
 	defer g.mu.RUnlock()
-	r := g.rings[k]
+	r := g.runs[k]
 	if r == nil {
 		return 0, time.Time{}, false
 	}
-	return r.at(r.last), time.Unix(r.last, 0), true
+	return r.newest(), time.Unix(r.last, 0), true
 }
 
 // GaugePoint is what a gauge was in [Start, Start+step): how many values there
@@ -128,17 +123,12 @@ func (g *Gauges) Query(name string, matchers []Matcher, from, to time.Time, step
 	defer g.mu.RUnlock()
 	width := int64(step / time.Second)
 	var result []GaugeSeries
-	for k, r := range g.rings {
+	for k, r := range g.runs {
 		if k.Name != name || !k.key().Matches(matchers) {
 			continue
 		}
 		s := GaugeSeries{Key: k}
-		start := max(from.Unix(), r.first, r.last-HeadColumns+1)
-		for at := start; at < to.Unix() && at <= r.last; at++ {
-			v := r.at(at)
-			if math.IsNaN(v) {
-				continue
-			}
+		r.each(from.Unix(), to.Unix(), func(at int64, v float64) {
 			begin := time.Unix(floorTo(at, width), 0)
 			if n := len(s.Points); n == 0 || !s.Points[n-1].Start.Equal(begin) {
 				s.Points = append(s.Points, GaugePoint{Start: begin, Min: v, Max: v})
@@ -147,7 +137,7 @@ func (g *Gauges) Query(name string, matchers []Matcher, from, to time.Time, step
 			p.N++
 			p.Sum += v
 			p.Min, p.Max, p.Last = min(p.Min, v), max(p.Max, v), v
-		}
+		})
 		if s.Points != nil {
 			result = append(result, s)
 		}

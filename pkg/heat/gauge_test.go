@@ -1,6 +1,7 @@
 package heat
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -76,5 +77,32 @@ func TestGaugeForgetsAcrossALongGap(t *testing.T) {
 	}
 	if len(series) != 1 || len(series[0].Points) != 1 || series[0].Points[0].Last != 6 {
 		t.Errorf("got %+v, want only the last value", series)
+	}
+}
+
+func TestGaugesOfProcessesThatComeAndGoAreBounded(t *testing.T) {
+	var g Gauges
+	begin := time.Unix(1_700_000_000, 0)
+	at := begin
+	living := GaugeKey{Name: "mem.heap_live", Process: "alive"}
+	for i := range 3000 {
+		at = begin.Add(time.Duration(i) * time.Second)
+		g.Set(living, at, float64(i))
+		for name := range 20 {
+			g.Set(GaugeKey{Name: fmt.Sprint(name), Process: fmt.Sprint(i)}, at, float64(i))
+		}
+		if i%60 == 0 {
+			g.Forget(at)
+		}
+	}
+	if most := quietGaugeBytes/gaugeKeyBytes + 2*60*20; len(g.runs) > most {
+		t.Errorf("%d gauges are held, at most %d", len(g.runs), most)
+	}
+	if _, _, ok := g.Last(GaugeKey{Name: "3", Process: "2900"}); !ok {
+		t.Error("the gauges of a process that has just ended are forgotten")
+	}
+	series, err := g.Query("mem.heap_live", nil, begin, at.Add(time.Second), time.Second)
+	if err != nil || len(series) != 1 || len(series[0].Points) != 3000 {
+		t.Errorf("the gauge of the process that lives does not have all its values: %v", err)
 	}
 }
