@@ -13,21 +13,21 @@ const roomy = 0.5
 // those that have ended: they lose their finer dimensions, and where that is
 // not enough, as on a machine whose processes come and go, their process too.
 // That is of what they add up to; their past keeps what it has.
-func (h *Head) makeRoom(series map[Key]*Matrix, alive func(Key) bool) {
-	h.fold(series, alive, Key.coarse)
-	h.fold(series, alive, Key.ofRelease)
+func (h *Head) makeRoom(alive func(Key) bool) {
+	h.fold(alive, Key.coarse)
+	h.fold(alive, Key.ofRelease)
 }
 
 // fold folds the series of processes that have ended into one for each coarser
 // key, those first that were last hit the longest ago, until there is room.
-func (h *Head) fold(series map[Key]*Matrix, alive func(Key) bool, coarser func(Key) Key) {
+func (h *Head) fold(alive func(Key) bool, coarser func(Key) Key) {
 	type ended struct {
 		coarse Key
 		fine   []Key
 		last   int64
 	}
 	byCoarse := map[Key]*ended{}
-	for k, m := range series {
+	for k, m := range h.series {
 		if alive(k) {
 			continue
 		}
@@ -48,16 +48,17 @@ func (h *Head) fold(series map[Key]*Matrix, alive func(Key) bool, coarser func(K
 	}
 	slices.SortFunc(all, func(a, b *ended) int { return cmp.Compare(a.last, b.last) })
 	for _, e := range all {
-		if len(series) <= int(roomy*float64(h.limits.Series)) {
+		if len(h.series) <= int(roomy*float64(h.limits.Series)) {
 			return
 		}
 		of := make([]*Matrix, len(e.fine))
 		for i, k := range e.fine {
-			of[i] = series[k]
-			delete(series, k)
+			of[i] = h.series[k]
+			delete(h.series, k)
 		}
-		series[e.coarse] = merged(of)
-		series[e.coarse].key = unique.Make(e.coarse)
+		sum := merged(of)
+		sum.key = unique.Make(e.coarse)
+		h.series[e.coarse] = sum
 	}
 }
 

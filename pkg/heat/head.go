@@ -105,23 +105,22 @@ type Limits struct {
 
 // Head holds the newest hour of heat in memory: a matrix for each series, where
 // hits come in, and the past of them all. It is safe for use by any number of
-// goroutines; only making and forgetting a series takes a lock.
+// goroutines; who has a matrix adds to it without a lock.
 type Head struct {
 	limits  Limits
-	mu      sync.Mutex // held while series is replaced
-	series  atomic.Pointer[map[Key]*Matrix]
 	past    atomic.Pointer[past]
-	now     atomic.Int64
 	crowded atomic.Bool
+
+	mu     sync.RWMutex
+	series map[Key]*Matrix
+	now    int64
 	// forgotten counts, by POM, the hits of series that have been dropped.
 	forgotten map[string]uint64
 }
 
 // NewHead returns an empty head.
 func NewHead(now time.Time, limits Limits) *Head {
-	h := &Head{limits: limits, forgotten: map[string]uint64{}}
-	h.series.Store(&map[Key]*Matrix{})
-	h.now.Store(now.Unix())
+	h := &Head{limits: limits, series: map[Key]*Matrix{}, now: now.Unix(), forgotten: map[string]uint64{}}
 	begin := now.Unix() - sealAfter
 	h.past.Store(&past{first: begin, next: begin})
 	return h
@@ -131,35 +130,45 @@ func NewHead(now time.Time, limits Limits) *Head {
 // the head is full, the hits go to the series of the process without its finer
 // dimensions, which always has room. Keep the result: the lookup is not for hot paths.
 func (h *Head) Matrix(k Key) *Matrix {
-	if m := (*h.series.Load())[k]; m != nil {
+	h.mu.RLock()
+	m := h.series[k]
+	h.mu.RUnlock()
+	if m != nil {
 		return m
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	old := *h.series.Load()
-	if h.limits.Series > 0 && len(old) >= h.limits.Series {
+	if h.limits.Series > 0 && len(h.series) >= h.limits.Series {
 		k = k.coarse()
 		h.crowded.Store(true)
 	}
-	if m := old[k]; m != nil {
+	if m := h.series[k]; m != nil {
 		return m
 	}
-	m := NewMatrix(time.Unix(h.now.Load(), 0))
+	m = NewMatrix(time.Unix(h.now, 0))
 	m.key = unique.Make(k)
-	replaced := maps.Clone(old)
-	replaced[k] = m
-	h.series.Store(&replaced)
+	h.series[k] = m
 	return m
+}
+
+// matrices returns those that are there.
+func (h *Head) matrices() []*Matrix {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	return slices.AppendSeq(make([]*Matrix, 0, len(h.series)), maps.Values(h.series))
 }
 
 // Advance seals what is older than a few seconds. Call it about once a second,
 // from one goroutine.
 func (h *Head) Advance(now time.Time) {
-	// A series that is made meanwhile either is in this map, or begins with now.
+	// A series that is made meanwhile either is among these, or begins with now.
 	h.mu.Lock()
-	h.now.Store(now.Unix())
-	series := *h.series.Load()
+	h.now = now.Unix()
 	h.mu.Unlock()
+	if now.Unix()-sealAfter <= h.past.Load().next {
+		return
+	}
+	series := h.matrices()
 	p := h.past.Load()
 	// A clock that is set back opens nothing again.
 	end := now.Unix() - sealAfter
@@ -180,7 +189,7 @@ func (h *Head) Advance(now time.Time) {
 }
 
 // seal takes a second out of all matrices; it returns nil when none was hit in it.
-func (h *Head) seal(series map[Key]*Matrix, second int64) *block {
+func (h *Head) seal(series []*Matrix, second int64) *block {
 	w := blockBuilder{start: floorTo(second, blockSeconds)}
 	var sum Histogram
 	for _, m := range series {
@@ -194,7 +203,7 @@ func (h *Head) seal(series map[Key]*Matrix, second int64) *block {
 }
 
 // openBytes is what series take of memory beside the past.
-func openBytes(series map[Key]*Matrix) (n int) {
+func openBytes(series []*Matrix) (n int) {
 	for _, m := range series {
 		n += keyBytes + m.bytes()
 	}
@@ -221,7 +230,7 @@ type Holding struct {
 
 // Holding returns what the head holds now.
 func (h *Head) Holding() Holding {
-	series, p := *h.series.Load(), h.past.Load()
+	series, p := h.matrices(), h.past.Load()
 	holding := Holding{Series: len(series), Bytes: openBytes(series) + p.bytes()}
 	for _, b := range p.minutes {
 		switch b.kept {
@@ -246,22 +255,20 @@ func (h *Head) Holding() Holding {
 func (h *Head) Forget(alive func(Key) bool) (folded bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	replaced := maps.Clone(*h.series.Load())
-	for k, m := range replaced {
+	for k, m := range h.series {
 		if alive(k) {
 			continue
 		}
-		if m.rest(); m.lastHit() < h.now.Load()-HeadColumns {
+		if m.rest(); m.lastHit() < h.now-HeadColumns {
 			h.forgotten[k.POM] += m.Total()
-			delete(replaced, k)
+			delete(h.series, k)
 		}
 	}
 	if h.crowded.Swap(false) {
-		before := len(replaced)
-		h.makeRoom(replaced, alive)
-		folded = len(replaced) < before
+		before := len(h.series)
+		h.makeRoom(alive)
+		folded = len(h.series) < before
 	}
-	h.series.Store(&replaced)
 	return folded
 }
 
@@ -271,10 +278,10 @@ func (h *Head) Crowded() bool { return h.crowded.Load() }
 
 // Total counts all hits of a POM that the head has ever been given.
 func (h *Head) Total(pom string) uint64 {
-	h.mu.Lock()
-	defer h.mu.Unlock()
+	h.mu.RLock()
+	defer h.mu.RUnlock()
 	total := h.forgotten[pom]
-	for k, m := range *h.series.Load() {
+	for k, m := range h.series {
 		if k.POM == pom {
 			total += m.Total()
 		}
@@ -283,9 +290,11 @@ func (h *Head) Total(pom string) uint64 {
 }
 
 // Cumulative calls f with each series of a POM and all that it was ever given;
-// see [Matrix.Cumulative].
+// see [Matrix.Cumulative]. F must not ask the head.
 func (h *Head) Cumulative(pom string, f func(Key, *Histogram)) {
-	for k, m := range *h.series.Load() {
+	h.mu.RLock()
+	defer h.mu.RUnlock()
+	for k, m := range h.series {
 		if k.POM == pom {
 			f(k, m.Cumulative())
 		}
@@ -312,8 +321,8 @@ func (h *Head) Values(pom, dimension string, matchers []Matcher, from, to time.T
 			}
 		}
 	})
-	for k, m := range *h.series.Load() {
-		v, ok := wanted(k)
+	for _, m := range h.matrices() {
+		v, ok := wanted(m.key.Value())
 		for second := max(first, p.next); ok && second < min(end, p.next+openColumns); second++ {
 			if c := m.column(second); c != nil && !c.isEmpty() {
 				seen[v] = true
@@ -339,7 +348,7 @@ func (h *Head) Keys(pom string, matchers []Matcher) []Key {
 			add(k)
 		}
 	})
-	for _, m := range *h.series.Load() {
+	for _, m := range h.matrices() {
 		add(m.key)
 	}
 	var keys []Key
@@ -426,7 +435,7 @@ func (h *Head) Query(r Request) ([]Series, error) {
 	end = min(ceilTo(end, step), p.next+openColumns)
 	g := groups{request: &r, step: step, first: max(start, p.first), end: end, byKey: map[unique.Handle[Key]]*group{}, byID: map[string]*group{}}
 	p.blocks(g.first, g.end, g.take)
-	for _, m := range *h.series.Load() {
+	for _, m := range h.matrices() {
 		if of := g.of(m.key); of != nil {
 			of.matrices = append(of.matrices, m)
 		}
