@@ -41,7 +41,7 @@ export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
   const isTime = heats[0].xIsTime;
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
   const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
-  const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options.yAxis, timeZone);
+  const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options, timeZone);
   const count = pointed?.cell && heats[plot].counts[cellAt(heats[plot], pointed.cell.column, pointed.cell.row)];
 
   const onPoint = (i: number, at: Pointing | undefined) => {
@@ -67,6 +67,8 @@ export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
         ramp={ramp}
         colours={colours}
         gap={options.cellGap}
+        axisName={options.yAxis.label || undefined}
+        columnAxisName={options.xAxis.label || undefined}
         annotations={annotations}
         timeZone={timeZone}
         pointing={pointing}
@@ -76,8 +78,8 @@ export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
         onBrushing={setBrushing}
         onSelect={onSelect}
       />
-      {options.legend.show && (
-        <div style={{ marginLeft: axisWidth, height: arrangement.legendHeight }}>
+      {arrangement.legendHeight > 0 && (
+        <div style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}>
           <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0], options.yAxis)} />
         </div>
       )}

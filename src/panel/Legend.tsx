@@ -51,7 +51,8 @@ const getStyles = (theme: GrafanaTheme2) => ({
   }),
   bar: css({
     position: 'relative',
-    width: '240px',
+    flex: '0 1 240px',
+    minWidth: '40px',
     height: '10px',
     borderRadius: theme.shape.radius.default,
   }),

@@ -28,8 +28,8 @@ export interface Pointed {
 export function find(at: Pointing, heat: Heat, across: Scale, scale: Scale): Pointed {
   const { time, value } =
     at.by === 'keys' ? at : { time: toValue(across, at.x), value: toValue(scale, scale.length - at.y) };
-  const column = cellOf(drawable(heat.x, across.log), time);
-  const row = cellOf(drawable(heat.y, scale.log), value);
+  const column = cellOf(drawable(heat.x, across), time);
+  const row = cellOf(drawable(heat.y, scale), value);
   const isHit = column >= 0 && row >= 0 && isFilled(heat, cellAt(heat, column, row));
   return { time, value, cell: isHit ? { column, row } : undefined };
 }
@@ -48,6 +48,9 @@ interface Props extends HeatCanvasProps {
   children?: ReactNode;
 }
 
+/** What leads up leads to lower values where the axis runs down. */
+const turned: Record<string, string> = { ArrowUp: 'ArrowDown', ArrowDown: 'ArrowUp' };
+
 /** A shorter drag than this, in pixels, is a click. */
 const leastDrag = 5;
 
@@ -59,8 +62,8 @@ export function Plot(props: Props) {
   const box = useRef<HTMLDivElement>(null);
   const dragFrom = useRef<number>(undefined);
   const width = across.length;
-  const rows = useMemo(() => drawable(heat.y, scale.log), [heat, scale.log]);
-  const columns = useMemo(() => drawable(heat.x, across.log), [heat, across.log]);
+  const rows = useMemo(() => drawable(heat.y, scale), [heat, scale]);
+  const columns = useMemo(() => drawable(heat.x, across), [heat, across]);
 
   const left = (t: number) => toPixel(across, t);
   const top = (v: number) => scale.length - toPixel(scale, v);
@@ -98,7 +101,8 @@ export function Plot(props: Props) {
       onPoint(undefined);
       return;
     }
-    const next = move(heat, { from: across.min, to: across.max }, pointed?.cell, event.key);
+    const key = scale.isReversed ? (turned[event.key] ?? event.key) : event.key;
+    const next = move(heat, { from: across.min, to: across.max }, pointed?.cell, key);
     if (next) {
       event.preventDefault();
       pointAtCell(next.column, next.row);
@@ -188,8 +192,8 @@ export function Plot(props: Props) {
           <rect
             x={left(columns.from[cell.column])}
             width={left(columns.to[cell.column]) - left(columns.from[cell.column])}
-            y={top(rows.to[cell.row])}
-            height={top(rows.from[cell.row]) - top(rows.to[cell.row])}
+            y={Math.min(top(rows.from[cell.row]), top(rows.to[cell.row]))}
+            height={Math.abs(top(rows.from[cell.row]) - top(rows.to[cell.row]))}
             fill="none"
             stroke={theme.colors.text.maxContrast}
           />

@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { Fragment, useState } from 'react';
+import { useState } from 'react';
 import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import { useStyles2 } from '@grafana/ui';
@@ -19,6 +19,9 @@ interface Props {
   /** One for each step of the ramp. */
   colours: string[];
   gap: number;
+  /** What the values are, and the columns; written along the axes. */
+  axisName?: string;
+  columnAxisName?: string;
   annotations: Annotation[];
   timeZone: TimeZone;
   /** What is pointed at, in which of the plots, and how. */
@@ -32,10 +35,10 @@ interface Props {
   onSelect: (range: AbsoluteTimeRange) => void;
 }
 
-/** A plot for each series, on one axis of time or bins. */
+/** A plot for each series, side by side or one below the other, on one axis of time or bins. */
 export function Plots(props: Props) {
   const { heats, arrangement, annotations, timeZone, pointing, pointed, onPoint, onBrushing } = props;
-  const { across, range, scales, labels, axisWidth, plotWidth, plotHeight, nameHeight, timeAxisHeight } = arrangement;
+  const { across, range, scales, columns, side, hasOwnAxes, plotWidth, plotHeight, nameHeight } = arrangement;
   const styles = useStyles2(getStyles);
   const [brush, setBrush] = useState<AbsoluteTimeRange>();
   const isTime = heats[0].xIsTime;
@@ -45,57 +48,107 @@ export function Plots(props: Props) {
     onBrushing(brushed !== undefined);
   };
 
+  /** How far a plot in a column is from the left of its cell: where the first has the value axis, or all. */
+  const indentOf = (column: number) => (side === 'left' && (hasOwnAxes || column === 0) ? arrangement.axisWidth : 0);
+  const hasAxis = (column: number) =>
+    arrangement.axisWidth > 0 && (hasOwnAxes || column === (side === 'left' ? 0 : columns - 1));
+
+  const axisOf = (i: number) => (
+    <ValueAxis
+      labels={arrangement.labels[i]}
+      width={arrangement.axisWidth}
+      height={plotHeight}
+      side={side}
+      name={props.axisName}
+    />
+  );
+
   return (
     <>
       <div className={styles.plots} style={{ maxHeight: arrangement.plotsHeight, paddingTop: arrangement.topMargin }}>
-        {heats.map((heat, i) => (
-          <Fragment key={`${i} ${heat.name}`}>
-            {nameHeight > 0 && (
-              <div
-                className={styles.name}
-                style={{ paddingLeft: axisWidth, height: nameHeight, lineHeight: `${nameHeight}px` }}
-                title={heat.name}
-              >
-                {heat.name}
-              </div>
-            )}
-            <div className={styles.row}>
-              <ValueAxis labels={labels[i]} width={axisWidth} height={plotHeight} />
-              <Plot
-                heat={heat}
-                ramp={props.ramp}
-                colours={props.colours}
-                across={across}
-                scale={scales[i]}
-                gap={props.gap}
-                label={labelOf(heat, range, timeZone)}
-                pointed={pointing?.plot === i ? pointed : undefined}
-                pointing={pointing?.plot === i ? pointing : undefined}
-                time={props.time}
-                brush={brush}
-                onPoint={(at) => onPoint(i, at)}
-                onBrush={onBrush}
-                onSelect={props.onSelect}
-              >
-                {isTime && (
-                  <AnnotationLines
-                    // The texts are written once, at the top.
-                    annotations={annotations}
-                    isWritten={i === 0}
-                    range={range}
-                    width={plotWidth}
-                    height={plotHeight}
-                  />
-                )}
-              </Plot>
-            </div>
-          </Fragment>
+        {Array.from({ length: arrangement.rows }, (_, row) => (
+          <div key={row} className={styles.row}>
+            {heats.slice(row * columns, (row + 1) * columns).map((heat, column) => {
+              const i = row * columns + column;
+              return (
+                <div key={`${i} ${heat.name}`} style={{ paddingRight: arrangement.rightMargin }}>
+                  {nameHeight > 0 && (
+                    <div
+                      className={styles.name}
+                      style={{
+                        marginLeft: indentOf(column),
+                        width: plotWidth,
+                        height: nameHeight,
+                        lineHeight: `${nameHeight}px`,
+                      }}
+                      title={heat.name}
+                    >
+                      {heat.name}
+                    </div>
+                  )}
+                  <div className={styles.row}>
+                    {side === 'left' && hasAxis(column) && axisOf(i)}
+                    <Plot
+                      heat={heat}
+                      ramp={props.ramp}
+                      colours={props.colours}
+                      across={across}
+                      scale={scales[i]}
+                      gap={props.gap}
+                      label={labelOf(heat, range, timeZone)}
+                      pointed={pointing?.plot === i ? pointed : undefined}
+                      pointing={pointing?.plot === i ? pointing : undefined}
+                      time={props.time}
+                      brush={brush}
+                      onPoint={(at) => onPoint(i, at)}
+                      onBrush={onBrush}
+                      onSelect={props.onSelect}
+                    >
+                      {isTime && (
+                        <AnnotationLines
+                          // The texts are written once, at the top.
+                          annotations={annotations}
+                          isWritten={row === 0}
+                          range={range}
+                          width={plotWidth}
+                          height={plotHeight}
+                        />
+                      )}
+                    </Plot>
+                    {side === 'right' && hasAxis(column) && axisOf(i)}
+                  </div>
+                </div>
+              );
+            })}
+          </div>
         ))}
       </div>
-      <div className={styles.timeAxis} style={{ marginLeft: axisWidth, height: timeAxisHeight }}>
-        <ColumnAxis across={across} write={arrangement.writeColumn} height={timeAxisHeight} timeZone={timeZone} />
-        {isTime && <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />}
-      </div>
+      {arrangement.columnAxisHeight > 0 && (
+        <div className={styles.row}>
+          {Array.from({ length: columns }, (_, column) => (
+            <div
+              key={column}
+              className={styles.columnAxis}
+              style={{
+                marginLeft: indentOf(column),
+                marginRight:
+                  arrangement.rightMargin + (side === 'right' && hasAxis(column) ? arrangement.axisWidth : 0),
+                width: plotWidth,
+              }}
+            >
+              <ColumnAxis
+                labels={arrangement.columnLabels}
+                width={plotWidth}
+                height={arrangement.columnAxisHeight}
+                name={props.columnAxisName}
+              />
+              {isTime && (
+                <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />
+              )}
+            </div>
+          ))}
+        </div>
+      )}
     </>
   );
 }
@@ -115,5 +168,5 @@ const getStyles = (theme: GrafanaTheme2) => ({
     textOverflow: 'ellipsis',
     whiteSpace: 'nowrap',
   }),
-  timeAxis: css({ position: 'relative' }),
+  columnAxis: css({ position: 'relative', flex: 'none' }),
 });

@@ -1,10 +1,11 @@
-import type { PanelOptionsEditorBuilder } from '@grafana/data';
+import type { PanelOptionsEditorBuilder, SelectableValue } from '@grafana/data';
 import { schemes } from '../renderer';
+import type { Kind } from './scale';
 
 /** What a user can set on a heat panel. */
 export interface Options {
-  /** Each series in a plot of its own, or all added up in one. */
-  series: 'rows' | 'sum';
+  /** Each series in a plot of its own, below, beside or around each other; or all added up in one. */
+  series: 'rows' | 'columns' | 'grid' | 'sum';
   color: {
     scheme: string;
     reverse: boolean;
@@ -16,16 +17,30 @@ export interface Options {
   };
   /** CSS pixels left clear between cells. */
   cellGap: number;
-  /** Of bins; time is always linear. */
-  xAxis: { scale: 'auto' | 'log' | 'linear' };
-  yAxis: {
+  xAxis: {
+    /** Of bins; time is always linear. */
     scale: 'auto' | 'log' | 'linear';
+    /** Of bins; the unit that the frame says when not set. */
+    unit?: string;
+    decimals?: number;
+    label?: string;
+  };
+  yAxis: {
+    scale: 'auto' | Kind;
+    /** For symlog: how far from zero the scale is linear; as far as the bucket nearest to zero when not set. */
+    linearUpTo?: number;
+    placement: 'left' | 'right' | 'hidden';
+    label?: string;
     /** Of values, and of the cells of gauges; the unit that the frame says when not set. */
     unit?: string;
     decimals?: number;
     min?: number;
     max?: number;
+    /** The lowest values at the top. */
+    reverse: boolean;
   };
+  /** How many hits rows have altogether, to the right of each plot, and columns, over it. */
+  histograms: { right: boolean; top: boolean };
   tooltip: { show: boolean };
   legend: { show: boolean };
 }
@@ -35,19 +50,29 @@ export const defaultOptions: Options = {
   color: { scheme: schemes[0].name, reverse: false, steps: 64, scale: 'log' },
   cellGap: 0,
   xAxis: { scale: 'auto' },
-  yAxis: { scale: 'auto' },
+  yAxis: { scale: 'auto', placement: 'left', reverse: false },
+  histograms: { right: false, top: false },
   tooltip: { show: true },
   legend: { show: true },
 };
 
-const scales: Array<{ value: Options['yAxis']['scale']; label: string }> = [
+const xScales: Array<SelectableValue<Options['xAxis']['scale']>> = [
   { value: 'auto', label: 'Auto' },
   { value: 'log', label: 'Log' },
   { value: 'linear', label: 'Linear' },
 ];
 
+const yScales: Array<SelectableValue<Options['yAxis']['scale']>> = [
+  { value: 'auto', label: 'Auto', description: 'Log where buckets grow, symlog where they do on both sides of zero' },
+  { value: 'log', label: 'Log', description: 'Equal factors are equally high' },
+  { value: 'linear', label: 'Linear', description: 'Equal differences are equally high' },
+  { value: 'symlog', label: 'Symlog', description: 'Log on both sides of zero, linear near it' },
+  { value: 'ordinal', label: 'Ordinal', description: 'All buckets are equally high' },
+];
+
 export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const heat = ['Heat'];
+  const xAxis = ['X axis'];
   const yAxis = ['Y axis'];
   builder
     .addRadio({
@@ -58,7 +83,9 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       defaultValue: defaultOptions.series,
       settings: {
         options: [
-          { value: 'rows', label: 'One below the other' },
+          { value: 'rows', label: 'Rows' },
+          { value: 'columns', label: 'Columns' },
+          { value: 'grid', label: 'Grid' },
           { value: 'sum', label: 'Added up' },
         ],
       },
@@ -117,21 +144,47 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       settings: { min: 0, max: 10, step: 1 },
     })
     .addRadio({
+      path: 'yAxis.placement',
+      name: 'Placement',
+      category: yAxis,
+      defaultValue: defaultOptions.yAxis.placement,
+      settings: {
+        options: [
+          { value: 'left', label: 'Left' },
+          { value: 'right', label: 'Right' },
+          { value: 'hidden', label: 'Hidden' },
+        ],
+      },
+    })
+    .addTextInput({
+      path: 'yAxis.label',
+      name: 'Label',
+      description: 'What the values are, written along the axis',
+      category: yAxis,
+      settings: { placeholder: 'None' },
+      showIf: ({ yAxis }) => yAxis.placement !== 'hidden',
+    })
+    .addSelect({
       path: 'yAxis.scale',
       name: 'Scale',
       category: yAxis,
       defaultValue: defaultOptions.yAxis.scale,
-      settings: { options: scales },
+      settings: { options: yScales },
     })
-    .addRadio({
-      path: 'xAxis.scale',
-      name: 'Scale of bins',
-      description: 'Where columns are bins of values; time is always linear',
-      category: ['X axis'],
-      defaultValue: defaultOptions.xAxis.scale,
-      settings: { options: scales },
+    .addNumberInput({
+      path: 'yAxis.linearUpTo',
+      name: 'Linear up to',
+      description: 'How far from zero the scale is linear; auto is the end of the bucket nearest to zero',
+      category: yAxis,
+      settings: { placeholder: 'Auto', min: Number.MIN_VALUE },
+      showIf: ({ yAxis }) => yAxis.scale === 'symlog',
     })
-    .addUnitPicker({ path: 'yAxis.unit', name: 'Unit', category: yAxis })
+    .addUnitPicker({
+      path: 'yAxis.unit',
+      name: 'Unit',
+      description: 'Auto is the unit that the data source says',
+      category: yAxis,
+    })
     .addNumberInput({
       path: 'yAxis.decimals',
       name: 'Decimals',
@@ -140,6 +193,40 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
     })
     .addNumberInput({ path: 'yAxis.min', name: 'Min', category: yAxis, settings: { placeholder: 'Auto' } })
     .addNumberInput({ path: 'yAxis.max', name: 'Max', category: yAxis, settings: { placeholder: 'Auto' } })
+    .addBooleanSwitch({
+      path: 'yAxis.reverse',
+      name: 'Reverse',
+      description: 'Show the lowest values at the top',
+      category: yAxis,
+      defaultValue: defaultOptions.yAxis.reverse,
+    })
+    .addTextInput({
+      path: 'xAxis.label',
+      name: 'Label',
+      description: 'What the columns are, written below the axis',
+      category: xAxis,
+      settings: { placeholder: 'None' },
+    })
+    .addRadio({
+      path: 'xAxis.scale',
+      name: 'Scale of bins',
+      description: 'Where columns are bins of values. Time is always linear',
+      category: xAxis,
+      defaultValue: defaultOptions.xAxis.scale,
+      settings: { options: xScales },
+    })
+    .addUnitPicker({
+      path: 'xAxis.unit',
+      name: 'Unit of bins',
+      description: 'Auto is the unit that the data source says',
+      category: xAxis,
+    })
+    .addNumberInput({
+      path: 'xAxis.decimals',
+      name: 'Decimals of bins',
+      category: xAxis,
+      settings: { placeholder: 'Auto', min: 0, max: 15, integer: true },
+    })
     .addBooleanSwitch({
       path: 'tooltip.show',
       name: 'Show tooltip',

@@ -1,7 +1,7 @@
 import { dateTime, FieldType, type TimeRange, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
 import { type Heat, readHeats } from './heat';
-import { defaultOptions } from './options';
+import { defaultOptions, type Options } from './options';
 import { columnEdges, columnScale, gridOf, misfit, rampOf, rowEdges, valueScale } from './picture';
 
 function heatOf(cells: Array<[yMin: number, yMax: number, count: number]>) {
@@ -20,6 +20,9 @@ function heatOf(cells: Array<[yMin: number, yMax: number, count: number]>) {
     10
   )[0];
 }
+
+/** A Y axis with these settings, and the usual others. */
+const axis = (settings: Partial<Options['yAxis']>) => ({ ...defaultOptions.yAxis, ...settings });
 
 const octaves = heatOf([
   [1, 2, 3],
@@ -48,23 +51,81 @@ describe('the ramp', () => {
 
 describe('the value scale', () => {
   it('is log for buckets that grow, and linear when the options say so', () => {
-    expect(valueScale([octaves], { scale: 'auto' })).toEqual({ log: true, min: 1, max: 8 });
-    expect(valueScale([octaves], { scale: 'linear' })).toEqual({ log: false, min: 1, max: 8 });
+    expect(valueScale([octaves], axis({ scale: 'auto' }))).toEqual({ kind: 'log', min: 1, max: 8 });
+    expect(valueScale([octaves], axis({ scale: 'linear' }))).toEqual({ kind: 'linear', min: 1, max: 8 });
   });
 
   it('takes in all series', () => {
-    expect(valueScale([octaves, heatOf([[16, 32, 1]])], { scale: 'log' })).toEqual({ log: true, min: 1, max: 32 });
+    expect(valueScale([octaves, heatOf([[16, 32, 1]])], axis({ scale: 'log' }))).toEqual({
+      kind: 'log',
+      min: 1,
+      max: 32,
+    });
   });
 
   it('begins over zero on a log scale, whatever the options say', () => {
-    expect(valueScale([octaves], { scale: 'log', min: 0 }).min).toBeGreaterThan(0);
+    expect(valueScale([octaves], axis({ scale: 'log', min: 0 })).min).toBeGreaterThan(0);
   });
 
   it('is refused for values below zero when it shall be log', () => {
     const below = heatOf([[-2, -1, 1]]);
-    expect(misfit([below], { scale: 'log' })).toMatch(/field yMax .* has values below 0/);
-    expect(misfit([below], { scale: 'auto' })).toBeUndefined();
-    expect(misfit([octaves], { scale: 'log' })).toBeUndefined();
+    expect(misfit([below], axis({ scale: 'log' }))).toMatch(/field yMax .* has values below 0/);
+    expect(misfit([below], axis({ scale: 'auto' }))).toBeUndefined();
+    expect(misfit([octaves], axis({ scale: 'log' }))).toBeUndefined();
+  });
+});
+
+describe('buckets on both sides of zero', () => {
+  const around = heatOf([
+    [-4, -1, 1],
+    [-1, -0.25, 2],
+    [-0.25, 0.25, 7],
+    [0.25, 1, 2],
+    [1, 4, 1],
+  ]);
+
+  it('lie on a scale that is log on both of them, and linear up to the one nearest to zero', () => {
+    expect(valueScale([around], axis({ scale: 'auto' }))).toEqual({
+      kind: 'symlog',
+      min: -4,
+      max: 4,
+      linearUpTo: 0.25,
+    });
+  });
+
+  it('are drawn alike on both of them', () => {
+    const { from, to } = rowEdges(around.y, { ...valueScale([around], axis({})), length: 400 });
+    const heights = [...to].map((end, i) => end - from[i]);
+    expect(heights[0]).toBeCloseTo(heights[4], 3);
+    expect(heights[1]).toBeCloseTo(heights[3], 3);
+    expect(heights[0] / heights[3]).toBeLessThan(2);
+  });
+});
+
+describe('an ordinal scale', () => {
+  const other = heatOf([
+    [2, 4, 1],
+    [100, Infinity, 1],
+  ]);
+
+  it('counts the buckets of all series, open ones too, all equally high', () => {
+    const scale = { ...valueScale([octaves, other], axis({ scale: 'ordinal' })), length: 400 };
+    expect(scale).toMatchObject({ kind: 'ordinal', min: 0, max: 4 });
+    expect([...rowEdges(other.y, scale).from]).toEqual([200, 0]);
+    expect([...rowEdges(other.y, scale).to]).toEqual([300, 100]);
+  });
+
+  it('has the ends that the options say, as values', () => {
+    const scale = valueScale([octaves, other], axis({ scale: 'ordinal', min: 2, max: 8 }));
+    expect([scale.min, scale.max]).toEqual([1, 3]);
+  });
+});
+
+describe('an axis that runs down', () => {
+  it('has its lowest rows at the top', () => {
+    const { from, to } = rowEdges(octaves.y, { ...valueScale([octaves], axis({ reverse: true })), length: 300 });
+    expect([...from].map(Math.round)).toEqual([0, 100, 200]);
+    expect([...to].map(Math.round)).toEqual([100, 200, 300]);
   });
 });
 
@@ -74,14 +135,14 @@ describe('the picture', () => {
   });
 
   it('has each column where its time is', () => {
-    expect(columnEdges(octaves.x, { log: false, min: 0, max: 200, length: 1000 })).toEqual({
+    expect(columnEdges(octaves.x, { kind: 'linear', min: 0, max: 200, length: 1000 })).toEqual({
       from: Float32Array.of(500),
       to: Float32Array.of(550),
     });
   });
 
   it('has its rows upside down: the lowest at the bottom', () => {
-    const { from, to } = rowEdges(octaves.y, { log: true, min: 1, max: 8, length: 300 });
+    const { from, to } = rowEdges(octaves.y, { kind: 'log', min: 1, max: 8, length: 300 });
     expect([...from].map(Math.round)).toEqual([200, 100, 0]);
     expect([...to].map(Math.round)).toEqual([300, 200, 100]);
   });
@@ -114,15 +175,15 @@ const [spectrum] = readHeats(
 
 describe('bins', () => {
   it('lie on a scale that has an end where they have none', () => {
-    const { log, min, max } = columnScale([spectrum], range('now'), false, { scale: 'linear' });
-    expect([log, min]).toEqual([false, 0]);
+    const { kind, min, max } = columnScale([spectrum], range('now'), false, { scale: 'linear' });
+    expect([kind, min]).toEqual(['linear', 0]);
     expect(max).toBeGreaterThan(128);
   });
 
   it('lie on a log scale where they grow, the first as wide as the second', () => {
     const grown = { ...spectrum, x: { from: Float64Array.of(0, 10, 20), to: Float64Array.of(10, 20, 80) } };
     const scale = columnScale([grown], range('now'), false, { scale: 'auto' });
-    expect(scale).toEqual({ log: true, min: 5, max: 80 });
+    expect(scale).toEqual({ kind: 'log', min: 5, max: 80 });
     const { from, to } = columnEdges(grown.x, { ...scale, length: 400 });
     expect([...from].map(Math.round)).toEqual([0, 100, 200]);
     expect([...to].map(Math.round)).toEqual([100, 200, 400]);

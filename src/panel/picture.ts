@@ -2,41 +2,80 @@ import type { AbsoluteTimeRange, TimeRange } from '@grafana/data';
 import type { Edges, Grid, Ramp } from '../renderer';
 import { type Bounds, type Heat, isFilled } from './heat';
 import type { Options } from './options';
-import { drawable, extentOf, isExponential, type Scale, toPixel } from './scale';
+import {
+  drawable,
+  type Extent,
+  extentOf,
+  isExponential,
+  isExponentialAroundZero,
+  type Kind,
+  orderOf,
+  placeOf,
+  type Scale,
+  toPixel,
+} from './scale';
 
 /** The scale of the horizontal axis: time is linear, bins are as wide as they look best. */
-export function columnScale(
-  heats: Heat[],
-  range: TimeRange,
-  isStreaming: boolean,
-  options: Options['xAxis']
-): Omit<Scale, 'length'> {
+export function columnScale(heats: Heat[], range: TimeRange, isStreaming: boolean, options: Options['xAxis']): Extent {
   if (heats.length > 0 && !heats[0].xIsTime) {
-    const log = options.scale === 'auto' ? heats.some((heat) => isExponential(heat.x)) : options.scale === 'log';
-    const [min, max] = extentOf(heats.map((heat) => drawable(heat.x, log)))!;
-    return { log, min, max };
+    const isLog = options.scale === 'auto' ? heats.some((heat) => isExponential(heat.x)) : options.scale === 'log';
+    const kind = isLog ? 'log' : 'linear';
+    const [min, max] = extentOf(heats.map((heat) => drawable(heat.x, { kind })))!;
+    return { kind, min, max };
   }
   const { from, to } = shownRange(range, heats, isStreaming);
-  return { log: false, min: from, max: to };
+  return { kind: 'linear', min: from, max: to };
 }
 
-/** A scale of the value axis that all series fit on. `length` is left for the layout to fill in. */
-export function valueScale(heats: Heat[], options: Options['yAxis']): Omit<Scale, 'length'> {
-  const log = options.scale === 'auto' ? heats.some((heat) => isExponential(heat.y)) : options.scale === 'log';
-  const [least, greatest] = extentOf(heats.map((heat) => drawable(heat.y, log))) ?? [log ? 1 : 0, log ? 10 : 1];
-  let min = options.min ?? least;
-  const max = options.max ?? greatest;
-  if (log && min <= 0) {
+/** A scale of the value axis that all series fit on. */
+export function valueScale(heats: Heat[], options: Options['yAxis']): Extent {
+  const all = heats.map((heat) => heat.y);
+  const warp = {
+    kind: kindOf(all, options.scale),
+    linearUpTo: options.linearUpTo ?? leastOf(all),
+    order: orderOf(all),
+  };
+  const isLog = warp.kind === 'log';
+  const [least, greatest] = extentOf(all.map((y) => drawable(y, warp))) ?? [isLog ? 1 : 0, isLog ? 10 : 1];
+  const ends = { ...warp, min: least, max: greatest };
+  let min = options.min === undefined ? least : placeOf(ends, options.min);
+  const max = options.max === undefined ? greatest : placeOf(ends, options.max);
+  if (isLog && min <= 0) {
     min = Math.min(least > 0 ? least : max / 1e6, max / 10);
   }
-  return max > min ? { log, min, max } : { log, min: least, max: greatest };
+  return {
+    kind: warp.kind,
+    ...(max > min ? { min, max } : { min: least, max: greatest }),
+    ...(warp.kind === 'symlog' && { linearUpTo: warp.linearUpTo }),
+    ...(warp.kind === 'ordinal' && { order: warp.order }),
+    ...(options.reverse && { isReversed: true }),
+  };
+}
+
+/** What a scale is when the user leaves it to the data. */
+function kindOf(all: Bounds[], chosen: Options['yAxis']['scale']): Kind {
+  if (chosen !== 'auto') {
+    return chosen;
+  }
+  return all.some(isExponentialAroundZero) ? 'symlog' : all.some(isExponential) ? 'log' : 'linear';
+}
+
+/** The end of a bucket that is nearest to zero, but not zero. */
+function leastOf(all: Bounds[]): number {
+  let least = Infinity;
+  for (const { from, to } of all) {
+    for (const end of [...from, ...to]) {
+      least = end === 0 ? least : Math.min(least, Math.abs(end));
+    }
+  }
+  return Number.isFinite(least) ? least : 1;
 }
 
 /** Why the values cannot be shown on the scale that was chosen; undefined when they can. */
 export function misfit(heats: Heat[], options: Options['yAxis']): string | undefined {
   const below = heats.find((heat) => heat.y.from.some((value) => value < 0));
   return options.scale === 'log' && below
-    ? `field ${below.yField.name} of ${below.name || 'the series'} has values below 0, which a log scale does not show: choose a linear Y axis`
+    ? `field ${below.yField.name} of ${below.name || 'the series'} has values below 0, which a log scale does not show: choose the scale symlog, linear or ordinal for the Y axis`
     : undefined;
 }
 
@@ -74,16 +113,18 @@ export function gridOf(heat: Heat): Grid {
 
 /** Where the columns lie in device pixels, from the left. */
 export function columnEdges(x: Bounds, scale: Scale): Edges {
-  const { from, to } = drawable(x, scale.log);
-  const place = (at: number) => toPixel(scale, at);
-  return { from: Float32Array.from(from, place), to: Float32Array.from(to, place) };
+  return edges(drawable(x, scale), (at) => toPixel(scale, at));
 }
 
 /** Where the rows lie in device pixels, from the top. */
 export function rowEdges(y: Bounds, scale: Scale): Edges {
-  const { from, to } = drawable(y, scale.log);
-  const place = (value: number) => scale.length - toPixel(scale, value);
-  return { from: Float32Array.from(to, place), to: Float32Array.from(from, place) };
+  return edges(drawable(y, scale), (value) => scale.length - toPixel(scale, value));
+}
+
+function edges({ from, to }: Bounds, place: (value: number) => number): Edges {
+  const [a, b] = [Float32Array.from(from, place), Float32Array.from(to, place)];
+  // Which of a cell's ends comes first depends on which way the axis runs.
+  return { from: a.map((start, i) => Math.min(start, b[i])), to: a.map((start, i) => Math.max(start, b[i])) };
 }
 
 /**

@@ -1,41 +1,99 @@
 import { describe, expect, it } from 'vitest';
-import { timeTicks, valueTicks } from './ticks';
+import type { Scale } from './scale';
+import { openCells, timeTicks, valueTicks as ticksOf } from './ticks';
 
 describe('the value axis', () => {
+  const valueTicks = (scale: Scale, isBinary?: boolean) => ticksOf(scale, isBinary).map(({ value }) => value);
+
   it('is labelled at round numbers', () => {
-    expect(valueTicks({ log: false, min: 0, max: 0.3, length: 200 })).toEqual([0, 0.1, 0.2, 0.3]);
-    expect(valueTicks({ log: false, min: -7, max: 42, length: 200 })).toEqual([0, 10, 20, 30, 40]);
+    expect(valueTicks({ kind: 'linear', min: 0, max: 0.3, length: 200 })).toEqual([0, 0.1, 0.2, 0.3]);
+    expect(valueTicks({ kind: 'linear', min: -7, max: 42, length: 200 })).toEqual([0, 10, 20, 30, 40]);
   });
 
   it('is labelled at powers of ten on a log scale', () => {
-    expect(valueTicks({ log: true, min: 1.2e-7, max: 0.5, length: 260 })).toEqual([1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1]);
+    expect(valueTicks({ kind: 'log', min: 1.2e-7, max: 0.5, length: 260 })).toEqual([
+      1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1,
+    ]);
   });
 
   it('is labelled at powers of two where values are written in KiB', () => {
-    expect(valueTicks({ log: true, min: 110, max: 5000, length: 300 }, true)).toEqual([
+    expect(valueTicks({ kind: 'log', min: 110, max: 5000, length: 300 }, true)).toEqual([
       128, 256, 512, 1024, 2048, 4096,
     ]);
-    expect(valueTicks({ log: true, min: 110, max: 2 ** 24, length: 200 }, true)).toEqual([
+    expect(valueTicks({ kind: 'log', min: 110, max: 2 ** 24, length: 200 }, true)).toEqual([
       256,
       4096,
       65536,
       2 ** 20,
       2 ** 24,
     ]);
-    expect(valueTicks({ log: false, min: 0, max: 3 << 20, length: 140 }, true)).toEqual([0, 1 << 20, 2 << 20, 3 << 20]);
+    expect(valueTicks({ kind: 'linear', min: 0, max: 3 << 20, length: 140 }, true)).toEqual([
+      0,
+      1 << 20,
+      2 << 20,
+      3 << 20,
+    ]);
   });
 
   it('is labelled more finely where there is room, more coarsely where there is not', () => {
-    expect(valueTicks({ log: true, min: 1e-3, max: 1e-1, length: 300 })).toEqual([
+    expect(valueTicks({ kind: 'log', min: 1e-3, max: 1e-1, length: 300 })).toEqual([
       0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1,
     ]);
-    expect(valueTicks({ log: true, min: 1e-9, max: 1e3, length: 120 })).toEqual([1e-8, 1e-4, 1]);
+    expect(valueTicks({ kind: 'log', min: 1e-9, max: 1e3, length: 120 })).toEqual([1e-8, 1e-4, 1]);
   });
 
   it('has at least two labels however little it covers', () => {
-    for (const log of [true, false]) {
-      expect(valueTicks({ log, min: 3.1, max: 3.9, length: 80 }).length).toBeGreaterThanOrEqual(2);
+    for (const kind of ['log', 'linear', 'symlog'] as const) {
+      expect(valueTicks({ kind, min: 3.1, max: 3.9, length: 80 }).length).toBeGreaterThanOrEqual(2);
     }
+  });
+});
+
+describe('an axis around zero', () => {
+  it('is labelled at zero and at powers of ten on both its sides', () => {
+    const values = ticksOf({ kind: 'symlog', linearUpTo: 1, min: -1000, max: 1000, length: 300 }).map((t) => t.value);
+    expect(values).toEqual([-1000, -100, -10, 0, 10, 100, 1000]);
+  });
+});
+
+describe('an axis of buckets', () => {
+  const order = { from: Float64Array.of(-Infinity, 0, 10, 20), to: Float64Array.of(0, 10, 20, Infinity) };
+
+  it('is labelled at the ends of its buckets', () => {
+    expect(ticksOf({ kind: 'ordinal', min: 0, max: 4, order, length: 200 })).toEqual([
+      { place: 0, value: -Infinity },
+      { place: 1, value: 0 },
+      { place: 2, value: 10 },
+      { place: 3, value: 20 },
+      { place: 4, value: Infinity },
+    ]);
+  });
+
+  it('is labelled at as many as have room', () => {
+    expect(ticksOf({ kind: 'ordinal', min: 0, max: 4, order, length: 40 }).map((t) => t.place)).toEqual([
+      0, 1, 2, 3, 4,
+    ]);
+    const many = Float64Array.from({ length: 100 }, (_, i) => i);
+    const hundred = { from: many, to: many.map((v) => v + 1) };
+    const labels = ticksOf({ kind: 'ordinal', min: 0, max: 100, order: hundred, length: 200 });
+    expect(labels.length).toBeGreaterThan(2);
+    expect(labels.length).toBeLessThanOrEqual(12);
+  });
+});
+
+describe('cells without an end', () => {
+  const bounds = { from: Float64Array.of(0, 1, 2), to: Float64Array.of(1, 2, Infinity) };
+
+  it('are zero and infinity where they are drawn on a log axis', () => {
+    expect(openCells([bounds], { kind: 'log', min: 0.5, max: 4 })).toEqual([
+      { text: '0', from: 0.5, to: 1 },
+      { text: '∞', from: 2, to: 4 },
+    ]);
+  });
+
+  it('are infinity alone on a linear axis, and nothing outside of what is shown', () => {
+    expect(openCells([bounds], { kind: 'linear', min: 0, max: 3 })).toEqual([{ text: '∞', from: 2, to: 3 }]);
+    expect(openCells([bounds], { kind: 'linear', min: 0, max: 2 })).toEqual([]);
   });
 });
 

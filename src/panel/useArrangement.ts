@@ -1,95 +1,94 @@
 import { useMemo } from 'react';
 import { type AbsoluteTimeRange, LoadingState, type PanelProps } from '@grafana/data';
-import { valueLabels } from './axes';
+import { type AxisLabel, axisNameWidth, columnLabels, valueLabels, widthOf } from './axes';
 import type { Heat } from './heat';
+import { type Layout, layOut } from './layout';
 import type { Options } from './options';
 import { columnScale, valueScale } from './picture';
-import type { Scale } from './scale';
-import { columnWriter, valueWriter, type Writer } from './words';
-
-const legendHeight = 34;
-const timeAxisHeight = 24;
-const nameHeight = 18;
-/** Plots are not made lower than this: the panel scrolls instead. */
-const leastPlotHeight = 32;
-/** Room for half of the last label of the time axis. */
-const rightMargin = 12;
-/** Room for half of the uppermost label of the value axis. */
-const topMargin = 4;
+import type { Extent, Scale } from './scale';
+import { columnWriter, valueWriter } from './words';
 
 /** Where everything in the panel lies, in CSS pixels, and on which scales. */
-export interface Arrangement {
+export interface Arrangement extends Layout {
   /** From the left of a plot to its right: time, or bins. Its length is the width of a plot. */
   across: Scale;
   /** The same as a range, of times where columns are times. */
   range: AbsoluteTimeRange;
-  /** Writes what bins are; undefined where columns are times. */
-  writeColumn?: Writer;
   /** From the bottom of each plot to its top. Their length is the height of a plot. */
   scales: Scale[];
   /** The labels of each plot's value axis. */
-  labels: Array<Array<{ at: number; text: string }>>;
-  axisWidth: number;
-  plotWidth: number;
-  plotHeight: number;
-  /** Over each plot; 0 where plots have no names. */
-  nameHeight: number;
-  /** Over the first plot. */
-  topMargin: number;
-  /** What is seen of the plots: where they are higher together, they scroll. */
-  plotsHeight: number;
-  timeAxisHeight: number;
-  legendHeight: number;
+  labels: AxisLabel[][];
+  columnLabels: AxisLabel[];
+  side: 'left' | 'right';
+  /** Whether each plot has a value axis of its own. */
+  hasOwnAxes: boolean;
 }
 
-/** Arranges the plots of series one below the other in a panel. */
-export function useArrangement(heats: Heat[], props: PanelProps<Options>): Arrangement {
-  const { data, options, width, height, timeRange } = props;
-  const isStreaming = data.state === LoadingState.Streaming;
-  // The panel's title says what a single series is; a grid says how much of the hits it has.
-  const isNamed = heats.length > 1 || (heats.length === 1 && heats[0].isGrid);
-  const names = isNamed ? nameHeight : 0;
-  const legend = options.legend.show ? legendHeight : 0;
-  const plotsHeight = height - legend - timeAxisHeight;
-  const plotHeight = Math.max(
-    leastPlotHeight,
-    Math.floor((plotsHeight - topMargin) / Math.max(1, heats.length)) - names
-  );
+/** How high a plot is about, when it is not known yet how wide its labels are. */
+const someHeight = 200;
 
-  const scale = useMemo(
-    () => ({ ...valueScale(heats, options.yAxis), length: plotHeight }),
-    [heats, options.yAxis, plotHeight]
-  );
-  const scales = useMemo(
-    () =>
-      heats.map(({ rowNames }) =>
-        rowNames ? { log: false, min: 0, max: rowNames.length, length: plotHeight } : scale
-      ),
-    [heats, scale, plotHeight]
-  );
-  const axes = useMemo(
-    () => heats.map((heat, i) => valueLabels(scales[i], valueWriter(heat, options.yAxis), heat, options.yAxis.unit)),
-    [heats, scales, options.yAxis]
-  );
-  const axisWidth = Math.max(0, ...axes.map((axis) => axis.width));
-  const plotWidth = Math.max(1, width - axisWidth - rightMargin);
+/** Arranges the plots of series in a panel. */
+export function useArrangement(heats: Heat[], props: PanelProps<Options>): Arrangement {
+  const { data, options, width, height, timeRange, timeZone } = props;
+  const { xAxis, yAxis } = options;
+  const isStreaming = data.state === LoadingState.Streaming;
+
+  const extents = useMemo((): Extent[] => {
+    const shared = valueScale(heats, yAxis);
+    return heats.map(({ rowNames }) => (rowNames ? { kind: 'linear', min: 0, max: rowNames.length } : shared));
+  }, [heats, yAxis]);
+  const labelsAt = useMemo(() => {
+    const all = heats.map((heat) => heat.y);
+    return (plotHeight: number) =>
+      heats.map((heat, i) =>
+        valueLabels({ ...extents[i], length: plotHeight }, valueWriter(heat, yAxis), heat, all, yAxis.unit)
+      );
+  }, [heats, extents, yAxis]);
+  const hasOwnAxes = heats.some(({ rowNames }) => rowNames);
+
+  const layout = useMemo(() => {
+    const arranged = (axisWidth: number) =>
+      layOut({
+        width,
+        height,
+        plots: heats.length,
+        series: options.series,
+        // The panel's title says what a single series is; a grid says how much of the hits it has.
+        isNamed: heats.length > 1 || (heats.length === 1 && heats[0].isGrid),
+        legend: options.legend.show,
+        axisWidth,
+        hasOwnAxes,
+        isColumnNamed: Boolean(xAxis.label),
+        histograms: options.histograms,
+      });
+    if (yAxis.placement === 'hidden') {
+      return arranged(0);
+    }
+    // How wide the labels are depends on the height, and the other way round only where rows are laid out anew.
+    const named = yAxis.label ? axisNameWidth : 0;
+    const widest = (plotHeight: number) => named + Math.max(0, ...labelsAt(plotHeight).map(widthOf));
+    return arranged(widest(arranged(widest(someHeight)).plotHeight));
+  }, [width, height, heats, options, hasOwnAxes, labelsAt, xAxis.label, yAxis.placement, yAxis.label]);
+
+  const { plotWidth, plotHeight } = layout;
+  const scales = useMemo(() => extents.map((extent) => ({ ...extent, length: plotHeight })), [extents, plotHeight]);
+  const labels = useMemo(() => labelsAt(plotHeight), [labelsAt, plotHeight]);
   const across = useMemo(
-    () => ({ ...columnScale(heats, timeRange, isStreaming, options.xAxis), length: plotWidth }),
-    [heats, timeRange, isStreaming, options.xAxis, plotWidth]
+    () => ({ ...columnScale(heats, timeRange, isStreaming, xAxis), length: plotWidth }),
+    [heats, timeRange, isStreaming, xAxis, plotWidth]
   );
   return {
+    ...layout,
     across,
     range: useMemo(() => ({ from: across.min, to: across.max }), [across]),
-    writeColumn: useMemo(() => (heats.length > 0 && !heats[0].xIsTime ? columnWriter(heats[0]) : undefined), [heats]),
     scales,
-    labels: useMemo(() => axes.map((axis) => axis.labels), [axes]),
-    axisWidth,
-    plotWidth,
-    plotHeight,
-    nameHeight: names,
-    topMargin,
-    plotsHeight,
-    timeAxisHeight,
-    legendHeight: legend,
+    labels,
+    columnLabels: useMemo(() => {
+      const write = heats.length > 0 && !heats[0].xIsTime ? columnWriter(heats[0], xAxis) : undefined;
+      const all = heats.map((heat) => heat.x);
+      return columnLabels(across, write, write ? all : [], timeZone);
+    }, [heats, across, xAxis, timeZone]),
+    side: yAxis.placement === 'right' ? 'right' : 'left',
+    hasOwnAxes,
   };
 }

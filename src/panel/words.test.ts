@@ -1,6 +1,7 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe as story, expect, it } from 'vitest';
 import { readHeats } from './heat';
+import { defaultOptions } from './options';
 import { type CellWords, columnWriter, describe, heatWriter, sayCell, valueWriter, writeCount } from './words';
 
 const [heat] = readHeats(
@@ -24,12 +25,12 @@ const [heat] = readHeats(
   ],
   1000
 );
-const axis = { scale: 'auto' as const };
+const axis = defaultOptions.yAxis;
 const write = valueWriter(heat, axis);
 
 story('what is said of a cell', () => {
   it('is its bounds in their unit, its exact count and its share of the column', () => {
-    expect(describe(heat, 0, 0, axis, 'utc')).toEqual({
+    expect(describe(heat, 0, 0, defaultOptions, 'utc')).toEqual({
       series: 'gc.stw{node="0"}',
       where: '2023-11-14 22:13:20 – 22:13:21',
       facts: [
@@ -43,16 +44,16 @@ story('what is said of a cell', () => {
   const fact = (words: CellWords, name: string) => words.facts.find((f) => f.name === name)?.text;
 
   it('has the brackets of the bounds that it includes', () => {
-    expect(fact(describe(heat, 0, 1, axis, 'utc'), 'Bucket')).toBe('[1 ms, 2 ms)');
+    expect(fact(describe(heat, 0, 1, defaultOptions, 'utc'), 'Bucket')).toBe('[1 ms, 2 ms)');
   });
 
   it('has a share of the hits in its own column', () => {
-    const words = describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, axis, 'utc');
+    const words = describe({ ...heat, totals: Float64Array.of(16) }, 0, 1, defaultOptions, 'utc');
     expect(fact(words, 'Share of column')).toBe('25.00%');
   });
 
   it('is its place and its share of all in a goroutine grid', () => {
-    const words = describe({ ...heat, isGrid: true, totals: Float64Array.of(5, 3) }, 0, 1, axis, 'utc');
+    const words = describe({ ...heat, isGrid: true, totals: Float64Array.of(5, 3) }, 0, 1, defaultOptions, 'utc');
     expect(words.where).toBe('Cell 0, 1');
     expect(words.facts).toEqual([
       { name: 'Count', text: '4' },
@@ -61,7 +62,7 @@ story('what is said of a cell', () => {
   });
 
   it('is one sentence when it is read aloud', () => {
-    expect(sayCell(describe(heat, 0, 1, axis, 'utc'))).toBe(
+    expect(sayCell(describe(heat, 0, 1, defaultOptions, 'utc'))).toBe(
       'gc.stw{node="0"}, 2023-11-14 22:13:20 – 22:13:21, Bucket [1 ms, 2 ms), Count 4, Share of column 0.00%'
     );
   });
@@ -86,7 +87,7 @@ story('what is said of a cell of a spectrum', () => {
   );
 
   it('is its bin in the unit of the axis, and the number of its row', () => {
-    const words = describe(spectrum, 0, 0, axis, 'utc');
+    const words = describe(spectrum, 0, 0, defaultOptions, 'utc');
     expect(words).toEqual({
       series: 'http.request',
       where: '0 s – 9.89 µs',
@@ -96,7 +97,7 @@ story('what is said of a cell of a spectrum', () => {
         { name: 'Share of column', text: '100.00%' },
       ],
     });
-    expect(describe(spectrum, 1, 0, axis, 'utc').where).toBe('2.13 mins – +∞');
+    expect(describe(spectrum, 1, 0, defaultOptions, 'utc').where).toBe('2.13 mins – +∞');
   });
 
   it('has an axis in the unit of its bins', () => {
@@ -121,12 +122,12 @@ story('what is said of a value of a gauge', () => {
   );
 
   it('is whose it is and the value in its unit, and no share of anything', () => {
-    expect(describe(gauge, 0, 0, axis, 'utc')).toEqual({
+    expect(describe(gauge, 0, 0, defaultOptions, 'utc')).toEqual({
       series: 'shop 42-1',
       where: '2023-11-14 22:13:20 – 22:13:21',
       facts: [{ name: 'Value', text: '3 MiB' }],
     });
-    expect(describe(gauge, 0, 1, axis, 'utc').facts).toEqual([{ name: 'Value', text: 'none' }]);
+    expect(describe(gauge, 0, 1, defaultOptions, 'utc').facts).toEqual([{ name: 'Value', text: 'none' }]);
   });
 
   it('has a legend in that unit, where counts have one of numbers', () => {
@@ -147,7 +148,7 @@ story('a count', () => {
 
 story('a bound', () => {
   it('is written in the unit and decimals of the options', () => {
-    expect(valueWriter(heat, { scale: 'auto', unit: 'ms', decimals: 2 })(1.5)).toBe('1.50 ms');
+    expect(valueWriter(heat, { ...axis, unit: 'ms', decimals: 2 })(1.5)).toBe('1.50 ms');
   });
 
   it('may be infinite', () => {

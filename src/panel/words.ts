@@ -18,9 +18,10 @@ export function valueWriter(heat: Heat, options: Options['yAxis']): Writer {
   return writerOf(options.unit || heat.yField.config.unit, options.decimals ?? heat.yField.config.decimals);
 }
 
-/** Writes values of an axis of numbers in the unit that the frame says. */
-export function columnWriter({ xField, isGrid }: Heat): Writer {
-  return isGrid ? String : writerOf(xField.config.unit, xField.config.decimals);
+/** Writes values of an axis of numbers in the unit that the options, else the frame, say. */
+export function columnWriter({ xField, isGrid }: Heat, options?: Options['xAxis']): Writer {
+  const { unit, decimals } = xField.config;
+  return isGrid ? String : writerOf(options?.unit || unit, options?.decimals ?? decimals);
 }
 
 function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
@@ -53,25 +54,25 @@ export function describe(
   heat: Heat,
   column: number,
   row: number,
-  options: Options['yAxis'],
+  options: Pick<Options, 'xAxis' | 'yAxis'>,
   timeZone: TimeZone
 ): CellWords {
   const cell = cellAt(heat, column, row);
   const count = Number.isNaN(heat.counts[cell]) ? 0 : heat.counts[cell];
   const range = { from: heat.x.from[column], to: heat.x.to[column] };
   if (heat.rowNames) {
-    const text = Number.isNaN(heat.counts[cell]) ? 'none' : heatWriter(heat, options)(count);
+    const text = Number.isNaN(heat.counts[cell]) ? 'none' : heatWriter(heat, options.yAxis)(count);
     return {
       series: heat.rowNames[row],
-      where: describeColumn(heat, range, timeZone),
+      where: describeColumn(heat, range, options.xAxis, timeZone),
       facts: [{ name: 'Value', text }],
     };
   }
   return {
     series: heat.name,
-    where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, timeZone),
+    where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, options.xAxis, timeZone),
     facts: [
-      ...(heat.isGrid ? [] : [describeRow(heat, column, row, valueWriter(heat, options))]),
+      ...(heat.isGrid ? [] : [describeRow(heat, column, row, valueWriter(heat, options.yAxis))]),
       { name: 'Count', text: writeCount(count) },
       heat.isGrid
         ? { name: 'Share of grid', text: share(count, sum(heat.totals)) }
@@ -89,8 +90,8 @@ const sum = (values: Float64Array) => values.reduce((total, value) => total + va
 const share = (count: number, total: number) =>
   formattedValueToString(getValueFormat('percentunit')(total > 0 ? count / total : 0, 2));
 
-function describeColumn(heat: Heat, range: AbsoluteTimeRange, timeZone: TimeZone): string {
-  const write = columnWriter(heat);
+function describeColumn(heat: Heat, range: AbsoluteTimeRange, options: Options['xAxis'], timeZone: TimeZone): string {
+  const write = columnWriter(heat, options);
   return heat.xIsTime ? describeTimes(range, timeZone) : `${write(range.from)} – ${write(range.to)}`;
 }
 
