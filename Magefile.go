@@ -204,7 +204,7 @@ func generatedIsCurrent() error {
 
 func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "bpf-agent/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

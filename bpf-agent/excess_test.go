@@ -2,10 +2,10 @@ package main
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,8 +17,8 @@ import (
 )
 
 const (
-	excessRounds   = 7
-	excessRequests = 20_000
+	excessRounds   = 15
+	excessRequests = 8000
 	// excessMix is the load's own, without what computes for milliseconds and
 	// has next to nothing to do with goroutines: its noise is greater than all
 	// that the agent adds.
@@ -31,13 +31,13 @@ const (
 var fiveFunctions = []string{"runtime.newproc1", "runtime.execute", "runtime.gopark", "runtime.ready", "runtime.gdestroy"}
 
 // BenchmarkExcess measures how much more bpftrace slows down a target than the
-// agent's way does, where both count the calls of the same five functions: what
-// each adds to the CPU time of a request. Rounds and control are as in
-// BenchmarkCost.
+// agent's way does, where both count the calls of the same five functions, by
+// function: what each adds to the CPU time of a request. Rounds, quartile and
+// control are as in BenchmarkCost.
 //
 // To bpftrace they are told as in all examples, by name, which is at their
-// entries. The agent's way is its sites and its accounting, with a word of the
-// target read at each hit: the program by which it measures what a hit costs.
+// entries. The agent's way is its sites and its accounting. Neither reads
+// memory of the target.
 func BenchmarkExcess(b *testing.B) {
 	if os.Geteuid() != 0 {
 		b.Skip("attaching probes needs root")
@@ -53,34 +53,27 @@ func BenchmarkExcess(b *testing.B) {
 	request := func() float64 { return perRequestOf(b, pid, excessRequests, "--mix", excessMix) }
 	request() // warm up
 
-	var traced, counted, control []float64
+	var off, off2, traced, counted []float64
 	for range excessRounds {
-		var off, off2, byBpftrace, byUs float64
-		runs := []func(){
-			func() { off = request() },
-			func() { off2 = request() },
+		inAnyOrder(
+			func() { off = append(off, request()) },
+			func() { off2 = append(off2, request()) },
 			func() {
 				tracer := startBpftrace(b, entryScript(shop))
-				byBpftrace = request()
+				traced = append(traced, request())
 				endForBenchmark(tracer)
 			},
 			func() {
 				counter := countFive(b, shop, pid)
-				byUs = request()
-				if hits := counter.end(); hits < excessRequests {
-					b.Fatalf("%d calls of five functions were counted in %d requests", hits, excessRequests)
+				counted = append(counted, request())
+				if calls := counter.end(); len(calls) != len(fiveFunctions) {
+					b.Fatalf("calls were counted at %d places, must be at %d: %v", len(calls), len(fiveFunctions), calls)
 				}
 			},
-		}
-		rand.Shuffle(len(runs), func(i, j int) { runs[i], runs[j] = runs[j], runs[i] })
-		for _, run := range runs {
-			run()
-		}
-		traced = append(traced, byBpftrace/off)
-		counted = append(counted, byUs/off)
-		control = append(control, off2/off)
+		)
 	}
-	theirs, ours := median(traced), median(counted)
+	base := undisturbed(slices.Concat(off, off2))
+	theirs, ours := undisturbed(traced)/base, undisturbed(counted)/base
 	ratio := (theirs - 1) / (ours - 1)
 	for _, figure := range []struct {
 		name  string
@@ -88,7 +81,7 @@ func BenchmarkExcess(b *testing.B) {
 	}{
 		{"bpftrace_slowdown_ratio", theirs},
 		{"bpftrace_ours_slowdown_ratio", ours},
-		{"bpftrace_aa_ratio", median(control)},
+		{"bpftrace_aa_ratio", undisturbed(off2) / undisturbed(off)},
 		{"bpftrace_excess_ratio", ratio},
 	} {
 		fmt.Printf("%s %.4f\n", figure.name, figure.value)
@@ -131,38 +124,40 @@ func countFive(b *testing.B, path string, pid int) *counter {
 		must(err)
 		addresses, cookies = append(addresses, site.Offset), append(cookies, cookie)
 	}
-	spec, err := bpf.LoadCalibrate()
+	spec, err := LoadCalls()
 	must(err)
-	delete(spec.Programs, bpf.CalibrateProgCalibrateTracepoint)
 	collection, err := ebpf.NewCollection(spec)
 	must(err)
 	const slot = uint32(0)
-	must(collection.Maps[bpf.CalibrateMapProcesses].Put(slot, &bpf.KernelProcess{File: cookie, Points: ^uint32(0), Text: binary.Functions.Text()}))
-	must(collection.Maps[bpf.CalibrateMapSlots].Put(uint32(pid), slot))
+	must(collection.Maps[CallsMapProcesses].Put(slot, &bpf.KernelProcess{File: cookie, Points: ^uint32(0), Text: binary.Functions.Text()}))
+	must(collection.Maps[CallsMapSlots].Put(uint32(pid), slot))
 	executable, err := link.OpenExecutable(path)
 	must(err)
-	l, err := executable.UprobeMulti(nil, collection.Programs[bpf.CalibrateProgCalibrateUprobe], &link.UprobeMultiOptions{Addresses: addresses, Cookies: cookies})
+	l, err := executable.UprobeMulti(nil, collection.Programs[CallsProgCalled], &link.UprobeMultiOptions{Addresses: addresses, Cookies: cookies})
 	must(err)
 	return &counter{b, collection, l}
 }
 
-// end detaches, and returns how many hits there were.
-func (c *counter) end() (hits uint64) {
+// end detaches, and returns how many calls there were of each place.
+func (c *counter) end() map[uint32]uint64 {
 	c.b.Helper()
 	defer c.collection.Close()
 	if err := c.link.Close(); err != nil {
 		c.b.Fatal(err)
 	}
-	var perCPU []bpf.KernelSlotTallies
-	if err := c.collection.Maps[bpf.CalibrateMapTallies].Lookup(uint32(0), &perCPU); err != nil {
-		c.b.Fatal(err)
-	}
-	for i := range perCPU {
-		for _, of := range perCPU[i].Of {
-			hits += of.Counted
+	calls := map[uint32]uint64{}
+	var key bpf.KernelKey
+	var perCPU []bpf.KernelCount
+	all := c.collection.Maps[CallsMapHeat].Iterate()
+	for all.Next(&key, &perCPU) {
+		for _, one := range perCPU {
+			calls[key.Function] += one.Count
 		}
 	}
-	return hits
+	if err := all.Err(); err != nil {
+		c.b.Fatal(err)
+	}
+	return calls
 }
 
 // startBpftrace starts a script and returns when all of it is attached: what

@@ -16,6 +16,7 @@ import (
 )
 
 //go:generate go tool bpf2go -target amd64,arm64 -strip llvm-strip -cflags "-O2 -Wall -Werror -Wno-unused-function" -no-global-types -type bucket_question -output-stem bucket Bucket bucket_test.bpf.c
+//go:generate go tool bpf2go -target amd64,arm64 -strip llvm-strip -cflags "-O2 -Wall -Werror -Wno-unused-function" -no-global-types -go-package main -output-dir ../ -output-stem calls Calls calls_test.bpf.c
 //go:generate go tool bpf2go -target amd64,arm64 -strip llvm-strip -cflags "-O2 -Wall -Werror -Wno-unused-function" -no-global-types -type order -go-package ingest -output-dir ../ingest -output-stem producer Producer producer_test.bpf.c
 
 func needsRoot(t *testing.T) {

@@ -231,6 +231,9 @@ __attribute__((noinline)) u32 bucket_of(u64 value)
 {
 	u32 i = 0;
 
+	// What is counted and has no duration is 1.
+	if (value <= bounds[0])
+		return 0;
 #pragma unroll
 	for (u32 step = 128; step; step >>= 1)
 		if (value > bounds[(i + step - 1) & 255])
