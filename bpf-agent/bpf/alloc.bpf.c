@@ -41,7 +41,7 @@ int allocated(struct pt_regs *ctx)
 		return 0;
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
-	key.function = function_at(proc, read_word(GO_G(ctx) + proc->g_startpc));
+	key.function = function_of(proc, GO_G(ctx));
 	hit(&key, duration, proc->rate_limit_ns, GO_G(ctx), 0);
 	return 0;
 }

@@ -23,7 +23,7 @@ int oncpu(void *ctx)
 	key.cpu = bpf_get_smp_processor_id() + 1;
 	key.reason = goroutine_of_thread(proc, &g);
 	if (g) {
-		key.function = function_at(proc, read_word(g + proc->g_startpc));
+		key.function = function_of(proc, g);
 		key.word = label_of(proc, slot, DRAFT_OF_SAMPLE, g);
 	}
 	hit(&key, 1, proc->rate_limit_ns, g, 0);

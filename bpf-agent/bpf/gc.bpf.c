@@ -241,7 +241,7 @@ int gc_assisted(struct pt_regs *ctx)
 		return 0;
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
-	key.function = function_at(proc, read_word(GO_G(ctx) + proc->g_startpc));
+	key.function = function_of(proc, GO_G(ctx));
 	see_assist(slot, GO_G(ctx), current_p(ctx, proc));
 	hit_begun(&key, duration, proc->rate_limit_ns, GO_G(ctx));
 	return 0;

@@ -34,7 +34,7 @@ int goroutine_create(struct pt_regs *ctx)
 	}
 	if (wanted(proc, GOROUTINE_CREATE)) {
 		key.slot = slot;
-		key.function = function_at(proc, read_word(g + proc->g_startpc));
+		key.function = function_of(proc, g);
 		hit(&key, 1, proc->rate_limit_ns, facts->id_when_created ? g : 0, 0);
 	}
 	return 0;
@@ -57,7 +57,7 @@ int goroutine_exit(struct pt_regs *ctx)
 	if (!facts || (u32)GO_ARG2(ctx) != RUNNING || (u32)GO_ARG3(ctx) != DEAD)
 		return 0;
 	key.slot = slot;
-	key.function = function_at(proc, read_word(g + proc->g_startpc));
+	key.function = function_of(proc, g);
 	if (wanted(proc, GOROUTINE_EXIT)) {
 		key.point = GOROUTINE_EXIT;
 		hit(&key, 1, proc->rate_limit_ns, g, 0);
@@ -122,7 +122,7 @@ static __attribute__((noinline)) int waited(struct process *proc, u32 slot, u64 
 		return 0;
 	key.slot = slot;
 	key.reason = read_half(g + facts->g_waitreason);
-	key.function = function_at(proc, read_word(g + proc->g_startpc));
+	key.function = function_of(proc, g);
 	return hit(&key, duration, proc->rate_limit_ns, g, 0);
 }
 

@@ -301,6 +301,19 @@ static __always_inline u32 function_at(struct process *proc, u64 address)
 	return offset >> 32 ? 0 : offset;
 }
 
+// Returns the function that a goroutine was started with.
+static __always_inline u32 function_of(struct process *proc, u64 g)
+{
+	return function_at(proc, read_word(g + proc->g_startpc));
+}
+
+// Returns under what maps know a goroutine: the address of its g, with the slot
+// in the highest byte, where no address of user space reaches.
+static __always_inline u64 goroutine_key(u32 slot, u64 g)
+{
+	return (u64)slot << 56 | g;
+}
+
 static __always_inline bool wanted(struct process *proc, enum point point)
 {
 	return proc->points & (1 << point);

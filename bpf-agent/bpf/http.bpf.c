@@ -60,9 +60,9 @@ struct request {
 	u32 depth;
 };
 
-// By the address of the goroutine and, in the upper byte, the slot. What a
-// process leaves behind, and the one request whose connection was hijacked from
-// another goroutine, falls out when there is no room.
+// By goroutine_key. What a process leaves behind, and the one request whose
+// connection was hijacked from another goroutine, falls out when there is no
+// room.
 struct {
 	__uint(type, BPF_MAP_TYPE_LRU_HASH);
 	__uint(max_entries, 16384);
@@ -87,16 +87,11 @@ struct {
 // A client can ask for any path: past so many, they share a route.
 #define MAX_PATH_ROUTES 100
 
-static __always_inline u64 request_key(u32 slot, u64 g)
-{
-	return g | (u64)slot << 56;
-}
-
 // Returns the request that a goroutine is serving, or 0. The kernel may call it
 // with what is no goroutine: it is then not found.
 static __attribute__((noinline)) struct request *request_of(struct process *proc, struct serving *at, u32 slot, u64 g)
 {
-	u64 key = request_key(slot, g), goid;
+	u64 key = goroutine_key(slot, g), goid;
 	struct request *r = bpf_map_lookup_elem(&requests, &key);
 
 	if (!r || r->start < at->requests_since)
@@ -199,7 +194,7 @@ int http_begin(struct pt_regs *ctx)
 	at = proc && wanted(proc, HTTP_REQUEST) ? bpf_map_lookup_elem(&servings, &slot) : 0;
 	if (!at)
 		return 0;
-	key = request_key(slot, GO_G(ctx));
+	key = goroutine_key(slot, GO_G(ctx));
 	bpf_map_update_elem(&requests, &key, (const void *)&no_request, BPF_ANY);
 	r = bpf_map_lookup_elem(&requests, &key);
 	if (!r)
@@ -255,7 +250,7 @@ int http_end(struct pt_regs *ctx)
 	if (sends_seen)
 		key.depth = r->depth + 1;
 	hit(&key, now - r->start, proc->rate_limit_ns, GO_G(ctx), r->extra);
-	id = request_key(slot, GO_G(ctx));
+	id = goroutine_key(slot, GO_G(ctx));
 	bpf_map_delete_elem(&requests, &id);
 	return 0;
 }

@@ -34,7 +34,7 @@ int sched_latency(struct pt_regs *ctx)
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
 	if (g)
-		key.function = function_at(proc, read_word(g + proc->g_startpc));
+		key.function = function_of(proc, g);
 	// A clock that stepped between two CPUs: the runtime counts it as well.
 	if (duration < 0)
 		duration = 0;
@@ -65,7 +65,7 @@ int sched_run(struct pt_regs *ctx)
 		return 0;
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
-	key.function = function_at(proc, read_word(g + proc->g_startpc));
+	key.function = function_of(proc, g);
 	hit(&key, latency, proc->rate_limit_ns, g, 0);
 	return 0;
 }

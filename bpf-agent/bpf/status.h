@@ -27,8 +27,7 @@ struct since {
 	u64 created, waiting, runnable;
 };
 
-// By address of the g, with the slot in the highest byte: no address of user
-// space reaches there. The runtime uses its gs again and never frees one, so
+// By goroutine_key. The runtime uses its gs again and never frees one, so
 // there are as many as were ever alive at once. When this is full, the
 // durations of the other goroutines are not taken.
 struct {
@@ -57,11 +56,6 @@ struct {
 } goroutine_facts SEC(".maps");
 
 static const volatile struct since never;
-
-static __always_inline u64 goroutine_key(u32 slot, u64 g)
-{
-	return (u64)slot << 56 | g;
-}
 
 // Returns what is known of a goroutine, 0 when nothing is.
 static __always_inline struct since *known_goroutine(u32 slot, u64 g)
