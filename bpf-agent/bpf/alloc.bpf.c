@@ -29,15 +29,14 @@ SEC("uprobe.multi")
 int allocated(struct pt_regs *ctx)
 {
 	struct key key = {.point = ALLOC_LATENCY};
-	u64 now = bpf_ktime_get_ns(), duration;
+	u64 now = bpf_ktime_get_ns(), duration = 0;
 	struct process *proc;
 	u32 slot;
 
 	proc = enter(ctx, RUN_ALLOCATED, &slot);
 	if (!proc || !wanted(proc, ALLOC_LATENCY))
 		return 0;
-	duration = end(slot, ALLOC_LATENCY, GO_G(ctx), now);
-	if (duration == NOT_BEGUN)
+	if (!end(slot, ALLOC_LATENCY, GO_G(ctx), now, &duration))
 		return 0;
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;

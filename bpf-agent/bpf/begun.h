@@ -60,29 +60,21 @@ static __attribute__((noinline)) int begin(u32 slot, u32 point, u64 g)
 	return 0;
 }
 
-#define NOT_BEGUN (~0ull)
-
-// Ends what a goroutine has begun, at a time. Returns how long it took, or
-// NOT_BEGUN when its beginning was not seen.
-static __attribute__((noinline)) u64 end(u32 slot, u32 point, u64 g, u64 now)
+// Ends what a goroutine has begun, at a time. Returns what was noted with its
+// beginning, and in duration how long it took; 0 when its beginning was not seen.
+static __attribute__((noinline)) struct begun *end(u32 slot, u32 point, u64 g, u64 now, u64 *duration)
 {
 	struct begun_key key = {.g = g, .slot = slot, .point = point};
 	struct begun *b = bpf_map_lookup_elem(&begun, &key);
 	struct wanted_since *since = bpf_map_lookup_elem(&wanted_since, &slot);
 	u64 began;
 
-	if (!b || !since || point >= MAX_POINTS)
-		return NOT_BEGUN;
+	if (!b || !since || !duration || point >= MAX_POINTS)
+		return 0;
 	began = b->time;
 	b->time = 0;
-	return began && began >= since->time[point] && began <= now ? now - began : NOT_BEGUN;
-}
-
-// Accounts a hit whose event has what was noted with its beginning.
-static __attribute__((noinline)) int hit_begun(struct key *key, u64 duration, u64 limit, u64 g)
-{
-	struct begun_key of = {.g = g, .slot = key->slot, .point = key->point};
-	struct begun *b = bpf_map_lookup_elem(&begun, &of);
-
-	return hit(key, duration, limit, g, b ? b->extra : 0);
+	if (!began || began < since->time[point] || began > now)
+		return 0;
+	*duration = now - began;
+	return b;
 }

@@ -206,14 +206,12 @@ int gc_assist(struct pt_regs *ctx)
 
 // Notes with an assist what is known of the heap: goal and trigger are those
 // that the collection began with.
-static __attribute__((noinline)) int see_assist(u32 slot, u64 g, u32 p)
+static __attribute__((noinline)) int see_assist(u32 slot, struct begun *b, u32 p)
 {
-	struct begun_key of = {.g = g, .slot = slot, .point = GC_ASSIST};
-	struct begun *b = bpf_map_lookup_elem(&begun, &of);
-	struct starting *s = b ? bpf_map_lookup_elem(&starting, &slot) : 0;
-	struct collector *where = s ? bpf_map_lookup_elem(&collectors, &slot) : 0;
+	struct starting *s = bpf_map_lookup_elem(&starting, &slot);
+	struct collector *where = bpf_map_lookup_elem(&collectors, &slot);
 
-	if (!where)
+	if (!b || !s || !where)
 		return 0;
 	b->extra[0] = p + 1;
 	b->extra[1] = where->controller ? read_word(where->controller + __builtin_offsetof(struct gc_controller, heap_live)) : 0;
@@ -228,21 +226,22 @@ static __attribute__((noinline)) int see_assist(u32 slot, u64 g, u32 p)
 SEC("uprobe.multi")
 int gc_assisted(struct pt_regs *ctx)
 {
-	u64 now = bpf_ktime_get_ns(), duration;
+	u64 now = bpf_ktime_get_ns(), duration = 0;
 	struct key key = {.point = GC_ASSIST};
 	struct process *proc;
+	struct begun *assist;
 	u32 slot;
 
 	proc = enter(ctx, RUN_GC_ASSISTED, &slot);
 	if (!proc || !wanted(proc, GC_ASSIST))
 		return 0;
-	duration = end(slot, GC_ASSIST, GO_G(ctx), now);
-	if (duration == NOT_BEGUN)
+	assist = end(slot, GC_ASSIST, GO_G(ctx), now, &duration);
+	if (!assist)
 		return 0;
 	key.slot = slot;
 	key.node = bpf_get_numa_node_id() + 1;
 	key.function = function_of(proc, GO_G(ctx));
-	see_assist(slot, GO_G(ctx), current_p(ctx, proc));
-	hit_begun(&key, duration, proc->rate_limit_ns, GO_G(ctx));
+	see_assist(slot, assist, current_p(ctx, proc));
+	hit(&key, duration, proc->rate_limit_ns, GO_G(ctx), assist->extra);
 	return 0;
 }
