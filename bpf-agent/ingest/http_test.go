@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -371,6 +372,40 @@ func TestRequestsAreAsDeepAsTheirSends(t *testing.T) {
 		if k.Depth < 3 || k.Depth > 33 || k.Node == 0 {
 			t.Errorf("a send without depth or node: %+v", k)
 		}
+	}
+}
+
+// The stack is walked only where a thread sends by another way than last time:
+// a send must not have the depth of another system call's.
+func TestSendsByOtherSystemCallsHaveOtherDepths(t *testing.T) {
+	a, server, _ := watchServer(t, thisGo)
+	v := visit(t, server)
+	client := v.client(false)
+	for range 10 {
+		for _, path := range []string{"/large?bytes=20000", "/file"} {
+			if _, err := v.fetch(client, "GET", "http://"+v.http+path, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	a.settle(server.PID(), 20)
+	server.Freeze()
+	defer server.Thaw()
+	a.flush()
+	depths := func(route string) []uint8 {
+		found := map[uint8]bool{}
+		for _, k := range a.head.Keys("tcp.send", []heat.Matcher{{Dimension: "route", Values: []string{route}}}) {
+			found[uint8(k.Depth)] = true
+		}
+		return slices.Sorted(maps.Keys(found))
+	}
+	written, sent := depths("GET /large"), depths("GET /file")
+	if len(written) != 1 {
+		t.Fatalf("what is written goes out from depths of %v, must be one", written)
+	}
+	// The header of the answer is written, then the file is sent.
+	if len(sent) != 2 || !slices.Contains(sent, written[0]) {
+		t.Errorf("files go out from depths of %v, must be %d and that of sendfile(2)", sent, written[0])
 	}
 }
 

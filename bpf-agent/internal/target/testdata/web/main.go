@@ -108,6 +108,15 @@ func routes() http.Handler {
 			w.Write(chunk[:min(n, len(chunk))])
 		}
 	})
+	// Go sends a file by sendfile(2).
+	handle("GET", "/file", func(w http.ResponseWriter, r *http.Request) {
+		f, err := os.Open(os.Args[0])
+		if err != nil {
+			panic(err)
+		}
+		defer f.Close()
+		http.ServeContent(w, r, "file", time.Time{}, f)
+	})
 	handle("GET", "/slow", func(w http.ResponseWriter, r *http.Request) {
 		d, _ := time.ParseDuration(r.URL.Query().Get("for"))
 		select {
