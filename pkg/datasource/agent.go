@@ -106,6 +106,8 @@ func (f failure) Unwrap() error { return f.err }
 // errGarbage marks an answer that breaks the API's promises.
 type errGarbage struct{ error }
 
+func (e errGarbage) Unwrap() error { return e.error }
+
 func garbagef(format string, args ...any) error {
 	return errGarbage{fmt.Errorf(format, args...)}
 }

@@ -13,6 +13,8 @@ const (
 	maxColumns = 2000
 	// maxSeries is how many series one query may return.
 	maxSeries = 200
+	// maxCompared is how many series one comparison may have.
+	maxCompared = 50
 	// maxCells is how many cells the frames of one query may have together.
 	maxCells = 500_000
 	// maxExemplars is how many exemplars one query returns: the greatest.

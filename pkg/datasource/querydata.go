@@ -44,7 +44,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	group.SetLimit(parallelQueries)
 	for i, q := range req.Queries {
 		group.Go(func() error {
-			answers[i] = d.answer(ctx, req.PluginContext, q)
+			answers[i] = d.answer(ctx, req, q)
 			return nil
 		})
 	}
@@ -56,7 +56,7 @@ func (d *Datasource) QueryData(ctx context.Context, req *backend.QueryDataReques
 	return response, nil
 }
 
-func (d *Datasource) answer(ctx context.Context, from backend.PluginContext, q backend.DataQuery) backend.DataResponse {
+func (d *Datasource) answer(ctx context.Context, all *backend.QueryDataRequest, q backend.DataQuery) backend.DataResponse {
 	if d.broken != nil {
 		return badRequest(d.broken)
 	}
@@ -72,7 +72,7 @@ func (d *Datasource) answer(ctx context.Context, from backend.PluginContext, q b
 	var failures []failure
 	switch r.Kind {
 	case query.KindHeatmap, query.KindSeries:
-		result, failures, err = d.heat(ctx, from, r)
+		result, failures, err = d.heat(ctx, all.PluginContext, r)
 	case query.KindSpectrum:
 		result, failures, err = d.spectrum(ctx, r)
 	case query.KindExemplars:
@@ -83,6 +83,8 @@ func (d *Datasource) answer(ctx context.Context, from backend.PluginContext, q b
 		result, failures, err = d.grid(ctx, r)
 	case query.KindReleases:
 		result, failures, err = d.releases(ctx, r)
+	case query.KindCompare:
+		result, failures, err = d.compare(ctx, r, all.Queries, q.RefID)
 	}
 	if err != nil {
 		return badRequest(err)

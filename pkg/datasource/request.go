@@ -21,6 +21,8 @@ type request struct {
 	from, to   time.Time
 	// step is the width of a column; not used by grid, exemplars, processes and releases.
 	step time.Duration
+	// columns is how many there may be.
+	columns int
 }
 
 // releaseDimensions are the dimensions that a release has.
@@ -42,7 +44,7 @@ func readRequest(q backend.DataQuery) (request, error) {
 		if !slices.Contains(query.Kinds, r.Kind) {
 			return r, fmt.Errorf("kind is %q, must be one of %v", r.Kind, query.Kinds)
 		}
-		if r.POM == "" {
+		if r.POM == "" && !r.comparesQueries() {
 			return r, fmt.Errorf("pom is empty: choose a measurement point such as sched.latency")
 		}
 	}
@@ -65,6 +67,9 @@ func readRequest(q backend.DataQuery) (request, error) {
 			return r, fmt.Errorf("groupBy has %q, which is y already", r.Y)
 		}
 	}
+	if !slices.Contains([]string{"", query.PerShare, query.PerRequest, query.PerSecond}, r.Per) {
+		return r, fmt.Errorf("per is %q, must be %s, %s or %s", r.Per, query.PerShare, query.PerRequest, query.PerSecond)
+	}
 	if r.Side != 0 && r.Side != 256 && r.Side != 512 && r.Side != 1024 {
 		return r, fmt.Errorf("side is %d, must be 256, 512 or 1024, or 0 to let the agent choose", r.Side)
 	}
@@ -72,6 +77,11 @@ func readRequest(q backend.DataQuery) (request, error) {
 		return r, err
 	}
 	return r, r.readRange(q)
+}
+
+// comparesQueries says whether both arms have their points from other queries.
+func (r *request) comparesQueries() bool {
+	return r.Kind == query.KindCompare && r.Baseline != nil && r.Baseline.Query != "" && r.Candidate != nil && r.Candidate.Query != ""
 }
 
 func (r *request) readStatistics() error {
@@ -115,11 +125,11 @@ func (r *request) readRange(q backend.DataQuery) error {
 	if length := r.to.Sub(r.from); length > maxRange {
 		return fmt.Errorf("time range is %s long, at most %s: agents keep no more", days(length), days(maxRange))
 	}
-	columns := int(q.MaxDataPoints)
-	if columns <= 0 || columns > maxColumns {
-		columns = maxColumns
+	r.columns = int(q.MaxDataPoints)
+	if r.columns <= 0 || r.columns > maxColumns {
+		r.columns = maxColumns
 	}
-	r.step = step(r.from, r.to, q.Interval, columns)
+	r.step = step(r.from, r.to, q.Interval, r.columns)
 	return nil
 }
 

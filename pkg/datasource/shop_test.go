@@ -34,6 +34,8 @@ type shopAgent struct {
 	greatest heat.Exemplars
 	hostname string
 	releases []*pb.Release
+	// schema of its buckets, more than ours by so much.
+	schema int32
 	// watched since when, for zeros.
 	since time.Time
 	// sealed is up to when columns are complete, in seconds since 1970.
@@ -109,8 +111,10 @@ func (a *shopAgent) point(name string) (*pb.MeasurementPoint, error) {
 
 var shopPoints = []*pb.MeasurementPoint{
 	{Name: "gc.stw", Unit: "ns", Tier: "T1", Help: "World stopped.", Dimensions: []string{"service", "version", "process", "node", "reason"}},
-	{Name: "goroutine.create", Unit: "1", Tier: "T3", Help: "Goroutines created.", Dimensions: []string{"service", "function"}, OnDemand: true},
+	{Name: "goroutine.create", Unit: "1", Tier: "T3", Help: "Goroutines created.", Dimensions: []string{"service", "version", "process", "function"}, OnDemand: true},
 	{Name: "http.request", Unit: "ns", Tier: "T2", Help: "Requests.", Dimensions: []string{"service", "version", "process", "route", "depth"}, Extra: []string{"trace_high", "trace_low", "status"}},
+	{Name: "sched.latency", Unit: "ns", Tier: "T2", Help: "Runnable.", Dimensions: []string{"service", "version", "process", "node", "function"}},
+	{Name: "tcp.send.bytes", Unit: "By", Tier: "T2", Help: "Sent.", Dimensions: []string{"service", "version", "process", "route"}},
 	{Name: "mem.heap.live", Unit: "By", Tier: "T0", Help: "Live heap.", Dimensions: heat.GaugeDimensions, Gauge: true},
 }
 
@@ -242,7 +246,20 @@ func (a *shopAgent) QueryHeat(_ context.Context, r *connect.Request[pb.QueryHeat
 	if err != nil {
 		return nil, err
 	}
-	return connect.NewResponse(&pb.QueryHeatResponse{Series: toWire(series), Schema: heat.Schema, Unit: p.Unit, Step: r.Msg.Step}), nil
+	return connect.NewResponse(&pb.QueryHeatResponse{Series: toWire(series), Schema: heat.Schema + a.schema, Unit: p.Unit, Step: r.Msg.Step}), nil
+}
+
+// watched says whether a version ran at a time; without a version, whether any did.
+func (a *shopAgent) watched(version string, at time.Time) bool {
+	if at.Before(a.since) {
+		return false
+	}
+	for _, r := range a.releases {
+		if r.Version == version {
+			return !at.Before(r.FirstSeen.AsTime().Truncate(time.Second)) && (r.LastSeen == nil || at.Before(r.LastSeen.AsTime()))
+		}
+	}
+	return true
 }
 
 // QuerySeries counts, with zeros since the shop is watched.
@@ -267,7 +284,7 @@ func (a *shopAgent) QuerySeries(_ context.Context, r *connect.Request[pb.QuerySe
 			counts[c.Start.Unix()] = c.Histogram().Count()
 		}
 		for at := r.Msg.Start.AsTime(); at.Before(r.Msg.End.AsTime()); at = at.Add(step) {
-			if !at.Before(a.since) && !at.Add(step).After(time.Unix(a.sealed.Load(), 0)) {
+			if a.watched(s.Labels["version"], at) && !at.Add(step).After(time.Unix(a.sealed.Load(), 0)) {
 				counted.Points = append(counted.Points, &pb.Point{Time: timestamppb.New(at), Value: float64(counts[at.Unix()])})
 			}
 		}

@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"errors"
 	"math"
 	"slices"
 	"strings"
@@ -14,10 +15,13 @@ import (
 // What agents send is checked here before it is believed. A break of the API's
 // promises is garbage: an error that names the agent.
 
+// errSchema is of buckets that can't be added to ours.
+var errSchema = errors.New("another schema")
+
 // readHeat reads an answer to QueryHeat for the columns in [from, to).
 func readHeat(answer *pb.QueryHeatResponse, from, to time.Time, step time.Duration) ([]heat.Series, error) {
 	if answer.Schema != heat.Schema {
-		return nil, garbagef("buckets are of schema %d, must be %d", answer.Schema, heat.Schema)
+		return nil, garbagef("%w: buckets are of schema %d, must be %d", errSchema, answer.Schema, heat.Schema)
 	}
 	if got := answer.Step.AsDuration(); got != step {
 		return nil, garbagef("columns are %s wide, asked for %s", got, step)

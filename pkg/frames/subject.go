@@ -42,6 +42,8 @@ type Subject struct {
 	// Legend names a series: text with {{dimension}}, {{pom}} or {{statistic}} in it.
 	// Empty gives names such as p99{node="0"}.
 	Legend string
+	// Arm is the side of a comparison that it is of, [Baseline] or [Candidate]; empty outside of one.
+	Arm string
 }
 
 // isDuration says whether values are nanoseconds.
@@ -78,10 +80,12 @@ type Custom struct {
 	POM string `json:"pom"`
 	// StepMS is the width of a column in milliseconds.
 	StepMS int64 `json:"stepMs"`
+	// Arm of a comparison; absent outside of one.
+	Arm string `json:"arm,omitempty"`
 }
 
 func (s Subject) custom() Custom {
-	return Custom{POM: s.POM, StepMS: s.Step.Milliseconds()}
+	return Custom{POM: s.POM, StepMS: s.Step.Milliseconds(), Arm: s.Arm}
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([a-zA-Z0-9_.]+)\s*\}\}`)
@@ -89,9 +93,17 @@ var placeholder = regexp.MustCompile(`\{\{\s*([a-zA-Z0-9_.]+)\s*\}\}`)
 // nameless stands for a dimension that is not known, in legends.
 const nameless = "(none)"
 
-// name returns what a series is called in legends. A placeholder for what the
-// series has not is dropped.
+// name returns what a series is called in legends, and which side of a
+// comparison it is. A placeholder for what the series has not is dropped.
 func (s Subject) name(kind string, labels data.Labels) string {
+	name := s.seriesName(kind, labels)
+	if s.Arm != "" {
+		name += " (" + s.Arm + ")"
+	}
+	return name
+}
+
+func (s Subject) seriesName(kind string, labels data.Labels) string {
 	if s.Legend != "" {
 		return strings.TrimSpace(placeholder.ReplaceAllStringFunc(s.Legend, func(match string) string {
 			key := placeholder.FindStringSubmatch(match)[1]

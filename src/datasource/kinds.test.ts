@@ -40,6 +40,8 @@ describe('a kind of query', () => {
     ['grid', request, 'http.request has no goroutines'],
     ['exemplars', request, undefined],
     ['exemplars', latency, 'sched.latency has no exemplars'],
+    ['compare', created, undefined],
+    ['compare', heap, 'mem.heap.live has no hits, which a comparison is of'],
   ])('%s of a point is there, or the field says why not', (kind, of, says) => {
     const found = misfit(kind, of);
     if (says) {

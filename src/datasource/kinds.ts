@@ -23,6 +23,11 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
     description: 'Those that are watched now, what it costs, and what was shed',
   },
   { value: 'releases', label: 'Releases', description: 'When each version was first seen, as annotations' },
+  {
+    value: 'compare',
+    label: 'Comparison',
+    description: 'What differs between two versions, windows or queries, with chance and drift allowed for',
+  },
 ];
 
 /** Whether a query of this kind is about a measurement point. */
@@ -45,6 +50,8 @@ export function misfit(kind: Kind, point: Point | undefined): string | undefined
       return goroutines ? undefined : `${has} no goroutines, which a grid is of`;
     case 'exemplars':
       return exemplars ? undefined : `${has} no exemplars: its events carry only a value`;
+    case 'compare':
+      return gauge ? `${has} no hits, which a comparison is of: it is a gauge` : undefined;
     default:
       return undefined;
   }

@@ -10,9 +10,10 @@ export interface Query {
   /**
    * Kind is what to return.
    */
-  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases";
+  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases" | "compare";
   /**
-   * POM is the measurement point or gauge, such as "sched.latency". Not used by releases and processes.
+   * POM is the measurement point or gauge, such as "sched.latency". Not used by
+   * releases and processes, nor by compare where both arms are queries.
    */
   pom?: string;
   /**
@@ -51,6 +52,14 @@ export interface Query {
    * Legend names a series: text with {{dimension}} in it.
    */
   legend?: string;
+  baseline?: Arm;
+  candidate?: Arm;
+  /**
+   * Per is what a difference is of: the share of all hits, hits per request (of
+   * http.request, in the same arm), or hits per second. Empty is share, but second for
+   * points that count hits.
+   */
+  per?: "" | "share" | "request" | "second";
 }
 /**
  * Matcher keeps what has one of the values in a dimension.
@@ -61,6 +70,27 @@ export interface Query {
 export interface Matcher {
   dimension: string;
   values: string[];
+}
+/**
+ * Arm is one side of a comparison, baseline or candidate: all that is set must hold.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Arm".
+ */
+export interface Arm {
+  /**
+   * Version of the service; "(latest)" and "(previous)" are the last and the last but one that were first seen in the query's range or before it.
+   */
+  version?: string;
+  /**
+   * From and To are a window of its own, in milliseconds since 1970; 0 stands for the query's range.
+   */
+  from?: number;
+  to?: number;
+  /**
+   * Query is the refId of another query of the same request, whose pom, matchers and range it has.
+   */
+  query?: string;
 }
 /**
  * Settings is the jsonData of a data source.

@@ -22,16 +22,20 @@ const (
 	KindProcesses Kind = "processes"
 	// KindReleases returns one annotation for each release.
 	KindReleases Kind = "releases"
+	// KindCompare returns the difference of two arms, candidate less baseline:
+	// for each series the heat of both, and which cells differ.
+	KindCompare Kind = "compare"
 )
 
 // Kinds are all there are, in the order of display.
-var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases}
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases, KindCompare}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
 	// Kind is what to return.
-	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases"`
-	// POM is the measurement point or gauge, such as "sched.latency". Not used by releases and processes.
+	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare"`
+	// POM is the measurement point or gauge, such as "sched.latency". Not used by
+	// releases and processes, nor by compare where both arms are queries.
 	POM string `json:"pom,omitempty"`
 	// Matchers keep what has one of the values in each dimension.
 	Matchers []Matcher `json:"matchers,omitempty"`
@@ -52,8 +56,41 @@ type Query struct {
 	// Live streams new columns as they are complete.
 	Live bool `json:"live,omitempty"`
 	// Legend names a series: text with {{dimension}} in it.
-	Legend string `json:"legend,omitempty"`
+	Legend   string `json:"legend,omitempty"`
+	Baseline *Arm   `json:"baseline,omitempty"`
+
+	Candidate *Arm `json:"candidate,omitempty"`
+	// Per is what a difference is of: the share of all hits, hits per request (of
+	// http.request, in the same arm), or hits per second. Empty is share, but second for
+	// points that count hits.
+	Per string `json:"per,omitempty" jsonschema:"enum=,enum=share,enum=request,enum=second"`
 }
+
+// Arm is one side of a comparison, baseline or candidate: all that is set must
+// hold. With nothing set it is all of the query's range; a query without a
+// baseline has the version "(previous)" for one, and without a candidate "(latest)".
+type Arm struct {
+	// Version of the service; "(latest)" and "(previous)" are the last and the last but one that were first seen in the query's range or before it.
+	Version string `json:"version,omitempty"`
+	// From and To are a window of its own, in milliseconds since 1970; 0 stands for the query's range.
+	From int64 `json:"from,omitempty"`
+	To   int64 `json:"to,omitempty"`
+	// Query is the refId of another query of the same request, whose pom, matchers and range it has.
+	Query string `json:"query,omitempty"`
+}
+
+// Versions that stand for whatever is last, and last but one.
+const (
+	LatestVersion   = "(latest)"
+	PreviousVersion = "(previous)"
+)
+
+// What a difference may be of.
+const (
+	PerShare   = "share"
+	PerRequest = "request"
+	PerSecond  = "second"
+)
 
 // Matcher keeps what has one of the values in a dimension.
 type Matcher struct {
