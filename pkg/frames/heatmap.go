@@ -36,6 +36,8 @@ func CellBounds(bucket int) (lower, upper float64) {
 // frames show. Buckets of bytes have those of nanoseconds: whole numbers.
 func (s Subject) cellBounds(bucket int) (lower, upper float64) {
 	switch {
+	case s.Stream != "":
+		return s.exactBounds(bucket)
 	case s.countsHits():
 		return 0.5, 1
 	case s.isDuration():
@@ -49,6 +51,15 @@ func (s Subject) cellBounds(bucket int) (lower, upper float64) {
 		upper = lower * halfOctave
 	}
 	return lower, upper
+}
+
+// exactBounds returns the bounds of a bucket, in the unit that frames show: 0
+// below the lowest, +Inf above the highest.
+func (s Subject) exactBounds(bucket int) (lower, upper float64) {
+	if s.countsHits() {
+		return 0.5, 1
+	}
+	return s.binBounds(bucket, bucket)
 }
 
 // lowerOpen is the value of yLayout for cells that hold (yMin, yMax].
