@@ -58,10 +58,9 @@ type counts struct {
 	Unit string `json:"unit"`
 	// Cells are how many have a hit.
 	Cells int `json:"cells"`
-	// Least and Most hits in one of them; Sum of all.
+	// Least and Most hits in one of them; 0 when there is none.
 	Least uint64 `json:"least"`
 	Most  uint64 `json:"most"`
-	Sum   uint64 `json:"sum"`
 }
 
 // Compact makes the compact heatmap-cells frame of one series, for our panel: a
@@ -72,8 +71,7 @@ type counts struct {
 //	                 labelled with the dimensions of the series
 //
 // What they are is in meta.custom.compact: when columns start and how wide they
-// are, bounds of rows and their unit, and the least, the most and the sum of the
-// counts. Bounds are exact: those of the lowest bucket begin at 0, and the
+// are, bounds of rows and their unit, and the least and the most of the counts. Bounds are exact: those of the lowest bucket begin at 0, and the
 // highest has none above. Counts are exact, or an error.
 //
 // Where a stream goes on with the series, about.Stream names it, and the frame of
@@ -147,7 +145,6 @@ func summary(cells []uint64) counts {
 		}
 		said.Cells++
 		said.Most = max(said.Most, n)
-		said.Sum += n
 	}
 	return said
 }
