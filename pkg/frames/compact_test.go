@@ -118,7 +118,7 @@ func TestWhatABrowserCannotCountIsAnErrorThatSaysWhere(t *testing.T) {
 	s := pauses()
 	s.Columns[1].Counts[1] = heat.MaxHits + 1
 	_, err := frames.Compact(stopTheWorld, s)
-	if err == nil || !strings.Contains(err.Error(), `compact gc.stw{node="0", reason="mark termination"}: lay out heat: 9007199254740993 hits in bucket 241 at 2026-11-22T12:00:20Z, at most 9007199254740992`) {
+	if err == nil || !strings.Contains(err.Error(), `compact gc.stw{node="0", reason="mark termination"}: lay out heat: 9007199254740992 hits in bucket 241 at 2026-11-22T12:00:20Z, at most 9007199254740991`) {
 		t.Fatalf("error is %v", err)
 	}
 }

@@ -16,9 +16,9 @@ import (
 // There is one way only to write some cells. src/renderer/wire.ts reads them in
 // the browser.
 
-// MaxHits is how many hits a cell may have in transit: a browser's numbers are
-// whole up to here.
-const MaxHits = 1 << 53
+// MaxHits is how many hits a cell may have in transit: a browser can tell whole
+// numbers apart up to here.
+const MaxHits = 1<<53 - 1
 
 // AppendCells appends counts, in few bytes, to dst. A count over [MaxHits] is an error.
 func AppendCells(dst []byte, counts []uint64) ([]byte, error) {

@@ -43,7 +43,7 @@ func TestABusyCellTakesAByteAndSoDoesAGap(t *testing.T) {
 }
 
 func TestMoreHitsThanABrowserCountsAreAnError(t *testing.T) {
-	if _, err := heat.AppendCells(nil, []uint64{0, heat.MaxHits + 1}); err == nil || !strings.Contains(err.Error(), "cell 1 has 9007199254740993 hits, at most 9007199254740992") {
+	if _, err := heat.AppendCells(nil, []uint64{0, heat.MaxHits + 1}); err == nil || !strings.Contains(err.Error(), "cell 1 has 9007199254740992 hits, at most 9007199254740991") {
 		t.Fatalf("error is %v", err)
 	}
 }
@@ -55,8 +55,8 @@ func TestCellsThatAreNotWhatWasWrittenAreAnError(t *testing.T) {
 		says  string
 	}{
 		"cut off":        {[]byte{0x80}, "byte 0: the last number is cut off"},
-		"too long":       {bytes.Repeat([]byte{0xff}, 11), "byte 0: a number is over 18014398509481985"},
-		"too many hits":  {number(2*heat.MaxHits + 3), "byte 0: a number is over 18014398509481985"},
+		"too long":       {bytes.Repeat([]byte{0xff}, 11), "byte 0: a number is over 18014398509481983"},
+		"too many hits":  {number(2*heat.MaxHits + 3), "byte 0: a number is over 18014398509481983"},
 		"no hits":        {number(1), "byte 0: a number is 0"},
 		"no gap":         {number(0), "byte 0: a number is 0"},
 		"padded":         {[]byte{0x83, 0x00}, "longer than it must be"},
@@ -191,7 +191,7 @@ func TestAWindowAddsUpWholeColumns(t *testing.T) {
 		t.Error("every 0 is no error")
 	}
 	s.Counts = slices.Repeat([]uint64{heat.MaxHits}, 6)
-	if _, err := s.Window(seventeen, seventeen.Add(time.Minute), 2); err == nil || !strings.Contains(err.Error(), "18014398509481984 hits of bucket 7 in 2 columns, at most 9007199254740992") {
+	if _, err := s.Window(seventeen, seventeen.Add(time.Minute), 2); err == nil || !strings.Contains(err.Error(), "18014398509481982 hits of bucket 7 in 2 columns, at most 9007199254740991") {
 		t.Errorf("error is %v", err)
 	}
 }
