@@ -36,7 +36,8 @@ type columns struct {
 }
 
 // rows lie between bounds: row i holds (bounds[i], bounds[i+1]], and the lowest
-// also its lower bound where that is 0. There is one bound more than rows; none of either without a hit.
+// also its lower bound where that is 0. There is one bound more than rows; none
+// of either without a hit.
 type rows struct {
 	Unit   string  `json:"unit"`
 	Bounds []bound `json:"bounds"`

@@ -62,8 +62,25 @@ func (s Subject) exactBounds(bucket int) (lower, upper float64) {
 	return s.binBounds(bucket, bucket)
 }
 
-// lowerOpen is the value of yLayout for cells that hold (yMin, yMax].
-const lowerOpen int8 = 0
+// Values of yLayout, as Prometheus numbers them.
+const (
+	// lowerOpen is of cells that hold (yMin, yMax].
+	lowerOpen int8 = 0
+	// bothOpen is of cells that hold (yMin, yMax): yMax is infinite.
+	bothOpen int8 = 2
+	// bothClosed is of cells that hold [yMin, yMax]: yMin is 0.
+	bothClosed int8 = 3
+)
+
+func layoutOf(lower, upper float64) int8 {
+	switch {
+	case lower == 0:
+		return bothClosed
+	case math.IsInf(upper, 1):
+		return bothOpen
+	}
+	return lowerOpen
+}
 
 // Heatmap makes the sparse heatmap-cells frame of one series. Readers, the
 // built-in heatmap panel among them, go by the position of the fields:
@@ -72,7 +89,8 @@ const lowerOpen int8 = 0
 //	1 yMin     float64  exclusive lower bound of the bucket
 //	2 yMax     float64  inclusive upper bound of the bucket
 //	3 count    float64  hits, labelled with the dimensions of the series
-//	4 yLayout  int8     0: the lower bound is open
+//	4 yLayout  int8     0: the lower bound is open; where bounds are exact, see [Subject],
+//	                    2 of the highest bucket and 3 of the lowest
 //
 // Cells are ordered by column, then by bucket; what is not listed is zero. The
 // bounds of a duration are seconds, those of bytes are bytes; each hit of a
@@ -127,7 +145,7 @@ func (h *heatmap) add(c heat.Column) {
 		h.yMin = append(h.yMin, lower)
 		h.yMax = append(h.yMax, upper)
 		h.count = append(h.count, float64(c.Counts[i]))
-		h.layout = append(h.layout, lowerOpen)
+		h.layout = append(h.layout, layoutOf(lower, upper))
 	}
 }
 

@@ -2,11 +2,12 @@ import { draw, type Edges, type Grid, spansOf } from './draw';
 import { type Measure, measured } from './measure';
 import type { Ramp } from './ramp';
 import { Toner, toneTable } from './tones';
+import { gridOfWire, isWire, MalformedCells, type WireGrid } from './wire';
 
 /** What a canvas shall show. */
 export interface Picture {
   /** Absent: the grid of the picture before, with what is muted in it. */
-  grid?: Grid;
+  grid?: Grid | WireGrid;
   /** What of the cells is shown, and so what the ramp's min and max are of; the count when not set. */
   measure?: Measure;
   /** For density, one for each row: see [heightsOf]. */
@@ -38,6 +39,7 @@ export class Painter {
 
   constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas) {}
 
+  /** Throws [MalformedCells]: then the canvas shows what it did. */
   paint(picture: Picture) {
     this.tone(picture);
     const { width, height } = picture;
@@ -73,7 +75,7 @@ export class Painter {
       return;
     }
     if (grid) {
-      this.grid = grid;
+      this.grid = isWire(grid) ? gridOfWire(grid) : grid;
       this.muted = muted;
     }
     if (!this.toner || !sameRamp) {
@@ -82,6 +84,19 @@ export class Painter {
     this.toned = { ramp, measure, heights };
     this.tones = new Uint8Array(this.grid.values.length);
     this.toner.fill(this.tones, measured(this.grid, measure ?? 'count', heights), this.muted);
+  }
+}
+
+/** Has a picture painted. Says why it can't be, where its cells are malformed. */
+export function paint(painter: Painter | undefined, picture: Picture): string | undefined {
+  try {
+    painter?.paint(picture);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MalformedCells) {
+      return error.message;
+    }
+    throw error;
   }
 }
 

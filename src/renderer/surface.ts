@@ -1,5 +1,6 @@
-import { Painter, type Picture } from './painter';
+import { paint, Painter, type Picture } from './painter';
 import type { Answer, Order } from './worker';
+import { isWire } from './wire';
 import { source, url } from './worker?worker';
 
 /** Where a surface's pictures are painted. */
@@ -98,10 +99,12 @@ export class Surface {
   /**
    * Appends a canvas to `parent`. `onLost` is called when the worker died: the
    * surface is closed then, and a new one, with a new canvas, is needed.
+   * `onPainted` is told what is wrong with a picture's cells when they can't be read.
    */
   constructor(
     parent: HTMLElement,
-    private readonly onLost: () => void
+    private readonly onLost: () => void,
+    private readonly onPainted: (problem: string | undefined) => void = () => {}
   ) {
     this.canvas = parent.ownerDocument.createElement('canvas');
     parent.append(this.canvas);
@@ -123,13 +126,12 @@ export class Surface {
       return;
     }
     if (this.painter) {
-      this.painter.paint(picture);
-      this.count();
+      this.count(paint(this.painter, picture));
       this.copy();
       return;
     }
     this.busy = true;
-    const transfer = picture.grid ? [picture.grid.values.buffer] : [];
+    const transfer = picture.grid && !isWire(picture.grid) ? [picture.grid.values.buffer] : [];
     if (picture.grid && picture.muted) {
       transfer.push(picture.muted.buffer);
     }
@@ -187,7 +189,7 @@ export class Surface {
   /** Called with what the worker says of this surface. */
   hear(answer: Exclude<Answer, { kind: 'ready' }>) {
     if (answer.kind === 'painted') {
-      this.count();
+      this.count(answer.problem);
       this.proceed();
     } else {
       this.hand(answer.request, answer.bitmap ?? new Error(answer.problem));
@@ -237,9 +239,10 @@ export class Surface {
     }
   }
 
-  private count() {
+  private count(problem: string | undefined) {
     this.paintings++;
     this.canvas.dataset.paintings = String(this.paintings);
+    this.onPainted(problem);
   }
 
   private order(order: Order, transfer: Transferable[] = []) {

@@ -5,7 +5,7 @@
  *          <------------------------------  ready
  *     open    surface, canvas  ---------->
  *     paint   surface, picture  --------->
- *          <------------------------------  painted  surface
+ *          <------------------------------  painted  surface, problem if it could not be
  *     copy    surface, request  --------->
  *          <------------------------------  copied   surface, request, bitmap or problem
  *     close   surface  ------------------>
@@ -13,7 +13,7 @@
  * Orders are carried out one after the other. A surface has at most one
  * picture on its way: the page holds back what comes meanwhile.
  */
-import { Painter, type Picture } from './painter';
+import { paint, Painter, type Picture } from './painter';
 
 /** What the page says. A canvas is named by a number that the page chooses; so is a request. */
 export type Order =
@@ -25,7 +25,7 @@ export type Order =
 /** What the worker says. */
 export type Answer =
   | { kind: 'ready' }
-  | { kind: 'painted'; surface: number }
+  | { kind: 'painted'; surface: number; problem?: string }
   | { kind: 'copied'; surface: number; request: number; bitmap?: ImageBitmap; problem?: string };
 
 // The page's types are loaded, not a worker's: this is the little of it that is used.
@@ -43,8 +43,7 @@ page.onmessage = ({ data: order }) => {
       painters.set(surface, new Painter(order.canvas));
       break;
     case 'paint':
-      painters.get(surface)?.paint(order.picture);
-      page.postMessage({ kind: 'painted', surface });
+      page.postMessage({ kind: 'painted', surface, problem: paint(painters.get(surface), order.picture) });
       break;
     case 'copy':
       painters
