@@ -4,9 +4,9 @@ import { compactly } from './compact';
 import type { HeatQuery } from './DataSource';
 
 const targets: HeatQuery[] = [{ refId: 'A', kind: 'heatmap', pom: 'gc.stw' }];
-const asked = (panelPluginId?: string) => {
-  const request = { targets, panelPluginId } as DataQueryRequest<HeatQuery>;
-  return JSON.parse(JSON.stringify(compactly(request).targets));
+const asked = (panelPluginId?: string, queries = targets) => {
+  const request: Partial<DataQueryRequest<HeatQuery>> = { targets: queries, panelPluginId };
+  return JSON.parse(JSON.stringify(compactly(request as DataQueryRequest<HeatQuery>).targets));
 };
 
 it('only our panel is given compact frames', () => {
@@ -17,6 +17,5 @@ it('only our panel is given compact frames', () => {
 });
 
 it('a copied query does not bring the wish along', () => {
-  const request = { targets: [{ ...targets[0], compact: true }] } as DataQueryRequest<HeatQuery>;
-  expect(JSON.parse(JSON.stringify(compactly(request).targets))).toEqual(targets);
+  expect(asked('heatmap', [{ ...targets[0], compact: true }])).toEqual(targets);
 });
