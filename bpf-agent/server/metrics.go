@@ -54,6 +54,7 @@ type collector struct {
 
 	hits, carried, counted, coarse, info, state *prometheus.Desc
 	cost, costTotal, budget, shed, run          *prometheus.Desc
+	held, series, minutes, oldest               *prometheus.Desc
 }
 
 type gaugeDesc struct {
@@ -92,6 +93,12 @@ func newCollector(s *Server) *collector {
 		state: prometheus.NewDesc("gotherm_probe_state", "Whether a measurement point of a process is in a state: 1 or 0.",
 			[]string{"process", "service", "version", "pom", "state"}, nil),
 	}
+	c.held = prometheus.NewDesc("gotherm_head_bytes", "Memory that the last hour of heat takes.", nil, nil)
+	c.series = prometheus.NewDesc("gotherm_head_series", "Series that hits come in to.", nil, nil)
+	c.minutes = prometheus.NewDesc("gotherm_head_minutes",
+		"Minutes of heat, by the dimensions that are kept of them: all, those of the process, or of its release. Older minutes lose the finer ones for want of memory, and no hits.",
+		[]string{"dimensions"}, nil)
+	c.oldest = prometheus.NewDesc("gotherm_head_oldest_timestamp_seconds", "Time of the oldest second of heat that is remembered.", nil, nil)
 	who := []string{"process", "service", "version"}
 	c.cost = prometheus.NewDesc("gotherm_watching_cost_ratio", "What probes cost a process, as a share of the CPU time that it uses, over 5 s.", who, nil)
 	c.costTotal = prometheus.NewDesc("gotherm_watching_cost_seconds_total", "CPU time that probes have cost a process since it is watched.", who, nil)
@@ -134,7 +141,7 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range c.gauges {
 		ch <- g.desc
 	}
-	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state, c.cost, c.costTotal, c.budget, c.shed, c.run} {
+	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state, c.cost, c.costTotal, c.budget, c.shed, c.run, c.held, c.series, c.minutes, c.oldest} {
 		ch <- d
 	}
 }
@@ -157,6 +164,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 		count(c.counted, a.Counted, a.POM)
 		count(c.coarse, a.Coarse, a.POM)
 	}
+	c.holding(ch)
 	c.running(ch)
 	for _, st := range c.server.Watcher.Processes() {
 		p := describe(st)
@@ -178,6 +186,20 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 			}
 		}
 	}
+}
+
+// holding sends what the head holds, and what it has dropped.
+func (c *collector) holding(ch chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+	}
+	h := c.server.Head.Holding()
+	gauge(c.held, float64(h.Bytes))
+	gauge(c.series, float64(h.Series))
+	gauge(c.minutes, float64(h.Fine), "all")
+	gauge(c.minutes, float64(h.OfProcess), "process")
+	gauge(c.minutes, float64(h.OfRelease), "release")
+	gauge(c.oldest, float64(c.server.Head.Oldest().Unix()))
 }
 
 // running sends what a run of a program costs, and what may be spent.

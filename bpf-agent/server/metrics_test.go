@@ -76,6 +76,9 @@ func TestEachPointHasAMetricOfItsKind(t *testing.T) {
 		"gotherm_hits_carried_total":      dto.MetricType_COUNTER,
 		"gotherm_hits_counted_total":      dto.MetricType_COUNTER,
 		"gotherm_hits_coarse_total":       dto.MetricType_COUNTER,
+		"gotherm_head_bytes":              dto.MetricType_GAUGE,
+		"gotherm_head_series":             dto.MetricType_GAUGE,
+		"gotherm_head_minutes":            dto.MetricType_GAUGE,
 		"process_cpu_seconds_total":       dto.MetricType_COUNTER,
 		"go_goroutines":                   dto.MetricType_GAUGE,
 	} {
@@ -87,6 +90,32 @@ func TestEachPointHasAMetricOfItsKind(t *testing.T) {
 		if f := families[metricName(p)]; f == nil || f.GetHelp() != p.Help {
 			t.Errorf("%s: %v, want help %q", p.Name, f, p.Help)
 		}
+	}
+}
+
+func TestExportSaysWhatTheHeadHolds(t *testing.T) {
+	s := newServer(t)
+	s.Head.Matrix(heat.Key{POM: "gc.stw", Process: "7-70"}).Add(noon, 100, 1, 1, 1)
+	s.Head.Matrix(heat.Key{POM: "gc.stw", Process: "7-71"}).Add(noon, 100, 1, 1, 1)
+	pass(s, 200)
+	pass(s, 400)
+	families := scrape(t, loopback(t, s))
+	got := map[string]float64{}
+	for _, name := range []string{"gotherm_head_bytes", "gotherm_head_series", "gotherm_head_minutes", "gotherm_head_oldest_timestamp_seconds"} {
+		f := families[name]
+		if f == nil {
+			t.Fatalf("no %s", name)
+		}
+		for _, m := range f.Metric {
+			for _, l := range m.Label {
+				name += "{" + l.GetValue() + "}"
+			}
+			got[name] = m.GetGauge().GetValue()
+		}
+	}
+	if got["gotherm_head_series"] != 2 || got["gotherm_head_minutes{all}"] != 1 || got["gotherm_head_minutes{process}"] != 0 ||
+		got["gotherm_head_bytes"] < 1000 || got["gotherm_head_oldest_timestamp_seconds"] > float64(noon.Unix()) {
+		t.Errorf("two series with hits in one minute: %v", got)
 	}
 }
 
