@@ -231,7 +231,7 @@ type Holding struct {
 // Holding returns what the head holds now.
 func (h *Head) Holding() Holding {
 	series, p := h.matrices(), h.past.Load()
-	holding := Holding{Series: len(series), Bytes: openBytes(series) + p.bytes()}
+	holding := Holding{Series: len(series), Bytes: openBytes(series) + p.holding().bytes}
 	for _, b := range p.minutes {
 		switch b.kept {
 		case keptAll:

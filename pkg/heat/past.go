@@ -1,6 +1,9 @@
 package heat
 
-import "slices"
+import (
+	"slices"
+	"unique"
+)
 
 // past is all heat that is sealed; immutable, so that who reads it sees one
 // state of it. Time that has no hits has no block.
@@ -43,14 +46,39 @@ func (p *past) blocks(from, to int64, f func(*block)) {
 	}
 }
 
-// bytes is what it takes of memory.
-func (p *past) bytes() (n int) {
-	for _, blocks := range [][]*block{p.minutes, p.seconds} {
-		for _, b := range blocks {
-			n += b.bytes()
+// holding is what blocks take of memory, with the keys that they share.
+type holding struct {
+	bytes int
+	keys  map[unique.Handle[Key]]int // in how many blocks
+}
+
+func (h *holding) add(b *block) {
+	h.bytes += b.bytes()
+	for _, k := range b.keys {
+		if h.keys[k]++; h.keys[k] == 1 {
+			h.bytes += keyBytes
 		}
 	}
-	return n
+}
+
+func (h *holding) remove(b *block) {
+	h.bytes -= b.bytes()
+	for _, k := range b.keys {
+		if h.keys[k]--; h.keys[k] == 0 {
+			h.bytes -= keyBytes
+			delete(h.keys, k)
+		}
+	}
+}
+
+func (p *past) holding() *holding {
+	h := &holding{keys: map[unique.Handle[Key]]int{}}
+	for _, blocks := range [][]*block{p.minutes, p.seconds} {
+		for _, b := range blocks {
+			h.add(b)
+		}
+	}
+	return h
 }
 
 // within returns a past that takes at most so many bytes, if that can be. The
@@ -58,26 +86,29 @@ func (p *past) bytes() (n int) {
 // first, their processes; and only then are they forgotten. Until then every
 // hit stays in its second.
 func (p *past) within(limit int) *past {
-	held := p.bytes()
-	if held <= limit {
+	held := p.holding()
+	if held.bytes <= limit {
 		return p
 	}
 	after := *p
 	after.minutes = slices.Clone(p.minutes)
 	for keep := keptProcess; keep < keptNothing; keep++ {
 		for i, b := range after.minutes {
-			if held <= limit {
+			if held.bytes <= limit {
 				return &after
 			}
 			if b.kept < keep {
 				after.minutes[i] = b.folded(keep)
-				held += after.minutes[i].bytes() - b.bytes()
+				held.remove(b)
+				held.add(after.minutes[i])
 			}
 		}
 	}
-	for ; held > limit && len(after.minutes) > 0; after.minutes = slices.Clone(after.minutes[1:]) {
-		held -= after.minutes[0].bytes()
-		after.first = after.minutes[0].start + blockSeconds
+	for held.bytes > limit && len(after.minutes) > 0 {
+		oldest := after.minutes[0]
+		held.remove(oldest)
+		after.first = oldest.start + blockSeconds
+		after.minutes = slices.Clone(after.minutes[1:])
 	}
 	return &after
 }

@@ -169,7 +169,7 @@ func TestAHeadThatIsTooSmallForgetsTheOldestMinutes(t *testing.T) {
 		}
 	}
 	holding := h.Holding()
-	if holding.OfRelease == 0 || holding.Bytes > 150_000 {
+	if holding.OfRelease == 0 || holding.Bytes > 250_000 {
 		t.Errorf("holds %+v", holding)
 	}
 	if oldest := h.Oldest(); !oldest.After(noon) || oldest.After(at.Add(-2*time.Minute)) {
