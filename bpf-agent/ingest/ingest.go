@@ -111,6 +111,7 @@ func (i *Ingest) Run(ctx context.Context) error {
 	// due in less than a millisecond may come that much late.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
+	defer i.packing()()
 	pace := newPace()
 	nextSweep := time.Now()
 	for ctx.Err() == nil {
@@ -131,6 +132,29 @@ func (i *Ingest) Run(ctx context.Context) error {
 		sleep(min(pace.next(read), time.Until(nextSweep)))
 	}
 	return i.Flush()
+}
+
+// packing packs the minutes of the head that are over, beside the loop of Run,
+// until its result is called.
+func (i *Ingest) packing() (stop func()) {
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-end:
+				return
+			case <-tick.C:
+				i.head.Pack()
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
 }
 
 // sleep blocks the thread for d, or until a signal comes.

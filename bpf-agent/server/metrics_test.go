@@ -99,6 +99,7 @@ func TestExportSaysWhatTheHeadHolds(t *testing.T) {
 	s.Head.Matrix(heat.Key{POM: "gc.stw", Process: "7-71"}).Add(noon, 100, 1, 1, 1)
 	pass(s, 200)
 	pass(s, 400)
+	s.Head.Pack()
 	families := scrape(t, loopback(t, s))
 	got := map[string]float64{}
 	for _, name := range []string{"gotherm_head_bytes", "gotherm_head_series", "gotherm_head_minutes", "gotherm_head_oldest_timestamp_seconds"} {

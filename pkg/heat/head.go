@@ -97,9 +97,9 @@ type Limits struct {
 	Series int
 	// Bytes is how much memory all may take; 0 is any. Beyond it the oldest
 	// minutes lose their finer dimensions, then their processes, and are forgotten
-	// before their hour is over only where that is not enough. It is looked after
-	// once a minute, and what comes in, which Series bounds, leaves half of it to
-	// minutes at any rate.
+	// before their hour is over only where that is not enough. [Head.Pack] looks
+	// after it once a minute; what comes in, which Series bounds, leaves half of
+	// it to minutes at any rate.
 	Bytes int
 }
 
@@ -110,6 +110,8 @@ type Head struct {
 	limits  Limits
 	past    atomic.Pointer[past]
 	crowded atomic.Bool
+	// replacing is held for a moment, while past is replaced.
+	replacing sync.Mutex
 
 	mu     sync.RWMutex
 	series map[Key]*Matrix
@@ -165,14 +167,13 @@ func (h *Head) Advance(now time.Time) {
 	h.mu.Lock()
 	h.now = now.Unix()
 	h.mu.Unlock()
-	if now.Unix()-sealAfter <= h.past.Load().next {
-		return
-	}
-	series := h.matrices()
-	p := h.past.Load()
+	var series []*Matrix
 	// A clock that is set back opens nothing again.
 	end := now.Unix() - sealAfter
-	for second, sealed := p.next, 0; second < end; second, sealed = second+1, sealed+1 {
+	for second, sealed := h.past.Load().next, 0; second < end; second, sealed = second+1, sealed+1 {
+		if series == nil {
+			series = h.matrices()
+		}
 		if sealed == openColumns && end-second > HeadColumns {
 			// Asleep for over an hour: nothing is open, and nothing would be kept.
 			second = end - openColumns
@@ -180,12 +181,28 @@ func (h *Head) Advance(now time.Time) {
 				m.skip(second)
 			}
 		}
-		var minute bool
-		if p, minute = p.with(second, h.seal(series, second)); minute && h.limits.Bytes > 0 {
-			p = p.within(max(h.limits.Bytes-openBytes(series), h.limits.Bytes/2))
-		}
-		h.past.Store(p)
+		b := h.seal(series, second)
+		h.replacing.Lock()
+		h.past.Store(h.past.Load().with(second, b))
+		h.replacing.Unlock()
 	}
+}
+
+// Pack packs the minutes that are over, and holds the [Limits]. Call it about
+// once a second, from one goroutine, which need not be that of Advance: it may take a
+// tenth of a second once a minute, and nobody waits for it.
+func (h *Head) Pack() {
+	p := h.past.Load()
+	if p.complete() == nil {
+		return
+	}
+	packed := p.packed()
+	if h.limits.Bytes > 0 {
+		packed = packed.within(max(h.limits.Bytes-openBytes(h.matrices()), h.limits.Bytes/2))
+	}
+	h.replacing.Lock()
+	defer h.replacing.Unlock()
+	h.past.Store(packed.since(p, h.past.Load()))
 }
 
 // seal takes a second out of all matrices; it returns nil when none was hit in it.

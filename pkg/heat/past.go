@@ -10,29 +10,70 @@ import (
 type past struct {
 	// first is the first second that is remembered, next the first that is not sealed.
 	first, next int64
-	minutes     []*block // ascending
-	seconds     []*block // ascending, of one minute that is not complete
+	minutes     []*block // ascending, packed
+	seconds     []*block // ascending, after all minutes
 }
 
 // with returns the past after a second more; b is nil when there were no hits in it.
-// It says whether a minute was completed.
-func (p *past) with(second int64, b *block) (after *past, minute bool) {
-	after = &past{max(p.first, second+1-HeadColumns), second + 1, p.minutes, p.seconds}
-	if len(p.seconds) > 0 && p.seconds[0].start != floorTo(second, blockSeconds) {
-		// A new slice, so that what is forgotten is not held by an old one.
-		after.minutes = append(make([]*block, 0, len(p.minutes)+1), p.minutes...)
-		after.minutes = append(after.minutes, joined(p.seconds))
-		after.seconds = nil
-		minute = true
-	}
-	for len(after.minutes) > 0 && after.minutes[0].start+blockSeconds <= after.first {
-		after.minutes = slices.Clone(after.minutes[1:])
-	}
+func (p *past) with(second int64, b *block) *past {
+	after := &past{max(p.first, second+1-HeadColumns), second + 1, p.minutes, p.seconds}
 	if b != nil {
 		// Readers of p see no further than its length.
 		after.seconds = append(after.seconds, b)
 	}
-	return after, minute
+	after.forget()
+	return after
+}
+
+// forget drops what is before first. New slices are made, so that what is
+// forgotten is not held by an old one.
+func (p *past) forget() {
+	for _, blocks := range []*[]*block{&p.minutes, &p.seconds} {
+		gone := 0
+		for gone < len(*blocks) && (*blocks)[gone].start+blockSeconds <= p.first {
+			gone++
+		}
+		if gone > 0 {
+			*blocks = slices.Clone((*blocks)[gone:])
+		}
+	}
+}
+
+// complete returns those seconds that are of the first minute that is over.
+func (p *past) complete() []*block {
+	if len(p.seconds) == 0 || p.seconds[0].start+blockSeconds > p.next {
+		return nil
+	}
+	n := 0
+	for n < len(p.seconds) && p.seconds[n].start == p.seconds[0].start {
+		n++
+	}
+	return p.seconds[:n]
+}
+
+// packed returns a past with its complete minutes packed.
+func (p *past) packed() *past {
+	after := *p
+	for seconds := p.complete(); seconds != nil; seconds = after.complete() {
+		after.minutes = append(slices.Clip(after.minutes), joined(seconds))
+		after.seconds = after.seconds[len(seconds):]
+	}
+	after.seconds = slices.Clone(after.seconds)
+	return &after
+}
+
+// since returns a past that was made of an earlier one with what was sealed
+// since then.
+func (p *past) since(earlier, now *past) *past {
+	after := *p
+	after.first, after.next = max(p.first, now.first), now.next
+	sealed := now.seconds
+	if n := len(earlier.seconds); n > 0 {
+		sealed = sealed[slices.Index(sealed, earlier.seconds[n-1])+1:]
+	}
+	after.seconds = append(after.seconds, sealed...)
+	after.forget()
+	return &after
 }
 
 // blocks calls f with those blocks that may have seconds of [from, to), ascending.

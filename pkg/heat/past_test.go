@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -64,6 +65,9 @@ func TestThePastSaysWhatAPlainTableSays(t *testing.T) {
 		for i := range seconds {
 			at := noon.Add(time.Duration(i) * time.Second)
 			h.Advance(at)
+			if random.IntN(20) > 0 { // or it comes late
+				h.Pack()
+			}
 			for range random.IntN(6) {
 				k := heat.Key{POM: "sched.latency", Process: fmt.Sprint(random.IntN(3)), Service: "shop", Function: fmt.Sprint("f", random.IntN(functions))}
 				bucket, n := random.IntN(heat.NumBuckets), random.Uint64()>>(24+random.UintN(40))+1
@@ -116,6 +120,7 @@ func TestAFullHeadFoldsItsOldestMinutes(t *testing.T) {
 	for second := range minutes * 60 {
 		at = noon.Add(time.Duration(second) * time.Second)
 		h.Advance(at)
+		h.Pack()
 		for process := range 5 {
 			for function := range 10 {
 				k := heat.Key{POM: "goroutine.create", Process: fmt.Sprint(process), Service: "shop", Function: fmt.Sprint(function)}
@@ -161,6 +166,7 @@ func TestAHeadThatIsTooSmallForgetsTheOldestMinutes(t *testing.T) {
 	for second := range 30 * 60 {
 		at = noon.Add(time.Duration(second) * time.Second)
 		h.Advance(at)
+		h.Pack()
 		for pom := range 8 {
 			h.Matrix(heat.Key{POM: fmt.Sprint("pom ", pom), Process: fmt.Sprint(second), Service: "job"}).Add(at, rand.IntN(heat.NumBuckets), 1, 5, 5)
 		}
@@ -183,5 +189,40 @@ func TestAHeadThatIsTooSmallForgetsTheOldestMinutes(t *testing.T) {
 	series, err := h.Query(heat.Request{POM: "pom 3", From: h.Oldest(), To: at.Add(time.Second), Step: time.Second})
 	if err != nil || len(series) != 1 || len(series[0].Columns) != int(at.Add(time.Second).Sub(h.Oldest())/time.Second) {
 		t.Errorf("not every second since %s has its hit: %v", h.Oldest().UTC(), err)
+	}
+}
+
+// Packing goes on beside the sealing of what comes in.
+func TestNothingIsLostWhileMinutesArePacked(t *testing.T) {
+	h := heat.NewHead(noon, heat.Limits{Bytes: 30_000})
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	packs := 0
+	wg.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				h.Pack()
+				packs++
+			}
+		}
+	})
+	const seconds = 3000
+	for second := range seconds {
+		at := noon.Add(time.Duration(second) * time.Second)
+		h.Advance(at)
+		h.Matrix(heat.Key{POM: "gc.stw", Process: fmt.Sprint(second % 7)}).Add(at, second%100, 1, 1, 1)
+	}
+	close(done)
+	wg.Wait()
+	h.Pack()
+	first := max(0, int(h.Oldest().Sub(noon)/time.Second))
+	if got := sum(t, h, noon, noon.Add(seconds*time.Second)).Count(); got != uint64(seconds-first) {
+		t.Errorf("%d hits since second %d, want %d; %+v", got, first, seconds-first, h.Holding())
+	}
+	if packs == 0 || h.Holding().Fine+h.Holding().OfProcess+h.Holding().OfRelease == 0 {
+		t.Errorf("packed %d times to %+v: nothing was proved", packs, h.Holding())
 	}
 }
