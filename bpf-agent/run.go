@@ -26,7 +26,7 @@ type runCommand struct {
 // collectAt is by how many percent the heap may grow between two collections.
 // What the agent holds is mostly bytes, which cost a collection next to nothing:
 // the memory is worth more.
-const collectAt = 50
+const collectAt = 25
 
 func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
 	if os.Getenv("GOGC") == "" {

@@ -268,15 +268,17 @@ func (h *Head) Holding() Holding {
 //
 // When the head has turned series away, it also makes room for them: the series
 // of processes that have ended are summed up with less dimensions. It says
-// whether it did. Call it from the goroutine that calls Advance.
+// whether it did. It gives memory back of series that have not been hit for a
+// while, too. Call it from the goroutine that calls Advance, while nobody adds.
 func (h *Head) Forget(alive func(Key) bool) (folded bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for k, m := range h.series {
-		if alive(k) {
-			continue
+		last := m.lastHit()
+		if last < h.now-2*openColumns {
+			m.rest()
 		}
-		if m.rest(); m.lastHit() < h.now-HeadColumns {
+		if !alive(k) && last < h.now-HeadColumns {
 			h.forgotten[k.POM] += m.Total()
 			delete(h.series, k)
 		}

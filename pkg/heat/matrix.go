@@ -18,6 +18,8 @@ const (
 	// sealAfter is the age, in seconds, at which a column is closed. It is less
 	// than openColumns, so that a slot is empty before its next second comes.
 	sealAfter = 4
+	// nextUse is how many seconds later a column that was sealed is used again.
+	nextUse = sealAfter + 2
 )
 
 // Matrix is where the hits of one series come in: columns of one second, rows
@@ -31,7 +33,7 @@ const (
 // Any number of goroutines may Add and read at once, without a lock; the head
 // seals. A hit is never lost: one that comes for a second that was already
 // sealed falls into the oldest open second, and one that slips in between the
-// sealing and the reuse of a slot falls into the slot's next second.
+// sealing and the reuse of a column falls into the column's next second.
 type Matrix struct {
 	open [openColumns]atomic.Pointer[openColumn]
 	// next is the first second that is not sealed.
@@ -83,8 +85,19 @@ func (m *Matrix) seal(second int64, h *Histogram) (hit bool) {
 	defer m.settling.Unlock()
 	// Writers move on to the next second before this one is emptied.
 	m.next.Store(second + 1)
-	c := m.open[second&(openColumns-1)].Load()
-	if c == nil || !c.empty(h) {
+	slot := &m.open[second&(openColumns-1)]
+	c := slot.Load()
+	if c == nil {
+		return false
+	}
+	hit = c.empty(h)
+	// It goes on to a second to come, so that there are no more than are open, and
+	// but one where hits are rare. It is in one slot at any time at least: who is
+	// about to add to it adds to what will be sealed.
+	if m.open[(second+nextUse)&(openColumns-1)].CompareAndSwap(nil, c) {
+		slot.CompareAndSwap(c, nil)
+	}
+	if !hit {
 		return false
 	}
 	m.settled.addHistogram(h)
@@ -132,7 +145,8 @@ func (m *Matrix) lastHit() int64 {
 	return m.last.Load()
 }
 
-// rest gives back what a matrix takes that nobody adds to any more, once all is sealed.
+// rest gives back the columns that are empty. Nobody may add meanwhile: a hit
+// on its way to such a column would be lost.
 func (m *Matrix) rest() {
 	for i := range m.open {
 		if c := m.open[i].Load(); c != nil && c.isEmpty() {
