@@ -19,8 +19,9 @@ import (
 	"github.com/gotherm/gotherm/pkg/heat"
 )
 
-// What the head holds: an hour of ten busy services takes some 15 MB, and is
-// held in what is here, together with what else there is, below 64 MiB resident.
+// What the head holds, so that the agent stays small beside what it watches. An
+// hour of a busy service and nine quiet ones takes some 20 MB with all
+// dimensions (BenchmarkHour): most of it is held without those finer than the process.
 const (
 	// maxSeries is how many series are added to. A process has one for each start
 	// function and NUMA node of each point; beyond it, what has ended is summed up.
