@@ -19,6 +19,12 @@
 export interface Grid {
   columns: number;
   rows: number;
+  /**
+   * The number of its first column, counted from wherever, 0 when not set. It
+   * tells a live picture, whose grid begins later each time, where the columns
+   * are that it has drawn before.
+   */
+  at?: number;
   /** The cell at (column, row) is `values[column * rows + row]`; NaN where there is no cell. */
   values: Float32Array<ArrayBuffer>;
 }
@@ -67,45 +73,66 @@ export function spansOf(edges: Edges, pixels: number, gap = 0): Spans {
 /**
  * Draws tones as pixels, line by line from the top. `x` has the columns that
  * each pixel of a line shows, `y` the rows that each line shows. `table` holds
- * a colour for each tone: see [toneTable].
- * `pixels` is overwritten; it must hold `x.first.length * y.first.length`.
+ * a colour for each tone: see [toneTable]. `pixels` must hold
+ * `x.first.length * y.first.length`; of each line, those from `from` to before
+ * `to` are overwritten.
  */
-export function draw(tones: Uint8Array, rows: number, x: Spans, y: Spans, table: Uint32Array, pixels: Uint32Array) {
-  const width = x.first.length;
-  const columns = rows === 0 ? 0 : tones.length / rows;
+export function draw(
+  tones: Uint8Array,
+  rows: number,
+  x: Spans,
+  y: Spans,
+  table: Uint32Array,
+  pixels: Uint32Array,
+  from = 0,
+  to = x.first.length
+) {
+  const { first, last } = x;
+  const width = first.length;
+  const [start, end] = extentOf(x, from, to);
   // The tone of each column among the rows of the line that is being drawn.
-  const line = new Uint8Array(columns);
+  const line = new Uint8Array(end);
   for (let py = 0; py < y.first.length; py++) {
     const at = py * width;
     const firstRow = y.first[py];
-    const lastRow = y.last[py];
+    const more = y.last[py] - firstRow;
     if (firstRow < 0) {
-      pixels.fill(table[0], at, at + width);
+      pixels.fill(table[0], at + from, at + to);
       continue;
     }
-    if (py > 0 && firstRow === y.first[py - 1] && lastRow === y.last[py - 1]) {
-      pixels.copyWithin(at, at - width, at);
+    if (py > 0 && firstRow === y.first[py - 1] && y.last[py] === y.last[py - 1]) {
+      pixels.copyWithin(at + from, at - width + from, at - width + to);
       continue;
     }
-    for (let column = 0, cell = firstRow; column < columns; column++, cell += rows) {
+    for (let column = start, cell = start * rows + firstRow; column < end; column++, cell += rows) {
       let strongest = tones[cell];
-      for (let i = 1; i <= lastRow - firstRow; i++) {
-        if (tones[cell + i] > strongest) {
-          strongest = tones[cell + i];
-        }
+      for (let i = 1; i <= more; i++) {
+        strongest = Math.max(strongest, tones[cell + i]);
       }
       line[column] = strongest;
     }
-    for (let px = 0; px < width; px++) {
+    for (let px = from; px < to; px++) {
       let strongest = 0;
-      if (x.first[px] >= 0) {
-        for (let column = x.first[px]; column <= x.last[px]; column++) {
-          if (line[column] > strongest) {
-            strongest = line[column];
-          }
+      if (first[px] >= 0) {
+        strongest = line[first[px]];
+        for (let column = first[px] + 1; column <= last[px]; column++) {
+          strongest = Math.max(strongest, line[column]);
         }
       }
       pixels[at + px] = table[strongest];
     }
   }
+}
+
+/** The cells that the pixels from `from` to before `to` show: `[start, end)`. */
+function extentOf({ first, last }: Spans, from: number, to: number): [start: number, end: number] {
+  let start = Infinity;
+  let end = 0;
+  for (let pixel = from; pixel < to; pixel++) {
+    if (first[pixel] >= 0) {
+      start = Math.min(start, first[pixel]);
+      end = Math.max(end, last[pixel] + 1);
+    }
+  }
+  return [Math.min(start, end), end];
 }

@@ -125,23 +125,25 @@ export function ranksOf(all: ReadonlyArray<Float32Array | Float64Array>, parts =
   return ranks;
 }
 
-/** All values but NaN, ascending. A million take 10 ms; the sort of a typed array takes 70. */
+/** All values but NaN, ascending: a radix sort, since that of typed arrays takes five times as long. */
 function sortValues(all: ReadonlyArray<Float32Array | Float64Array>): Float32Array {
   let length = 0;
-  let from = new Float32Array(all.reduce((sum, values) => sum + values.length, 0));
+  const floats = new Float32Array(all.reduce((sum, values) => sum + values.length, 0));
   for (const values of all) {
     for (let i = 0; i < values.length; i++) {
       if (values[i] === values[i]) {
-        from[length++] = values[i];
+        floats[length++] = values[i];
       }
     }
   }
-  from = from.subarray(0, length);
-  let keys = new Uint32Array(from.buffer, 0, length);
-  keys.forEach((bits, i) => (keys[i] = keyOf(bits)));
-  let other = new Uint32Array(length);
+  let keys = new Uint32Array(floats.buffer, 0, length);
+  for (let i = 0; i < length; i++) {
+    keys[i] = keyOf(keys[i]);
+  }
+  let sorted = new Uint32Array(length);
+  const starts = new Uint32Array(2049);
   for (let shift = 0; shift < 32; shift += 11) {
-    const starts = new Uint32Array(2049);
+    starts.fill(0);
     for (let i = 0; i < length; i++) {
       starts[((keys[i] >>> shift) & 2047) + 1]++;
     }
@@ -149,11 +151,13 @@ function sortValues(all: ReadonlyArray<Float32Array | Float64Array>): Float32Arr
       starts[digit + 1] += starts[digit];
     }
     for (let i = 0; i < length; i++) {
-      other[starts[(keys[i] >>> shift) & 2047]++] = keys[i];
+      sorted[starts[(keys[i] >>> shift) & 2047]++] = keys[i];
     }
-    [keys, other] = [other, keys];
+    [keys, sorted] = [sorted, keys];
   }
-  keys.forEach((key, i) => (keys[i] = bitsOf(key)));
+  for (let i = 0; i < length; i++) {
+    keys[i] = bitsOf(keys[i]);
+  }
   return new Float32Array(keys.buffer, 0, length);
 }
 

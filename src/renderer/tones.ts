@@ -14,11 +14,14 @@ const firstLevel = 2;
 
 /** Turns values into tones. One is made for each ramp: it is a table, which has to be filled. */
 export class Toner {
-  /** The least value of each level but the first, ascending; then NaN, which no value reaches. */
+  /** The least value of each level, ascending; then NaN, which no value reaches. */
   private readonly bounds: Float32Array;
-  /** How many bounds the values are past that begin with these 16 bits, at the least. */
-  private readonly past = new Uint8Array(1 << 16);
-  /** The tone of each level, counted from 0. */
+  /**
+   * How many bounds the values that begin with these 16 bits have reached at
+   * the least. For those of infinity it is none: NaN begins with them, too.
+   */
+  private readonly reached = new Uint8Array(1 << 16);
+  /** The tone of values that have reached so many bounds: 0 for NaN, which reaches none. */
   private readonly tones: Uint8Array;
 
   constructor(ramp: Ramp) {
@@ -29,37 +32,34 @@ export class Toner {
     const keys = boundsOf(ramp);
     this.bounds = Float32Array.from([...keys].map(floatOf).concat(NaN));
     // In ascending order of values, which for negative ones is not that of their bits.
-    for (let prefix = 0, bound = 0; prefix < 1 << 16; prefix++) {
+    const [lowest, highest] = [-Infinity, Infinity].map((value) => keyOf(bitsOfFloat(value)) >>> 16);
+    for (let prefix = lowest + 1, bound = 0; prefix < highest; prefix++) {
       const key = prefix * 65536;
       while (bound < keys.length && keys[bound] <= key) {
         bound++;
       }
-      this.past[bitsOf(key) >>> 16] = bound;
+      this.reached[bitsOf(key) >>> 16] = bound;
     }
-    this.tones = new Uint8Array(steps);
-    byStrength(ramp).forEach((level, i) => (this.tones[level] = firstLevel + i));
+    this.tones = new Uint8Array(steps + 1);
+    byStrength(ramp).forEach((level, i) => (this.tones[1 + level] = firstLevel + i));
   }
 
-  /** Fills `tones[from]` to `tones[to - 1]` with those of the values there. Where `muted` is 1, a cell is muted. */
-  fill(tones: Uint8Array, values: Float32Array, muted?: Uint8Array, from = 0, to = values.length) {
-    const { bounds, past } = this;
+  /** Fills `filled[from]` to `filled[to - 1]` with those of the values there. Where `muted` is 1, a cell is muted. */
+  fill(filled: Uint8Array, values: Float32Array, muted?: Uint8Array, from = 0, to = values.length) {
+    const { bounds, reached, tones } = this;
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     for (let cell = from; cell < to; cell++) {
       const value = values[cell];
-      if (value !== value) {
-        tones[cell] = 0;
-        continue;
+      let bound = reached[bits[cell] >>> 16];
+      while (value >= bounds[bound]) {
+        bound++;
       }
-      let level = past[bits[cell] >>> 16];
-      while (value >= bounds[level]) {
-        level++;
-      }
-      tones[cell] = this.tones[level];
+      filled[cell] = tones[bound];
     }
     if (muted) {
       for (let cell = from; cell < to; cell++) {
-        if (muted[cell] && tones[cell]) {
-          tones[cell] = 1;
+        if (muted[cell] && filled[cell]) {
+          filled[cell] = 1;
         }
       }
     }
@@ -82,20 +82,19 @@ function byStrength({ steps, midpoint }: Ramp): number[] {
 }
 
 /**
- * The keys of the least 32-bit floats of each level but the first. They are
- * searched for among all floats, so that a table says of each what [levelOn]
- * says of it.
+ * The keys of the least 32-bit floats of each level. They are searched for
+ * among all floats, so that a table says of each what [levelOn] says of it.
  */
 function boundsOf(ramp: Ramp): Uint32Array {
   const levelOf = levelOn(ramp);
   const lowest = keyOf(bitsOfFloat(-Infinity));
   const highest = keyOf(bitsOfFloat(Infinity));
-  const keys = new Uint32Array(ramp.steps - 1);
+  const keys = new Uint32Array(ramp.steps);
   for (let i = 0, low = lowest; i < keys.length; i++) {
     let high = highest;
     while (low < high) {
       const middle = Math.floor((low + high) / 2);
-      if (levelOf(floatOf(middle)) >= i + 2) {
+      if (levelOf(floatOf(middle)) > i) {
         high = middle;
       } else {
         low = middle + 1;
