@@ -134,6 +134,11 @@ describe('the picture', () => {
     expect([...gridOf(octaves).values]).toEqual([3, NaN, 50]);
   });
 
+  it('numbers its columns by their time, so that a live picture finds them again', () => {
+    // From 100 to 110.
+    expect(gridOf(octaves).at).toBe(10);
+  });
+
   it('has each column where its time is', () => {
     expect(columnEdges(octaves.x, { kind: 'linear', min: 0, max: 200, length: 1000 })).toEqual({
       from: Float32Array.of(500),

@@ -85,11 +85,6 @@ export function rampOf(heats: Heat[], { scale, steps, min, max }: Options['color
   let lowest = 0;
   let greatest = 0;
   for (const heat of heats) {
-    if (heat.extent) {
-      least = Math.min(least, heat.extent.least);
-      greatest = Math.max(greatest, heat.extent.most);
-      continue;
-    }
     heat.counts.forEach((count, cell) => {
       if (isFilled(heat, cell)) {
         // Of what is not over 0, a log scale has no place: it is the coldest.
@@ -109,11 +104,14 @@ export function rampOf(heats: Heat[], { scale, steps, min, max }: Options['color
 
 /** The numbers to draw: a cell that nothing is in is no cell. */
 export function gridOf(heat: Heat): Grid {
-  return {
-    columns: heat.x.from.length,
-    rows: heat.y.from.length,
-    values: Float32Array.from(heat.counts, (count, cell) => (isFilled(heat, cell) ? count : NaN)),
-  };
+  const { x, y, xIsTime, counts } = heat;
+  const values = new Float32Array(counts.length);
+  for (let cell = 0; cell < values.length; cell++) {
+    values[cell] = isFilled(heat, cell) ? counts[cell] : NaN;
+  }
+  // Columns of time are numbered since the epoch, so that a live picture finds those that it has drawn.
+  const at = xIsTime && x.from.length > 0 ? Math.round(x.from[0] / (x.to[0] - x.from[0])) : undefined;
+  return { columns: x.from.length, rows: y.from.length, at, values };
 }
 
 /** Where the columns lie in device pixels, from the left. */

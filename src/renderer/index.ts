@@ -5,4 +5,3 @@ export { heightsOf, type Measure, measured } from './measure';
 export type { Picture } from './painter';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';
-export { countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';

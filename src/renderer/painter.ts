@@ -1,18 +1,13 @@
-import { draw, type Edges, type Grid, spansOf } from './draw';
-import { type Measure, measured } from './measure';
-import type { Ramp } from './ramp';
-import { Toner, toneTable } from './tones';
-import { gridOfWire, isWire, MalformedCells, type WireGrid } from './wire';
+import { Canvas2D, type Layout } from './canvas2d';
+import { type Edges, type Grid, spansOf } from './draw';
+import { type Kept, type Tinge, TonedGrid } from './toned';
+import { toneTable } from './tones';
+import { sharedWebGL2, type WebGL2 } from './webgl2';
 
 /** What a canvas shall show. */
-export interface Picture {
+export interface Picture extends Tinge {
   /** Absent: the grid of the picture before, with what is muted in it. */
-  grid?: Grid | WireGrid;
-  /** What of the cells is shown, and so what the ramp's min and max are of; the count when not set. */
-  measure?: Measure;
-  /** For density, one for each row: see [heightsOf]. */
-  heights?: Float64Array<ArrayBuffer>;
-  ramp: Ramp;
+  grid?: Grid;
   /** A pixel for each level: see [tableOf]. */
   table: Uint32Array<ArrayBuffer>;
   /** One for each cell, in the order of the grid's values; 1: it is not significant. It comes with its grid. */
@@ -29,34 +24,55 @@ export interface Picture {
   height: number;
 }
 
-/** Paints pictures on one canvas, on whichever thread it lives. */
+/** What pixels are computed by. */
+export type By = 'canvas2d' | 'webgl2';
+
+/** How a picture was painted. */
+export interface Painting {
+  by: By;
+  /** How many columns of pixels were drawn: the others had only moved. */
+  drawn: number;
+}
+
+/**
+ * Paints pictures on one canvas, on whichever thread it lives: by WebGL2 where
+ * there is a graphics processor, else by Canvas2D. Both give the same pixels.
+ */
 export class Painter {
-  private grid: Grid = { columns: 0, rows: 0, values: new Float32Array() };
-  private muted?: Uint8Array;
-  private toned?: Pick<Picture, 'ramp' | 'measure' | 'heights'>;
-  private toner?: Toner;
-  private tones: Uint8Array = new Uint8Array();
+  private readonly toned = new TonedGrid();
+  private readonly canvas2D = new Canvas2D();
+  private webGL2?: WebGL2;
+  private layout?: Layout;
+  private stopListening = () => {};
 
-  constructor(readonly canvas: HTMLCanvasElement | OffscreenCanvas) {}
+  /**
+   * `onRepaint` is called when the picture was painted again without being
+   * asked for, because what it was painted by was lost. `by` is for tests: what
+   * to paint by, whatever this machine has.
+   */
+  constructor(
+    private readonly canvas: HTMLCanvasElement | OffscreenCanvas,
+    private readonly onRepaint: (painting: Painting) => void = () => {},
+    private readonly by?: By
+  ) {
+    canvas.addEventListener('contextrestored', this.repaint);
+  }
 
-  /** Throws [MalformedCells]: then the canvas shows what it did. */
-  paint(picture: Picture) {
-    this.tone(picture);
-    const { width, height } = picture;
+  paint(picture: Picture): Painting {
+    const { ramp, table, mutedColour, gap, width, height } = picture;
+    const kept = this.toned.take(picture.grid, picture.muted, picture);
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;
     }
-    const context = this.canvas.getContext('2d') as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
-    if (!context || width === 0 || height === 0) {
-      return;
-    }
-    const image = context.createImageData(width, height);
-    const x = spansOf(picture.x, width, picture.gap);
-    const y = spansOf(picture.y, height, picture.gap);
-    const table = toneTable(picture.ramp, picture.table, picture.mutedColour);
-    draw(this.tones, this.grid.rows, x, y, table, new Uint32Array(image.data.buffer));
-    context.putImageData(image, 0, 0);
+    this.layout = {
+      tones: this.toned.tones,
+      rows: this.toned.grid.rows,
+      x: spansOf(picture.x, width, gap),
+      y: spansOf(picture.y, height, gap),
+      table: toneTable(ramp, table, mutedColour),
+    };
+    return this.put(this.layout, kept);
   }
 
   /** What the canvas shows, to be kept. */
@@ -68,47 +84,39 @@ export class Painter {
     return createImageBitmap(this.canvas);
   }
 
-  /** Turns the grid into tones, where the grid or what decides on them has changed. */
-  private tone({ grid, muted, ramp, measure, heights }: Picture) {
-    const sameRamp = this.toned !== undefined && equal(this.toned.ramp, ramp);
-    if (!grid && sameRamp && this.toned?.measure === measure && equal(this.toned?.heights, heights)) {
-      return;
-    }
-    if (grid) {
-      this.grid = isWire(grid) ? gridOfWire(grid) : grid;
-      this.muted = muted;
-    }
-    if (!this.toner || !sameRamp) {
-      this.toner = new Toner(ramp);
-    }
-    this.toned = { ramp, measure, heights };
-    this.tones = new Uint8Array(this.grid.values.length);
-    this.toner.fill(this.tones, measured(this.grid, measure ?? 'count', heights), this.muted);
+  close() {
+    this.canvas.removeEventListener('contextrestored', this.repaint);
+    this.stopListening();
+    this.layout = undefined;
   }
-}
 
-/** Has a picture painted. Says why it can't be, where its cells are malformed. */
-export function paint(painter: Painter | undefined, picture: Picture): string | undefined {
-  try {
-    painter?.paint(picture);
-    return undefined;
-  } catch (error) {
-    if (error instanceof MalformedCells) {
-      return error.message;
+  private readonly repaint = () => {
+    if (this.layout) {
+      this.onRepaint(this.put(this.layout));
     }
-    throw error;
-  }
-}
+  };
 
-/** Whether two ramps, or two arrays of numbers, say the same. */
-function equal(a: unknown, b: unknown): boolean {
-  if (ArrayBuffer.isView(a) && ArrayBuffer.isView(b)) {
-    const [one, other] = [a as Float64Array, b as Float64Array];
-    return one.length === other.length && one.every((value, i) => value === other[i]);
+  private put(layout: Layout, kept?: Kept): Painting {
+    const { width, height } = this.canvas;
+    const context = this.canvas.getContext('2d') as CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D | null;
+    if (!context || width === 0 || height === 0) {
+      this.canvas2D.forget();
+      return { by: 'canvas2d', drawn: 0 };
+    }
+    if (this.byWebGL2()?.paint(context, layout)) {
+      this.canvas2D.forget();
+      return { by: 'webgl2', drawn: width };
+    }
+    return { by: 'canvas2d', drawn: this.canvas2D.paint(context, layout, kept) };
   }
-  if (typeof a === 'object' && typeof b === 'object' && a && b) {
-    const names = new Set([...Object.keys(a), ...Object.keys(b)]) as Set<keyof typeof a>;
-    return [...names].every((name) => equal(a[name], b[name]));
+
+  private byWebGL2(): WebGL2 | undefined {
+    const found = this.by === 'canvas2d' ? undefined : sharedWebGL2(this.by === 'webgl2');
+    if (found !== this.webGL2) {
+      this.stopListening();
+      this.stopListening = found?.onLost(this.repaint) ?? (() => {});
+      this.webGL2 = found;
+    }
+    return found;
   }
-  return Object.is(a, b);
 }

@@ -1,6 +1,5 @@
-import { paint, Painter, type Picture } from './painter';
+import { type By, Painter, type Painting, type Picture } from './painter';
 import type { Answer, Order } from './worker';
-import { isWire } from './wire';
 import { source, url } from './worker?worker';
 
 /** Where a surface's pictures are painted. */
@@ -81,7 +80,15 @@ async function tryStart(place: Place, make: () => { worker: Worker; release: () 
   return { worker, place };
 }
 
-/** A canvas in the page whose pixels are painted elsewhere. Close it when it is no longer shown. */
+/**
+ * A canvas in the page whose pixels are painted elsewhere. Close it when it is
+ * no longer shown. What is known of its pictures is said on the canvas:
+ *
+ *     data-painted     where they are painted: see [Place]
+ *     data-by          what the last was painted by: see [By]
+ *     data-drawn       how many columns of pixels of the last were drawn: the others had only moved
+ *     data-paintings   how many there were
+ */
 export class Surface {
   /** How many pictures have been painted. */
   paintings = 0;
@@ -98,13 +105,13 @@ export class Surface {
 
   /**
    * Appends a canvas to `parent`. `onLost` is called when the worker died: the
-   * surface is closed then, and a new one, with a new canvas, is needed.
-   * `onPainted` is told what is wrong with a picture's cells when they can't be read.
+   * surface is closed then, and a new one, with a new canvas, is needed. `by`
+   * is for tests: what to paint by, whatever this machine has.
    */
   constructor(
     parent: HTMLElement,
     private readonly onLost: () => void,
-    private readonly onPainted: (problem: string | undefined) => void = () => {}
+    private readonly by?: By
   ) {
     this.canvas = parent.ownerDocument.createElement('canvas');
     parent.append(this.canvas);
@@ -126,12 +133,12 @@ export class Surface {
       return;
     }
     if (this.painter) {
-      this.count(paint(this.painter, picture));
+      this.count(this.painter.paint(picture));
       this.copy();
       return;
     }
     this.busy = true;
-    const transfer = picture.grid && !isWire(picture.grid) ? [picture.grid.values.buffer] : [];
+    const transfer = picture.grid ? [picture.grid.values.buffer] : [];
     if (picture.grid && picture.muted) {
       transfer.push(picture.muted.buffer);
     }
@@ -163,6 +170,7 @@ export class Surface {
       this.hand(request, closed());
     }
     this.order({ kind: 'close', surface: this.id });
+    this.painter?.close();
     this.canvas.remove();
     surfaces.delete(this.id);
     if (surfaces.size === 0) {
@@ -179,20 +187,25 @@ export class Surface {
     if (started) {
       this.worker = started.worker;
       const canvas = this.canvas.transferControlToOffscreen();
-      this.order({ kind: 'open', surface: this.id, canvas }, [canvas]);
+      this.order({ kind: 'open', surface: this.id, canvas, by: this.by }, [canvas]);
     } else {
-      this.painter = new Painter(this.canvas);
+      this.painter = new Painter(this.canvas, (painting) => this.note(painting), this.by);
     }
     this.proceed();
   }
 
   /** Called with what the worker says of this surface. */
   hear(answer: Exclude<Answer, { kind: 'ready' }>) {
-    if (answer.kind === 'painted') {
-      this.count(answer.problem);
-      this.proceed();
-    } else {
-      this.hand(answer.request, answer.bitmap ?? new Error(answer.problem));
+    switch (answer.kind) {
+      case 'painted':
+        this.count(answer.painting);
+        this.proceed();
+        break;
+      case 'repainted':
+        this.note(answer.painting);
+        break;
+      case 'copied':
+        this.hand(answer.request, answer.bitmap ?? new Error(answer.problem));
     }
   }
 
@@ -239,10 +252,15 @@ export class Surface {
     }
   }
 
-  private count(problem: string | undefined) {
+  private count(painting: Painting) {
     this.paintings++;
     this.canvas.dataset.paintings = String(this.paintings);
-    this.onPainted(problem);
+    this.note(painting);
+  }
+
+  private note({ by, drawn }: Painting) {
+    this.canvas.dataset.by = by;
+    this.canvas.dataset.drawn = String(drawn);
   }
 
   private order(order: Order, transfer: Transferable[] = []) {

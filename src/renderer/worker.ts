@@ -3,21 +3,23 @@
  *
  *     page                                  worker
  *          <------------------------------  ready
- *     open    surface, canvas  ---------->
+ *     open    surface, canvas, by  ------>
  *     paint   surface, picture  --------->
- *          <------------------------------  painted  surface, problem if it could not be
+ *          <------------------------------  painted  surface, painting
  *     copy    surface, request  --------->
  *          <------------------------------  copied   surface, request, bitmap or problem
  *     close   surface  ------------------>
+ *          <------------------------------  repainted  surface, painting
  *
  * Orders are carried out one after the other. A surface has at most one
- * picture on its way: the page holds back what comes meanwhile.
+ * picture on its way: the page holds back what comes meanwhile. What was
+ * repainted was not ordered: the picture was lost with what painted it.
  */
-import { paint, Painter, type Picture } from './painter';
+import { type By, Painter, type Painting, type Picture } from './painter';
 
 /** What the page says. A canvas is named by a number that the page chooses; so is a request. */
 export type Order =
-  | { kind: 'open'; surface: number; canvas: OffscreenCanvas }
+  | { kind: 'open'; surface: number; canvas: OffscreenCanvas; by?: By }
   | { kind: 'paint'; surface: number; picture: Picture }
   | { kind: 'copy'; surface: number; request: number }
   | { kind: 'close'; surface: number };
@@ -25,7 +27,7 @@ export type Order =
 /** What the worker says. */
 export type Answer =
   | { kind: 'ready' }
-  | { kind: 'painted'; surface: number; problem?: string }
+  | { kind: 'painted' | 'repainted'; surface: number; painting: Painting }
   | { kind: 'copied'; surface: number; request: number; bitmap?: ImageBitmap; problem?: string };
 
 // The page's types are loaded, not a worker's: this is the little of it that is used.
@@ -40,11 +42,18 @@ page.onmessage = ({ data: order }) => {
   const { surface } = order;
   switch (order.kind) {
     case 'open':
-      painters.set(surface, new Painter(order.canvas));
+      painters.set(
+        surface,
+        new Painter(order.canvas, (painting) => page.postMessage({ kind: 'repainted', surface, painting }), order.by)
+      );
       break;
-    case 'paint':
-      page.postMessage({ kind: 'painted', surface, problem: paint(painters.get(surface), order.picture) });
+    case 'paint': {
+      const painting = painters.get(surface)?.paint(order.picture);
+      if (painting) {
+        page.postMessage({ kind: 'painted', surface, painting });
+      }
       break;
+    }
     case 'copy':
       painters
         .get(surface)
@@ -55,6 +64,7 @@ page.onmessage = ({ data: order }) => {
         );
       break;
     case 'close':
+      painters.get(surface)?.close();
       painters.delete(surface);
   }
 };

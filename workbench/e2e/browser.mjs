@@ -5,8 +5,11 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 import { out } from './street.mjs';
 
-/** Opens a browser of its own, with nothing kept from one before and nothing asked of the net. */
-export async function openBrowser() {
+/**
+ * Opens a browser of its own, with nothing kept from one before and nothing
+ * asked of the net. With `webgl` it has WebGL, drawn on the processor.
+ */
+export async function openBrowser({ webgl = false } = {}) {
   const profile = mkdtempSync(path.join(tmpdir(), 'gotherm-e2e-'));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -15,7 +18,7 @@ export async function openBrowser() {
     timezoneId: 'UTC',
     args: [
       '--no-sandbox',
-      '--disable-gpu',
+      ...(webgl ? ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : ['--disable-gpu']),
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -1,20 +1,29 @@
 // What the renderer's tests do in the page. It is bundled for them, with the renderer.
+import { coloursOf, pixelOf, tableOf } from '../../src/renderer/colours.ts';
+import { measured } from '../../src/renderer/measure.ts';
+import { Painter } from '../../src/renderer/painter.ts';
+import { ranksOf } from '../../src/renderer/ramp.ts';
 import { Surface } from '../../src/renderer/surface.ts';
-import { coloursOf, tableOf } from '../../src/renderer/colours.ts';
 
-/** A picture of values, of which there are as many columns as fit on a canvas of that size, each cell as large as the others. */
-export function pictureOf({ columns, rows, values, width, height, steps = 16, ...more }) {
-  const edges = (cells, pixels) => ({
-    from: Float32Array.from({ length: cells }, (_, i) => (i * pixels) / cells),
-    to: Float32Array.from({ length: cells }, (_, i) => ((i + 1) * pixels) / cells),
-  });
-  const y = edges(rows, height);
+/** Where cells of one size lie. */
+function evenly(cells, pixels) {
+  const edge = (i) => (i * pixels) / cells;
+  return {
+    from: Float32Array.from({ length: cells }, (_, i) => edge(i)),
+    to: Float32Array.from({ length: cells }, (_, i) => edge(i + 1)),
+  };
+}
+
+const upwards = ({ from, to }) => ({ from: from.toReversed(), to: to.toReversed() });
+
+/** A picture of values, column by column, whose cells share the canvas evenly. */
+function pictureOf({ columns, rows, values, width, height, steps = 16, ...more }) {
   return {
     grid: { columns, rows, values: Float32Array.from(values) },
     ramp: { min: 1, max: 16, scale: 'linear', steps },
     table: tableOf(coloursOf('Inferno', steps, true)),
-    x: edges(columns, width),
-    y: { from: y.from.toReversed(), to: y.to.toReversed() },
+    x: evenly(columns, width),
+    y: upwards(evenly(rows, height)),
     gap: 0,
     width,
     height,
@@ -22,13 +31,256 @@ export function pictureOf({ columns, rows, values, width, height, steps = 16, ..
   };
 }
 
-/** The pixels of a bitmap, a number each. */
-export function pixelsOf(bitmap) {
-  const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d');
-  context.drawImage(bitmap, 0, 0);
-  return new Uint32Array(context.getImageData(0, 0, bitmap.width, bitmap.height).data.buffer);
+/** The same numbers between 0 and 1 each time. */
+function makeChance(seed) {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32;
+  };
 }
 
-export function openSurface() {
-  return new Surface(document.body, () => {});
+/** The pixels of a canvas or a bitmap, a number each. */
+function pixelsOf(source) {
+  const context = new OffscreenCanvas(source.width, source.height).getContext('2d');
+  context.drawImage(source, 0, 0);
+  return new Uint32Array(context.getImageData(0, 0, source.width, source.height).data.buffer);
+}
+
+/** How many pixels of two pictures differ by more than `steps` in any of their channels; all, where their sizes do. */
+function differing(a, b, steps = 0) {
+  const [one, other] = [a, b].map((source) => new Uint8Array(pixelsOf(source).buffer));
+  if (one.length !== other.length) {
+    return Math.max(one.length, other.length);
+  }
+  let pixels = 0;
+  for (let i = 0; i < one.length; i += 4) {
+    pixels += [0, 1, 2, 3].some((channel) => Math.abs(one[i + channel] - other[i + channel]) > steps) ? 1 : 0;
+  }
+  return pixels;
+}
+
+/** What is seen when a picture is painted on a new canvas. */
+function painted(picture, by) {
+  const canvas = new OffscreenCanvas(1, 1);
+  const painter = new Painter(canvas, () => {}, by);
+  const painting = painter.paint(picture);
+  return { canvas, painter, painting };
+}
+
+/** Shows pictures of one, three and again one column, faster than they can be painted, and copies what is there. */
+export async function copyOfLast() {
+  const surface = new Surface(document.body, () => {});
+  for (const value of [3, 5, 7]) {
+    surface.show(pictureOf({ columns: 2, rows: 1, values: [value, value + 9], width: 4, height: 2 }));
+  }
+  const copy = pixelsOf(await surface.pixels());
+  const { table } = pictureOf({ columns: 1, rows: 1, values: [1], width: 1, height: 1 });
+  return { ...surface.canvas.dataset, levels: Array.from(copy, (pixel) => table.indexOf(pixel)) };
+}
+
+/** Why copies are refused. */
+export function copiesOfNothing() {
+  const flat = new Surface(document.body, () => {});
+  flat.show(pictureOf({ columns: 1, rows: 1, values: [1], width: 0, height: 2 }));
+  const left = new Surface(document.body, () => {});
+  const asked = left.pixels();
+  left.close();
+  return Promise.all([flat.pixels(), asked, left.pixels()].map((copy) => copy.catch((error) => error.message)));
+}
+
+/**
+ * A live picture that goes by while all that may change about it does, now and
+ * then. Of each painting: how much was drawn, and how many pixels are not what
+ * they are where it is painted anew.
+ */
+export function live({ seed, paintings, columns, rows, width, height, columnsPerPainting, calm }) {
+  const chance = makeChance(seed);
+  const value = () => (chance() < 0.3 ? NaN : 1 + Math.floor(15 * chance()));
+  const cells = new Map();
+  const canvas = new OffscreenCanvas(1, 1);
+  const painter = new Painter(canvas, () => {}, 'canvas2d');
+  const shown = { width, height, gap: 0, max: 16, scheme: 'Inferno', measure: 'count', isMuted: false };
+  const heights = Float64Array.from({ length: rows }, (_, row) => 1 + row / 10);
+  const changes = [
+    () => (shown.width = width - Math.floor(chance() * 50)),
+    () => (shown.height = height - Math.floor(chance() * 20)),
+    () => (shown.gap = Math.floor(chance() * 3)),
+    () => (shown.max = 8 + Math.floor(chance() * 9)),
+    () => (shown.scheme = shown.scheme === 'Inferno' ? 'Viridis' : 'Inferno'),
+    () => (shown.measure = ['count', 'share', 'density'][Math.floor(chance() * 3)]),
+    () => (shown.isMuted = !shown.isMuted),
+  ];
+  const result = [];
+  for (let painting = 0, end = columns; painting < paintings; painting++) {
+    end += columnsPerPainting;
+    // Sometimes the window goes back, or the grid begins elsewhere than it.
+    const back = !calm && chance() < 0.1 ? Math.floor(chance() * columns) : 0;
+    const at = end - columns - back;
+    // The newest columns may still grow.
+    for (let column = at; column < at + columns; column++) {
+      if (!cells.has(column) || column >= end - 2) {
+        cells.set(column, {
+          values: Array.from({ length: rows }, value),
+          muted: Array.from({ length: rows }, () => (chance() < 0.3 ? 1 : 0)),
+        });
+      }
+    }
+    if (!calm && chance() < 0.3) {
+      changes[Math.floor(chance() * changes.length)]();
+    }
+    const part = (name) => Array.from({ length: columns }, (_, i) => cells.get(at + i)[name]).flat();
+    const x = evenly(columns, shown.width);
+    const aside = calm ? 0 : Math.floor(chance() * 3) - 1;
+    const picture = () => ({
+      ...pictureOf({ columns, rows, values: part('values'), ...shown }),
+      grid: { columns, rows, at, values: Float32Array.from(part('values')) },
+      muted: shown.isMuted ? Uint8Array.from(part('muted')) : undefined,
+      mutedColour: pixelOf('#888888'),
+      ramp: {
+        min: shown.measure === 'share' ? 0.01 : 1,
+        max: shown.measure === 'share' ? 0.2 : shown.max,
+        scale: 'log',
+        steps: 16,
+      },
+      table: tableOf(coloursOf(shown.scheme, 16, true)),
+      heights,
+      x: { from: x.from.map((edge) => edge + 5 * aside), to: x.to.map((edge) => edge + 5 * aside) },
+    });
+    // Now and then the same cells are shown otherwise, as when a panel is resized.
+    const given = !calm && chance() < 0.2 && painting > 0 ? { ...picture(), grid: undefined } : picture();
+    if (given.grid === undefined) {
+      end -= columnsPerPainting;
+      painter.paint(picture());
+    }
+    const { drawn } = painter.paint(given);
+    result.push({ drawn, width: shown.width, wrong: differing(canvas, painted(picture(), 'canvas2d').canvas) });
+  }
+  return result;
+}
+
+const scales = {
+  linear: { min: 1, max: 1000, scale: 'linear' },
+  log: { min: 1, max: 1000, scale: 'log' },
+  symlog: { min: -1000, max: 1000, scale: 'symlog', linearUpTo: 5 },
+  rank: { min: 1, max: 1000, scale: 'rank' },
+  diverging: { min: -1000, max: 1000, midpoint: 0, scale: 'linear' },
+};
+/** Fewer cells than pixels, as many, more, many of one axis and few of the other, and none. */
+const sizes = [[3, 2], [40, 30], [97, 61], [160, 120], [1000, 256], [1024, 3], [0, 0]]; // prettier-ignore
+
+/** Paints every kind of picture by both, and tells of each how many pixels differ by more than a colour step, and what it was painted by. */
+export function compareBoth() {
+  const chance = makeChance(7);
+  const result = [];
+  for (const [columns, rows] of sizes) {
+    for (const [name, scale] of Object.entries(scales)) {
+      const sign = () => (scale.min < 0 && chance() < 0.5 ? -1 : 1);
+      const values = Float32Array.from({ length: columns * rows }, () =>
+        chance() < 0.2 ? NaN : sign() * 1000 ** chance()
+      );
+      const measure = ['count', 'share', 'density'][result.length % 3];
+      const heights = Float64Array.from({ length: rows }, (_, row) => 1 + row / 100);
+      const shown = measured({ columns, rows, values }, measure, heights);
+      // Of a column of a hundred cells each has about a hundredth.
+      const unit = measure === 'share' ? 1 / (200 * Math.max(1, rows)) : 1;
+      const steps = [64, 9][result.length % 2];
+      const picture = {
+        ...pictureOf({ columns, rows, values, width: 160, height: 120, steps }),
+        measure,
+        heights,
+        ramp: { ...scale, min: unit * scale.min, max: unit * scale.max, ranks: ranksOf([shown]), steps },
+        muted: result.length % 5 < 2 ? Uint8Array.from(values, () => (chance() < 0.2 ? 1 : 0)) : undefined,
+        mutedColour: pixelOf('rgb(120, 130, 140)'),
+        gap: result.length % 3,
+      };
+      const [one, other] = ['canvas2d', 'webgl2'].map((by) => painted(picture, by));
+      result.push({
+        what: `${columns} x ${rows} cells, ${name}, ${measure}, gap ${picture.gap}${picture.muted ? ', some muted' : ''}`,
+        by: other.painting.by,
+        cells: columns * rows,
+        colours: new Set(pixelsOf(one.canvas)).size,
+        differing: differing(one.canvas, other.canvas, 1),
+      });
+    }
+  }
+  return result;
+}
+
+/** A picture of which each pixel is known to be painted. */
+function full() {
+  const chance = makeChance(3);
+  const values = Array.from({ length: 50 * 20 }, () => 1 + 15 * chance());
+  return pictureOf({ columns: 50, rows: 20, values, width: 100, height: 60 });
+}
+
+/** What paints by default on this machine. */
+export const chosen = () => painted(full()).painting.by;
+
+/** WebGL contexts that are opened from now on, so that they can be lost. */
+function watchContexts() {
+  const opened = [];
+  const { getContext } = OffscreenCanvas.prototype;
+  OffscreenCanvas.prototype.getContext = function (kind, ...more) {
+    const context = getContext.call(this, kind, ...more);
+    if (kind === 'webgl2') {
+      opened.push(context);
+    }
+    return context;
+  };
+  return opened;
+}
+
+/** Loses the graphics processor while a picture is seen, and while the next is painted. */
+export async function loseContext() {
+  const opened = watchContexts();
+  const expected = painted(full(), 'canvas2d').canvas;
+  const canvas = new OffscreenCanvas(1, 1);
+  const before = { ...full(), table: tableOf(coloursOf('Viridis', 16, true)) };
+  const { repainted, painter } = await new Promise((resolve) => {
+    const painter = new Painter(canvas, (painting) => resolve({ repainted: painting, painter }), 'webgl2');
+    painter.paint(full());
+    // As if nothing of it had come to be seen.
+    canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+    opened[0].getExtension('WEBGL_lose_context').loseContext();
+  });
+  const wrongAfterLoss = differing(canvas, expected);
+  painter.paint(before);
+  const next = painter.paint(full());
+  return { repainted: repainted.by, wrongAfterLoss, next: next.by, wrongNext: differing(canvas, expected) };
+}
+
+/** Paints when the graphics processor is lost already, but nobody was told yet. */
+export function paintLost() {
+  const opened = watchContexts();
+  const { canvas, painter, painting } = painted(full(), 'webgl2');
+  opened[0].getExtension('WEBGL_lose_context').loseContext();
+  const next = painter.paint({ ...full(), table: tableOf(coloursOf('Viridis', 16, true)) });
+  const expected = painted({ ...full(), table: tableOf(coloursOf('Viridis', 16, true)) }, 'canvas2d').canvas;
+  return { first: painting.by, next: next.by, wrong: differing(canvas, expected) };
+}
+
+/** Empties the canvas that is seen, and tells the painter as a browser does when it has restored its context. */
+export function restoreCanvas() {
+  const { canvas } = painted(full(), 'canvas2d');
+  canvas.getContext('2d').clearRect(0, 0, canvas.width, canvas.height);
+  canvas.dispatchEvent(new Event('contextrestored'));
+  return differing(canvas, painted(full(), 'canvas2d').canvas);
+}
+
+/** Opens a surface that is painted by WebGL, for [show] and [shownNow]. */
+export function openByWebGL() {
+  window.surface = new Surface(document.body, () => {}, 'webgl2');
+}
+
+/** Shows the picture that all tests of loss show. */
+export async function show() {
+  window.surface.show(full());
+  return shownNow();
+}
+
+/** What the surface shows, and how. */
+export async function shownNow() {
+  const bitmap = await window.surface.pixels();
+  return { wrong: differing(bitmap, painted(full(), 'canvas2d').canvas), ...window.surface.canvas.dataset };
 }

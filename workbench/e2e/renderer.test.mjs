@@ -3,16 +3,14 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { promisify } from 'node:util';
 import webpack from 'webpack';
 import { resolve, rules } from '../../.config/rules.mjs';
 import { openBrowser } from './browser.mjs';
-import { root } from './street.mjs';
+import { root, until } from './street.mjs';
 
 const bundle = mkdtempSync(path.join(tmpdir(), 'gotherm-e2e-'));
-let browser;
-let page;
 
 before(async () => {
   const stats = await promisify(webpack)({
@@ -29,46 +27,150 @@ before(async () => {
 
 after(() => rmSync(bundle, { recursive: true }));
 
-beforeEach(async () => {
-  browser = await openBrowser();
-  page = await browser.blank();
-  await page.addScriptTag({ path: path.join(bundle, 'page.js') });
-});
+/** Opens a browser for the tests of a group, and gives each a page of its own that has the renderer. */
+function useBrowser(options) {
+  let browser;
+  before(async () => (browser = await openBrowser(options)));
+  after(() => browser.close());
+  return async () => {
+    const page = await browser.blank();
+    await page.addScriptTag({ path: path.join(bundle, 'page.js') });
+    return { page, run: (name, ...args) => page.evaluate(([n, a]) => window.renderer[n](...a), [name, args]) };
+  };
+}
 
-afterEach(() => browser.close());
+describe('on a machine without a graphics processor', () => {
+  const open = useBrowser();
 
-describe('a copy of the picture', () => {
-  test('has every pixel that was shown last, whatever was on its way', async () => {
-    const { copy, expected, place } = await page.evaluate(async () => {
-      const { openSurface, pictureOf, pixelsOf } = window.renderer;
-      const surface = openSurface();
-      // The first is painted, the second is dropped, the third is what counts.
-      for (const value of [3, 5, 7]) {
-        surface.show(pictureOf({ columns: 2, rows: 1, values: [value, value + 9], width: 4, height: 2 }));
-      }
-      const { table } = pictureOf({ columns: 1, rows: 1, values: [1], width: 1, height: 1 });
-      return {
-        copy: [...pixelsOf(await surface.pixels())],
-        expected: [7, 7, 16, 16, 7, 7, 16, 16].map((level) => table[level]),
-        place: surface.canvas.dataset.painted,
-      };
-    });
-    assert.equal(place, 'blob worker');
-    assert.deepEqual(copy, expected);
+  test('pictures are painted by Canvas2D', async () => {
+    const { run } = await open();
+    assert.equal(await run('chosen'), 'canvas2d');
   });
 
-  test('fails when there is nothing to copy', async () => {
-    const problems = await page.evaluate(async () => {
-      const { openSurface, pictureOf } = window.renderer;
-      const flat = openSurface();
-      flat.show(pictureOf({ columns: 1, rows: 1, values: [1], width: 0, height: 2 }));
-      const left = openSurface();
-      const asked = left.pixels();
-      left.close();
-      return Promise.all([flat.pixels(), asked, left.pixels()].map((copy) => copy.catch((error) => error.message)));
+  test('a copy has every pixel that was shown last, whatever was on its way', async () => {
+    const { run } = await open();
+    assert.deepEqual(await run('copyOfLast'), {
+      painted: 'blob worker',
+      by: 'canvas2d',
+      drawn: '4',
+      paintings: '1',
+      levels: [7, 7, 16, 16, 7, 7, 16, 16],
     });
-    assert.match(problems[0], /0 x 2 pixels/);
-    assert.match(problems[1], /closed/);
-    assert.match(problems[2], /closed/);
+  });
+
+  test('a copy of nothing is refused', async () => {
+    const { run } = await open();
+    const [flat, closing, closed] = await run('copiesOfNothing');
+    assert.match(flat, /0 x 2 pixels/);
+    assert.match(closing, /closed/);
+    assert.match(closed, /closed/);
+  });
+
+  test('a live picture draws only its new columns', async () => {
+    const { run } = await open();
+    for (const size of [
+      { columns: 100, width: 600 },
+      { columns: 600, width: 600 },
+      { columns: 1200, width: 600 },
+    ]) {
+      const columnsPerPainting = size.columns / 50;
+      const paintings = await run('live', {
+        seed: 1,
+        paintings: 8,
+        rows: 20,
+        height: 60,
+        calm: true,
+        columnsPerPainting,
+        ...size,
+      });
+      for (const { drawn, wrong } of paintings.slice(1)) {
+        // A fiftieth is new, and the two newest columns were still growing.
+        const newest = Math.ceil((size.width * (columnsPerPainting + 2)) / size.columns);
+        assert.ok(drawn <= newest + 1, `${drawn} of ${size.width} columns of pixels were drawn, ${newest} are new`);
+        assert.ok(drawn >= 600 / 50, `only ${drawn} columns of pixels were drawn`);
+        assert.equal(wrong, 0);
+      }
+    }
+  });
+
+  test('a live picture is the same as one that is drawn anew, whatever changes meanwhile', async () => {
+    const { run } = await open();
+    for (const [seed, columns, columnsPerPainting] of [
+      [1, 37, 1],
+      [2, 150, 7],
+      [3, 301, 1],
+      [4, 650, 10],
+    ]) {
+      const size = { columns, rows: 23, width: 211, height: 67, columnsPerPainting };
+      const paintings = await run('live', { seed, paintings: 60, ...size });
+      assert.deepEqual(
+        paintings.filter(({ wrong }) => wrong > 0),
+        [],
+        `${columns} columns, seed ${seed}`
+      );
+      const whole = paintings.filter(({ drawn, width }) => drawn === width).length;
+      assert.ok(whole < 50 && whole > 3, `${whole} of 60 paintings drew everything`);
+    }
+  });
+
+  test('a canvas that was lost and restored has its picture again', async () => {
+    const { run } = await open();
+    assert.equal(await run('restoreCanvas'), 0);
+  });
+});
+
+describe('WebGL2', () => {
+  const open = useBrowser({ webgl: true });
+
+  test('is not chosen where it draws on the processor', async () => {
+    const { run } = await open();
+    assert.equal(await run('chosen'), 'canvas2d');
+  });
+
+  test('paints what Canvas2D paints, pixel by pixel', async () => {
+    const { run } = await open();
+    const pictures = await run('compareBoth');
+    assert.equal(pictures.length, 35);
+    for (const { what, by, cells, colours, differing } of pictures) {
+      assert.equal(by, 'webgl2', what);
+      assert.equal(differing, 0, what);
+      assert.ok(colours > 2 || cells === 0, `${what}: only ${colours} colours`);
+    }
+  });
+
+  test('that is lost is followed by Canvas2D, and the picture is there again', async () => {
+    const { run } = await open();
+    assert.deepEqual(await run('loseContext'), {
+      repainted: 'canvas2d',
+      wrongAfterLoss: 0,
+      next: 'canvas2d',
+      wrongNext: 0,
+    });
+  });
+
+  test('that is lost before a frame does not cost that frame', async () => {
+    const { run } = await open();
+    assert.deepEqual(await run('paintLost'), { first: 'webgl2', next: 'canvas2d', wrong: 0 });
+  });
+
+  test('in the worker that is lost is followed by Canvas2D, and the page is told', async () => {
+    const { page, run } = await open();
+    const worker = page.waitForEvent('worker');
+    await run('openByWebGL');
+    const inWorker = await worker;
+    await inWorker.evaluate(() => {
+      const { getContext } = OffscreenCanvas.prototype;
+      OffscreenCanvas.prototype.getContext = function (kind, ...more) {
+        const context = getContext.call(this, kind, ...more);
+        self.opened ??= kind === 'webgl2' ? context : undefined;
+        return context;
+      };
+    });
+    const { wrong, by } = await run('show');
+    assert.deepEqual({ wrong, by }, { wrong: 0, by: 'webgl2' });
+    await inWorker.evaluate(() => self.opened.getExtension('WEBGL_lose_context').loseContext());
+    await until('the page to be told', async () => (await run('shownNow')).by === 'canvas2d', 10);
+    assert.equal((await run('shownNow')).wrong, 0);
+    assert.equal((await run('show')).wrong, 0);
   });
 });
