@@ -240,22 +240,20 @@ __attribute__((noinline)) u64 in_buckets(u64 bucket, u32 by)
 __attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
 {
 	u32 bytes = 8 + KEYS_BYTES + GROUP_SLOTS * (by == BY_HEADER ? 24 : 16) + 8;
-	u64 buckets, old, found;
-	u32 log, n;
+	struct go_map of;
+	u64 found;
+	u32 n;
 
-	if (!read_word(map))
+	if (bpf_probe_read_user(&of, sizeof(of), (void *)map) || !of.count)
 		return 0;
-	log = read_word(map + 8) >> 8 & 0xff;
-	buckets = read_word(map + 16);
-	old = read_word(map + 24);
-	n = log > 5 ? MAX_GROUPS : 1 << log;
+	n = of.log_buckets > 5 ? MAX_GROUPS : 1 << of.log_buckets;
 	for (u32 i = 0; i < MAX_GROUPS; i++) {
 		if (i >= n)
 			break;
-		found = in_buckets(buckets + i * bytes, by);
+		found = in_buckets(of.buckets + i * bytes, by);
 		// While a map grows, half as many old buckets may still have it.
-		if (!found && old && i < (n + 1) / 2)
-			found = in_buckets(old + i * bytes, by);
+		if (!found && of.old_buckets && i < (n + 1) / 2)
+			found = in_buckets(of.old_buckets + i * bytes, by);
 		if (found)
 			return found;
 	}
@@ -282,25 +280,28 @@ static __always_inline void trace_of_header(struct map_layout *at, u64 header, u
 // As many labels are walked.
 #define TRACE_LABELS 16
 
-// Reads the trace id of the labels of a goroutine into extra: known says
-// whether they are a pointer to a map (up to Go 1.23), or to a slice of keys
-// and values.
-static __always_inline void trace_of_labels(u32 known, u64 labels, u64 *extra)
+// Reads the trace id of the labels of a goroutine into extra. Unlike the label
+// of labels.h, it is looked for by name, in maps of any size.
+static __always_inline void trace_of_labels(enum label_layout layout, u64 labels, u64 *extra)
 {
 	u64 value = 0;
 
-	if (known == 1) {
+	if (layout == LABELS_MAP) {
 		labels = read_word(labels);
 		if (labels)
 			value = in_map_of_buckets(labels, BY_LABEL);
-	} else if (known == 2) {
-		u64 list = read_word(labels), n = read_word(labels + 8);
+	} else if (layout == LABELS_SLICE) {
+		struct go_string list;
 
+		if (bpf_probe_read_user(&list, sizeof(list), (void *)labels))
+			return;
 		for (u32 i = 0; i < TRACE_LABELS; i++) {
-			if (i >= n)
+			u64 label = list.address + i * sizeof(struct go_label);
+
+			if (i >= list.length)
 				break;
-			if (is_name(list + i * 32, BY_LABEL)) {
-				value = list + i * 32 + 16;
+			if (is_name(label, BY_LABEL)) {
+				value = label + __builtin_offsetof(struct go_label, value);
 				break;
 			}
 		}

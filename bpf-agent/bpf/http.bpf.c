@@ -32,11 +32,8 @@ struct serving {
 	// says which: 0 neither, 1 the string, 2 the pointer.
 	u32 request_pattern, pattern_str, pattern_known;
 	struct map_layout headers;
-	// Of the labels of a goroutine: 0 not known, 1 a map, 2 a slice.
-	u32 labels_known;
 	// Of net.newTCPConn's argument: the file descriptor.
 	u32 netfd_sysfd;
-	u32 unused;
 };
 
 struct {
@@ -223,7 +220,7 @@ int http_labelled(struct pt_regs *ctx)
 	at = proc && wanted(proc, HTTP_REQUEST) && GO_ARG1(ctx) ? bpf_map_lookup_elem(&servings, &slot) : 0;
 	r = at ? request_of(proc, at, slot, GO_G(ctx)) : 0;
 	if (r && !r->extra[0] && !r->extra[1])
-		trace_of_labels(at->labels_known, GO_ARG1(ctx), r->extra);
+		trace_of_labels(proc->labels, GO_ARG1(ctx), r->extra);
 	return 0;
 }
 

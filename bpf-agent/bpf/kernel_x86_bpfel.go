@@ -280,9 +280,7 @@ type KernelServing struct {
 	PatternStr     uint32
 	PatternKnown   uint32
 	Headers        KernelMapLayout
-	LabelsKnown    uint32
 	NetfdSysfd     uint32
-	Unused         uint32
 }
 
 type KernelSince struct {

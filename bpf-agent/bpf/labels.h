@@ -90,7 +90,7 @@ struct go_map {
 	u8 flags, log_buckets;
 	u16 overflows;
 	u32 seed;
-	u64 buckets;
+	u64 buckets, old_buckets;
 };
 
 // The label of a map: the one with the least key by its first eight bytes, for
@@ -99,7 +99,7 @@ static __attribute__((noinline)) bool find_in_map(struct draft *d, u64 labels)
 {
 	struct go_label *label = (struct go_label *)d->rest;
 	struct go_map *map = (struct go_map *)&d->rest[0].bytes[4];
-	u64 *head = &d->rest[0].bytes[7];
+	u64 *head = &d->rest[1].bytes[0];
 	u64 least = -1, bucket;
 	u32 found = MAX_LABELS;
 

@@ -81,11 +81,10 @@ func sysfd(b *goproc.Binary) (uint32, error) {
 	return pfd + fd, err
 }
 
-// How the programs tell patterns, maps and labels apart: http.bpf.c and headers.h.
+// How the programs tell patterns and maps apart: http.bpf.c and headers.h.
 const (
 	patternString, patternPointer = 1, 2
 	mapSwiss, mapBuckets          = 1, 2
-	labelsMap, labelsSlice        = 1, 2
 )
 
 // servingOf says where a binary has the parts of a request. What may be missing
@@ -113,10 +112,6 @@ func servingOf(b *goproc.Binary) (s bpf.KernelServing, err error) {
 		return s, err
 	}
 	s.Headers = mapLayout(b)
-	s.LabelsKnown = labelsMap
-	if b.Minor >= 24 {
-		s.LabelsKnown = labelsSlice
-	}
 	return s, nil
 }
 
