@@ -149,34 +149,43 @@ static __always_inline void labelled_trace(u64 value, u64 *extra)
 }
 
 // A group of a map[string][]string: a byte of control for each slot, and the slots.
+struct header_slot {
+	struct go_string key;
+	u64 values, length, capacity;
+};
+
 struct header_group {
 	u64 control;
-	struct {
-		struct go_string key;
-		u64 values, length, capacity;
-	} slots[GROUP_SLOTS];
+	struct header_slot slots[GROUP_SLOTS];
 };
 
 _Static_assert(sizeof(struct header_group) <= sizeof(((struct draft *)0)->rest), "a group is read into a draft");
 
-// Returns where the values of the header are, or 0. The group is read at once,
-// and of its keys only those are looked at that are as long as the name.
+// Returns where the values of the header are, or 0. All slots that are taken
+// are read at once, and of their keys only those are looked at that are as long
+// as the name. Slots after the last are left alone: in memory that is new to
+// the target they may lie in a page that it has not touched, and nobody can read.
 __attribute__((noinline)) u64 header_in_group(u64 at)
 {
 	struct draft *d = draft(0);
-	struct header_group *group;
+	struct header_slot *slots;
+	// The upper bit of a byte of control: empty, or deleted.
+	u64 taken = ~read_word(at);
+	u32 n = 0;
 
 	if (!d)
 		return 0;
-	group = (struct header_group *)&d->rest;
-	if (bpf_probe_read_user(group, sizeof(*group), (void *)at))
+	for (u32 i = 0; i < GROUP_SLOTS; i++)
+		if (taken >> (i * 8 + 7) & 1)
+			n = i + 1;
+	slots = (struct header_slot *)&d->rest;
+	if (bpf_probe_read_user(slots, n * sizeof(*slots), (void *)(at + __builtin_offsetof(struct header_group, slots))))
 		return 0;
 	for (u32 i = 0; i < GROUP_SLOTS; i++) {
-		// The upper bit of its control byte: empty, or deleted.
-		if (group->control >> (i * 8 + 7) & 1 || group->slots[i].key.length != TRACEPARENT_BYTES)
+		if (!(taken >> (i * 8 + 7) & 1) || slots[i].key.length != TRACEPARENT_BYTES)
 			continue;
-		if (is_traceparent(group->slots[i].key.address))
-			return group->slots[i].values;
+		if (is_traceparent(slots[i].key.address))
+			return slots[i].values;
 	}
 	return 0;
 }
