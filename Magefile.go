@@ -20,6 +20,8 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -61,6 +63,9 @@ func BuildAgent() error {
 // BuildExamples makes the programs to watch, and their load.
 func BuildExamples() error {
 	if err := step("build the shop", "", goBuild("bin/shop", "./examples/shop")); err != nil {
+		return err
+	}
+	if err := step("build the shop's next release", "", goBuild("bin/next/shop", "./examples/shop", "-tags", "release_1_1")); err != nil {
 		return err
 	}
 	return step("build the shop's load", "", goBuild("bin/shop-load", "./examples/shop/load"))
@@ -108,8 +113,8 @@ func BuildWorkbench() error {
 	return step("build the workbench's page", "", exec.Command("npm", "run", "workbench"))
 }
 
-func goBuild(out, pkg string) *exec.Cmd {
-	cmd := exec.Command("go", "build", "-o", out, pkg)
+func goBuild(out, pkg string, flags ...string) *exec.Cmd {
+	cmd := exec.Command("go", slices.Concat([]string{"build", "-o", out}, flags, []string{pkg})...)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	return cmd
 }
@@ -443,11 +448,7 @@ func Demo() error {
 	d := newDemo()
 	defer d.stop()
 
-	// A service says who it is as OpenTelemetry has it: in its environment.
-	identity := []string{"OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=service.version=1.0.0"}
-	d.start("shop", identity, "bin/shop", "--listen", "127.0.0.1:8090", "--metrics-listen", "127.0.0.1:2112")
-	d.waitFor("http://127.0.0.1:8090/version", "the shop")
-	d.start("load", nil, "bin/shop-load", "--url", "http://127.0.0.1:8090", "--rate", "300")
+	d.startShop()
 	// The shop does little but schedule and collect, on a third of a CPU: 1 % of
 	// that is used up at once, and what the budget sheds would not be seen.
 	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117", "--exe", "shop", "--budget", "10%")
@@ -465,22 +466,68 @@ func Demo() error {
 	if d.err != nil {
 		return d.err
 	}
-	fmt.Printf("\nReady after %s. Open\n\n    %s\n\nLogs are in %s. Ctrl-C ends it.\n", time.Since(began).Round(time.Second), url, demoDir)
+	fmt.Printf("\nReady after %s. Open\n\n    %s\n\nIn four minutes the shop's next release comes, which is a little slower: at once when you press Enter, and at each\nfurther Enter one more. Logs are in %s. Ctrl-C ends it.\n",
+		time.Since(began).Round(time.Second), url, demoDir)
 	return d.wait()
+}
+
+const (
+	// releaseAfter is when the shop's second release comes, if nobody asks for it before: then there is enough to compare it with.
+	releaseAfter = 4 * time.Minute
+	// rollout is for how long a release and the one before run side by side.
+	rollout = 20 * time.Second
+)
+
+// startShop starts the next release of the shop and its load, beside the one
+// that runs. 1.1.0 and every other after it are a little slower.
+func (d *demo) startShop() {
+	minor := d.releases
+	d.releases++
+	binary := []string{"bin/shop", "bin/next/shop"}[minor%2]
+	// Two run at once during a rollout.
+	address := fmt.Sprintf("127.0.0.1:%d", 8090+minor%2)
+	name := fmt.Sprintf("shop-1.%d.0", minor)
+	// A service says who it is as OpenTelemetry has it: in its environment.
+	identity := []string{"OTEL_SERVICE_NAME=shop", fmt.Sprintf("OTEL_RESOURCE_ATTRIBUTES=service.version=1.%d.0", minor)}
+	d.start(name, identity, binary, "--listen", address, "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", 2112+minor%2))
+	d.waitFor("http://"+address+"/version", "the shop")
+	d.start("load-of-"+name, nil, "bin/shop-load", "--url", "http://"+address, "--rate", "300")
+}
+
+// release rolls the next release of the shop out: it runs beside the one before for a while, which then ends.
+func (d *demo) release() {
+	before := fmt.Sprintf("shop-1.%d.0", d.releases-1)
+	fmt.Printf("▸ release shop 1.%d.0\n", d.releases)
+	d.startShop()
+	d.sleep(rollout)
+	d.retire("load-of-" + before)
+	d.retire(before)
+	if d.err == nil {
+		fmt.Printf("✓ shop 1.%d.0 has taken over: see the dashboard \"Release\"\n", d.releases-1)
+	}
 }
 
 // demo owns the processes of a demo: it starts them, and stops them all when
 // one ends or the user has seen enough. After an error its methods do nothing.
 type demo struct {
-	err     error
-	running []*exec.Cmd
-	ended   chan error
-	signals chan os.Signal
+	err      error
+	running  []*process
+	releases int // of the shop, that were started
+	signals  chan os.Signal
+	// ended is said once, of the first process that ended and was not asked to.
+	ended chan error
+}
+
+// process is one of a demo's.
+type process struct {
+	name    string
+	cmd     *exec.Cmd
+	retired atomic.Bool   // it has been asked to end
+	done    chan struct{} // closed when it has ended
 }
 
 func newDemo() *demo {
-	// There is room for the end of each of its four processes, whether or not it is read.
-	d := &demo{ended: make(chan error, 4), signals: make(chan os.Signal, 1)}
+	d := &demo{ended: make(chan error, 1), signals: make(chan os.Signal, 1)}
 	signal.Notify(d.signals, os.Interrupt, syscall.SIGTERM)
 	return d
 }
@@ -506,11 +553,38 @@ func (d *demo) start(name string, env []string, command string, args ...string) 
 		d.err = fmt.Errorf("start %s: %w", name, err)
 		return
 	}
-	d.running = append(d.running, cmd)
+	p := &process{name: name, cmd: cmd, done: make(chan struct{})}
+	d.running = append(d.running, p)
 	go func() {
-		err := cmd.Wait()
-		d.ended <- fmt.Errorf("%s ended (%v); the end of %s:\n%s", name, err, logPath, tail(logPath))
+		defer close(p.done)
+		if err := cmd.Wait(); !p.retired.Load() {
+			select {
+			case d.ended <- fmt.Errorf("%s ended (%v); the end of %s:\n%s", name, err, logPath, tail(logPath)):
+			default: // not the first
+			}
+		}
 	}()
+}
+
+// retire ends a process, which may first finish what it is at.
+func (d *demo) retire(name string) {
+	for i, p := range d.running {
+		if d.err == nil && p.name == name {
+			d.running = slices.Delete(d.running, i, i+1)
+			p.end(10 * time.Second)
+			return
+		}
+	}
+}
+
+func (p *process) end(patience time.Duration) {
+	p.retired.Store(true)
+	syscall.Kill(-p.cmd.Process.Pid, syscall.SIGTERM)
+	select {
+	case <-p.done:
+	case <-time.After(patience):
+		syscall.Kill(-p.cmd.Process.Pid, syscall.SIGKILL)
+	}
 }
 
 // waitFor waits until a URL answers with 200.
@@ -553,16 +627,24 @@ func (d *demo) poll(what string, done func() bool) {
 		if done() {
 			return
 		}
-		select {
-		case d.err = <-d.ended:
+		if d.sleep(200 * time.Millisecond); d.err != nil {
 			return
-		case <-d.signals:
-			d.err = errors.New("interrupted")
-			return
-		case <-time.After(200 * time.Millisecond):
 		}
 	}
 	d.err = fmt.Errorf("waited a minute for %s; see the logs in %s", what, demoDir)
+}
+
+// sleep waits, unless a process ends or the user does not want to wait.
+func (d *demo) sleep(duration time.Duration) {
+	if d.err != nil {
+		return
+	}
+	select {
+	case d.err = <-d.ended:
+	case <-d.signals:
+		d.err = errors.New("interrupted")
+	case <-time.After(duration):
+	}
 }
 
 // startGrafana starts the Grafana at home with the provisioning of this
@@ -616,7 +698,8 @@ func (d *demo) startGrafana(home string) (url string) {
 	return url
 }
 
-// wait returns when the user has seen enough or a process has ended.
+// wait returns when the user has seen enough or a process has ended. Meanwhile
+// it releases the shop anew: after a while, and when Enter is pressed.
 func (d *demo) wait() error {
 	var seconds <-chan time.Time
 	if limit := os.Getenv("GOTHERM_DEMO_FOR"); limit != "" {
@@ -626,32 +709,40 @@ func (d *demo) wait() error {
 		}
 		seconds = time.After(duration)
 	}
-	select {
-	case err := <-d.ended:
-		return err
-	case <-d.signals:
-	case <-seconds:
-	}
-	fmt.Println("\nStopping.")
-	return nil
-}
-
-func (d *demo) stop() {
-	for _, cmd := range slices.Backward(d.running) {
-		syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM)
-	}
-	// Mage gives a task five seconds after Ctrl-C.
-	deadline := time.After(4 * time.Second)
-	for range d.running {
+	enter := make(chan struct{})
+	go func() {
+		for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+			enter <- struct{}{}
+		}
+	}()
+	soon := time.After(releaseAfter)
+	for d.err == nil {
 		select {
-		case <-d.ended:
-		case <-deadline:
-			for _, cmd := range d.running {
-				syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
-			}
-			return
+		case d.err = <-d.ended:
+		case <-d.signals:
+			fmt.Println("\nStopping.")
+			return nil
+		case <-seconds:
+			fmt.Println("\nStopping.")
+			return nil
+		case <-enter:
+			d.release()
+			soon = nil
+		case <-soon:
+			d.release()
+			soon = nil
 		}
 	}
+	return d.err
+}
+
+// stop ends all processes, the newest first. Mage gives a task five seconds after Ctrl-C.
+func (d *demo) stop() {
+	var ends sync.WaitGroup
+	for _, p := range slices.Backward(d.running) {
+		ends.Go(func() { p.end(4 * time.Second) })
+	}
+	ends.Wait()
 }
 
 // ------------------------------------------------- what a task needs to run

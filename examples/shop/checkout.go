@@ -13,8 +13,6 @@ const (
 	tills = 2
 	// queueLength is how many customers may wait; the next one blocks at the door.
 	queueLength = 8
-	// sealRounds is how often a receipt is hashed, so that it is dear to forge.
-	sealRounds = 400
 )
 
 // Receipt is what a customer gets for an order.

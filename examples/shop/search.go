@@ -22,10 +22,10 @@ const searchLimit = 20
 // those that are not shown: some hundred kilobytes of garbage a request, as
 // search code in a hurry does.
 func search(products []Product, query string) []Hit {
-	wanted := words(query)
+	wanted := words(folded(query))
 	var hits []Hit
 	for _, p := range products {
-		text := words(p.Name + " " + p.Description)
+		text := words(folded(p.Name + " " + p.Description))
 		found := map[string]int{}
 		for _, w := range text {
 			for _, q := range wanted {
