@@ -56,4 +56,17 @@ describe('template variables in a query', () => {
     ];
     expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
   });
+
+  it('name the versions of a comparison', () => {
+    const compared: Query = {
+      ...query,
+      kind: 'compare',
+      baseline: { version: '(previous)' },
+      candidate: { version: '$point' },
+    };
+    expect(interpolate(compared, values)).toMatchObject({
+      baseline: { version: '(previous)' },
+      candidate: { version: 'gc.stw' },
+    });
+  });
 });

@@ -1,4 +1,4 @@
-import type { Query } from './query.gen';
+import type { Arm, Query } from './query.gen';
 
 /**
  * What a variable's "All" should stand for (its custom all value). The values
@@ -15,8 +15,11 @@ const everything = '*';
 export function interpolate<Q extends Query>(query: Q, values: (text: string) => string[]): Q {
   const first = (text: string | undefined) => text && values(text)[0];
   const all = (texts: string[] | undefined) => texts && texts.flatMap(values).filter(Boolean);
+  const arm = (side: Arm): Arm => (side.version ? { ...side, version: first(side.version) } : side);
   return {
     ...query,
+    ...(query.baseline && { baseline: arm(query.baseline) }),
+    ...(query.candidate && { candidate: arm(query.candidate) }),
     pom: first(query.pom),
     legend: first(query.legend),
     ...(query.y && { y: first(query.y) }),
