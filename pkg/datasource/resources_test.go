@@ -49,7 +49,7 @@ func TestTheEditorsListsAreThoseOfAllAgents(t *testing.T) {
 		t.Errorf("notices are %q", processes.Notices)
 	}
 	_, points := call[query.PointsAnswer](t, d, "points", nil)
-	if len(points.Points) != 4 || points.Points[0].Name != "gc.stw" || !points.Points[1].OnDemand {
+	if len(points.Points) != len(shopPoints) || points.Points[0].Name != "gc.stw" || !points.Points[1].OnDemand {
 		t.Fatalf("points are %+v", points)
 	}
 	request, live := points.Points[2], points.Points[3]

@@ -2,7 +2,6 @@ package frames
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/heat"
@@ -190,7 +189,7 @@ func (c Compared) comparison(about Subject) Comparison {
 	}
 	for _, side := range []*Side{&said.Baseline, &said.Candidate} {
 		// Null is no list.
-		side.GoVersions = slices.Concat([]string{}, side.GoVersions)
+		side.GoVersions = append([]string{}, side.GoVersions...)
 	}
 	if c.Result == nil {
 		said.Words = "Not compared: " + c.Refused + "."

@@ -14,7 +14,7 @@ import (
 // figures of both sides, where most has moved, and how sure that is.
 func (c Compared) words(about Subject) string {
 	cells, significant := c.Result.Tests()
-	tested := fmt.Sprintf("%d of %d cells %s (q < %g, %s)", significant, cells, verb(cells, "differs", "differ"), difference.Level, c.blocks())
+	tested := fmt.Sprintf("%d of %d cells %s (q < %g, %s)", significant, cells, verb(significant, "differs", "differ"), difference.Level, c.blocks())
 	if significant == 0 {
 		return c.figuresInWords(about) + "; no difference was found: " + tested + ". " + c.couldBeFound(about)
 	}
@@ -112,7 +112,7 @@ func (c Compared) mostMoved(about Subject) string {
 	amount := significantDigits(math.Abs(best.apart)) + " per " + string(c.Per)
 	took := "came " + amount + " " + how
 	if c.Per == PerShare {
-		took = fmt.Sprintf("took %s points %s of all", significantDigits(100*math.Abs(best.apart)), how)
+		took = fmt.Sprintf("took a share of %s points %s", significantDigits(100*math.Abs(best.apart)), how)
 	}
 	where := "hits " + about.between(best.first, best.last)
 	if about.countsHits() {
@@ -152,11 +152,11 @@ func (c Compared) couldBeFound(about Subject) string {
 	if about.countsHits() {
 		more = "more"
 	}
-	return fmt.Sprintf("%s %.0f %% %s would have been found.", what, math.Ceil(percent), more)
+	return fmt.Sprintf("%s %.0f %% %s would most likely have been found.", what, math.Ceil(percent), more)
 }
 
 var (
-	durations = []string{"ns", "us", "ms", "s"}
+	durations = []string{"ns", "µs", "ms", "s"}
 	sizes     = []string{"B", "KiB", "MiB", "GiB", "TiB"}
 )
 

@@ -41,7 +41,7 @@ func (q Question) segment(gap time.Duration, baseline, candidate []Block) tested
 		s.Rate = q.Drift.allowance(q.Paired, gap, q.rates(baseline), q.rates(candidate))
 	}
 	room := s.Baseline.envelope(s.Shift)
-	var deviation, freedom spread
+	var deviation, freedom Spread
 	cells := 0
 	for bucket := range s.P {
 		s.P[bucket], s.Q[bucket] = math.NaN(), math.NaN()
@@ -59,7 +59,7 @@ func (q Question) segment(gap time.Duration, baseline, candidate []Block) tested
 			s.P[bucket] = 2 * student(freedom[bucket]).CDF(-beyond/deviation[bucket])
 		}
 	}
-	return tested{s, q.detectable(s, room, deviation, freedom, cells)}
+	return tested{s, q.detectable(s, room, deviation, freedom, cells, len(candidate), c.of)}
 }
 
 func student(freedom float64) distuv.StudentsT { return distuv.StudentsT{Sigma: 1, Nu: freedom} }
@@ -85,7 +85,7 @@ func add(blocks []Block) (t total) {
 }
 
 // rates returns the hits per Of, by bucket.
-func (t *total) rates() (s spread) {
+func (t *total) rates() (s Spread) {
 	for bucket, n := range t.hits.Counts {
 		s[bucket] = float64(n) / t.of
 	}
@@ -174,12 +174,20 @@ func logMoments(h *heat.Histogram) (mean, variance, n float64) {
 	return mean, max(squares/n-mean*mean, 0), n
 }
 
+// power is how many standard deviations more than just enough are found in 80 of 100 cases.
+const power = 0.842
+
 // detectable returns the least shift of all of the baseline's values, as ln, or
-// of the number of hits where they have none, by which some bucket would leave
-// its room far enough to be called different were it the only one. The search
-// ends at a factor of 16.
-func (q Question) detectable(s Segment, room envelope, deviation, freedom spread, cells int) float64 {
+// of the number of hits where they have none, by which some bucket would most
+// likely leave its room far enough to be called different, were it the only one
+// of so many cells: in 80 of 100 cases of chance, and of drift that works
+// against it. The search ends at a factor of 16.
+func (q Question) detectable(s Segment, room envelope, deviation, freedom Spread, cells, blocks int, of float64) float64 {
 	const end, step = 4 * math.Ln2, 0.02
+	against := power * s.Shift / allowedDeviations
+	if !q.Valued {
+		against = power * s.Rate / allowedDeviations
+	}
 	below := s.Baseline.below()
 	critical := map[float64]float64{}
 	for by := step; by < end; by += step {
@@ -191,17 +199,21 @@ func (q Question) detectable(s Segment, room envelope, deviation, freedom spread
 			}
 		}
 		for bucket, value := range moved {
+			beyond := s.beyond(bucket, value, room)
+			if beyond == 0 || value*of < leastHits {
+				continue
+			}
 			nu := freedom[bucket]
 			if nu == 0 {
-				continue
+				nu = float64(blocks - 1) // a bucket that has no hits yet
 			}
 			t, known := critical[nu]
 			if !known {
-				t = -student(nu).Quantile(Level / 2 / float64(cells))
+				t = -student(nu).Quantile(Level / 2 / float64(max(cells, 1)))
 				critical[nu] = t
 			}
-			if s.beyond(bucket, value, room) > t*deviation[bucket] {
-				return by
+			if beyond > (t+power)*max(deviation[bucket], math.Sqrt(value/of)) {
+				return by + against
 			}
 		}
 	}

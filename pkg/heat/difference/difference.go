@@ -66,7 +66,7 @@ type Comparison struct {
 	// Distance between the arms as ln, with the sign of the mean shift; P that it
 	// is no more than drift and chance explain. See [Question.distance].
 	Distance, P float64
-	// Detectable is the least shift of all values, as ln, that would have coloured a cell.
+	// Detectable is the least shift of all values, as ln, that would most likely have coloured a cell.
 	Detectable float64
 }
 
@@ -75,12 +75,12 @@ type Comparison struct {
 type Segment struct {
 	// Span is the candidate's.
 	Span
-	Baseline, Candidate spread
+	Baseline, Candidate Spread
 	// P of each bucket that was tested; NaN for those with too few hits to differ.
-	P spread
+	P Spread
 	// Q is P adjusted for all the cells there are, and Significant what is under
 	// [Level] and more than the least effect: see [Adjust].
-	Q           spread
+	Q           Spread
 	Significant [heat.NumBuckets]bool
 	// Shift is the shift of values, as ln, that was allowed for; Rate that of how many hits there are.
 	Shift, Rate float64
@@ -107,6 +107,9 @@ func (q Question) Compare(baseline, candidate []Block) (*Comparison, error) {
 	}
 	for i := range c {
 		result.Candidate.Add(&c[i].Hits)
+	}
+	if q.Valued && (result.Baseline.Count() == 0 || result.Candidate.Count() == 0) {
+		return nil, Refusal("no hits: one side was watched and had none, so there are no values to compare")
 	}
 	n := max(1, len(c)/(2*MinBlocks))
 	for i := range n {

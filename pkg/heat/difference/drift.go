@@ -15,15 +15,16 @@ import (
 // the two apart. So a shift that drift explains is allowed for, before
 // anything is called a difference.
 //
-// Drift is a first-order autoregression, as in shared/notes: ln of the factor
-// has the standard deviation Shared in what troubles all there is, and Own in
-// what troubles one arm only; each minute keeps 0.7 of the one before. Continued
-// between the minutes that is an Ornstein-Uhlenbeck process with correlation
-// exp(-lag/2.8 min).
+// Drift is a first-order autoregression: ln of the factor has the standard
+// deviation Shared in what troubles all there is, and Own in what troubles one
+// arm only; each minute keeps 0.7 of the one before. Continued between the
+// minutes that is an Ornstein-Uhlenbeck process with correlation exp(-lag/2.8 min).
+//
+// It is what is assumed, and weighs as much as half an hour of watching: what is
+// measured between the blocks replaces it by and by, whether it is less or more.
 type Drift struct{ Shared, Own float64 }
 
-// LatencyDrift is what is assumed of latencies, 10 % shared and 5 % own. What is
-// measured is taken where it is more.
+// LatencyDrift is what is assumed of latencies: 10 % shared and 5 % own.
 var LatencyDrift = Drift{Shared: 0.10, Own: 0.05}
 
 const (
@@ -33,6 +34,8 @@ const (
 	allowedDeviations = 2
 	// kept is the autocorrelation of drift after a minute.
 	kept = 0.7
+	// trust is how long one would have to watch to know drift as well as is assumed.
+	trust = 30 * time.Minute
 )
 
 // averaged returns the variance of the mean of drift over some time, where the
@@ -79,21 +82,35 @@ func (l level) variance() float64 {
 // drift explains; never under [LeastEffect]. gap is the time between arms that
 // are not at the same time.
 func (d Drift) allowance(paired bool, gap time.Duration, baseline, candidate level) float64 {
-	var variance float64
 	if paired {
 		pairs := level{of: make([]float64, len(baseline.of)), noise: baseline.noise + candidate.noise, block: baseline.block}
 		for i := range pairs.of {
 			pairs.of[i] = candidate.of[i] - baseline.of[i]
 		}
-		variance = max(2*d.Own*d.Own, pairs.variance()) * averaged(pairs.span())
-	} else {
-		apart := averaged(baseline.span()) + averaged(candidate.span())
-		near := 2 * together(baseline.span(), gap, candidate.span())
-		// A candidate is another process: what is its own does not go on from one to the other.
-		variance = d.Own*d.Own*apart + d.Shared*d.Shared*(apart-near)
-		m, n := float64(len(baseline.of)-1), float64(len(candidate.of)-1)
-		measured := (m*baseline.variance() + n*candidate.variance()) / (m + n)
-		variance = max(variance, measured*(apart-near))
+		variance := d.learn(2*d.Own*d.Own, pairs) * averaged(pairs.span())
+		return max(LeastEffect, allowedDeviations*math.Sqrt(variance))
 	}
-	return max(LeastEffect, allowedDeviations*math.Sqrt(variance))
+	all := averaged(baseline.span()) + averaged(candidate.span())
+	near := 2 * together(baseline.span(), gap, candidate.span())
+	momentary := d.learn(d.Own*d.Own+d.Shared*d.Shared, baseline, candidate)
+	// A candidate is another process: what is its own does not go on from one to the other.
+	shared := 1.0
+	if d != (Drift{}) {
+		shared = d.Shared * d.Shared / (d.Own*d.Own + d.Shared*d.Shared)
+	}
+	return max(LeastEffect, allowedDeviations*math.Sqrt(momentary*(all-shared*near)))
+}
+
+// learn returns the variance of drift at a moment: what is assumed and what is
+// measured, each by what it is worth. Drift that nothing is assumed of is as measured.
+func (d Drift) learn(assumed float64, measured ...level) float64 {
+	sum, worth := assumed*trust.Minutes(), trust.Minutes()
+	if d == (Drift{}) {
+		sum, worth = 0, 0
+	}
+	for _, l := range measured {
+		minutes := l.span().Minutes()
+		sum, worth = sum+l.variance()*minutes, worth+minutes
+	}
+	return sum / worth
 }

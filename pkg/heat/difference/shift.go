@@ -9,11 +9,11 @@ import (
 // bucketWidth is how wide a bucket is, as ln: there are 8 in an octave.
 const bucketWidth = math.Ln2 / 8
 
-// spread is how some hits are spread over the buckets: what each has per hit,
+// Spread is how some hits are spread over the buckets: what each has per hit,
 // per request or per second.
-type spread [heat.NumBuckets]float64
+type Spread [heat.NumBuckets]float64
 
-func (s *spread) sum() (total float64) {
+func (s *Spread) sum() (total float64) {
 	for _, v := range s {
 		total += v
 	}
@@ -21,7 +21,7 @@ func (s *spread) sum() (total float64) {
 }
 
 // below returns the running sums: below[b] is what is in the buckets under b.
-func (s *spread) below() *[heat.NumBuckets + 1]float64 {
+func (s *Spread) below() *[heat.NumBuckets + 1]float64 {
 	var running [heat.NumBuckets + 1]float64
 	for b, v := range s {
 		running[b+1] = running[b] + v
@@ -44,8 +44,8 @@ func at(below *[heat.NumBuckets + 1]float64, place float64) float64 {
 
 // shifted returns what buckets hold when each value is e^by times as great. What
 // leaves the first or the last bucket outwards stays in it.
-func shifted(below *[heat.NumBuckets + 1]float64, by float64) *spread {
-	var s spread
+func shifted(below *[heat.NumBuckets + 1]float64, by float64) *Spread {
+	var s Spread
 	last := 0.0
 	for b := range s {
 		next := at(below, float64(b+1)-by/bucketWidth)
@@ -59,9 +59,9 @@ func shifted(below *[heat.NumBuckets + 1]float64, by float64) *spread {
 
 // envelope is what each bucket may hold, at the least and the most, when all
 // values are shifted by up to some ln, up or down.
-type envelope struct{ least, most spread }
+type envelope struct{ least, most Spread }
 
-func (s *spread) envelope(shift float64) envelope {
+func (s *Spread) envelope(shift float64) envelope {
 	e := envelope{*s, *s}
 	below := s.below()
 	// Four shifts for each width of a bucket: between them, a bucket's content is all but linear.
