@@ -20,7 +20,8 @@ const (
 	maxExemplars     = 1000
 )
 
-// QueryExemplars returns the greatest hits of each ten seconds, with what is
+// QueryExemplars returns the greatest hits of each ten seconds of the last five
+// minutes, and of each minute of the half hour before, with what is
 // known of each, in order of time.
 func (s *Server) QueryExemplars(_ context.Context, req *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error) {
 	p, err := point(req.Msg.GetPom())

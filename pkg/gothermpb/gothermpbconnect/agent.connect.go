@@ -96,7 +96,8 @@ type AgentServiceClient interface {
 	RequestAttach(context.Context, *connect.Request[gothermpb.RequestAttachRequest]) (*connect.Response[gothermpb.RequestAttachResponse], error)
 	// QueryGauges returns values that are measured once a second, such as the size of a heap.
 	QueryGauges(context.Context, *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error)
-	// QueryExemplars returns the greatest hits of each ten seconds, with what is known of each.
+	// QueryExemplars returns the greatest hits of each ten seconds, or of each minute once they are five
+	// minutes old, with what is known of each.
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 }
 
@@ -287,7 +288,8 @@ type AgentServiceHandler interface {
 	RequestAttach(context.Context, *connect.Request[gothermpb.RequestAttachRequest]) (*connect.Response[gothermpb.RequestAttachResponse], error)
 	// QueryGauges returns values that are measured once a second, such as the size of a heap.
 	QueryGauges(context.Context, *connect.Request[gothermpb.QueryGaugesRequest]) (*connect.Response[gothermpb.QueryGaugesResponse], error)
-	// QueryExemplars returns the greatest hits of each ten seconds, with what is known of each.
+	// QueryExemplars returns the greatest hits of each ten seconds, or of each minute once they are five
+	// minutes old, with what is known of each.
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 }
 
