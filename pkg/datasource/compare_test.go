@@ -25,7 +25,7 @@ const releasedFor = 5 * time.Minute
 func newReleasedShop(now time.Time, hostname string) *shopAgent {
 	a := newShopAgent(now, hostname)
 	a.since = now.Add(-2 * releasedFor).Truncate(time.Second)
-	a.head = heat.NewHead(a.since, 1000)
+	a.head = heat.NewHead(a.since, heat.Limits{Series: 1000})
 	began := a.since.Add(releasedFor)
 	for at := a.since; at.Before(now.Truncate(time.Second)); at = at.Add(time.Second) {
 		version := "v1"
