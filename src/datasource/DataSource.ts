@@ -11,7 +11,7 @@ import {
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import type { DataQuery } from '@grafana/schema';
 import { interpolate } from './interpolate';
-import { hasPoint } from './kinds';
+import { isComplete } from './kinds';
 import type { Matcher, Point, PointsAnswer, Query, Settings, ValuesAnswer } from './query.gen';
 import { HeatVariables } from './variables';
 
@@ -47,7 +47,7 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
 
   /** A query that does not say what to measure is not asked. */
   filterQuery(query: HeatQuery): boolean {
-    return !query.hide && (!hasPoint(query.kind) || Boolean(query.pom));
+    return !query.hide && isComplete(query);
   }
 
   applyTemplateVariables(query: HeatQuery, variables: ScopedVars): HeatQuery {

@@ -11,6 +11,7 @@ import {
   MultiCombobox,
   useStyles2,
 } from '@grafana/ui';
+import { Arms } from './Arms';
 import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
 import { hasPoint, kinds, misfit, settleOn, statisticMisfit, statisticsOf } from './kinds';
 import { dimensions, optionsOf, useLoaded } from './lists';
@@ -30,10 +31,18 @@ const known = { processes: ['service', 'version', 'process'], releases: ['servic
 
 const units = { ns: 'durations', By: 'bytes', '1': 'counts or ratios' };
 
+/** What series can't be told apart by: a spectrum's rows, and what versions never have in common. */
+function apart({ kind, y, baseline, candidate }: Query): Array<string | undefined> {
+  if (kind === 'compare' && baseline?.version && candidate?.version) {
+    return ['version', 'process'];
+  }
+  return kind === 'spectrum' ? [y] : [];
+}
+
 type Props = QueryEditorProps<DataSource, HeatQuery, HeatSettings>;
 
 /** Edits a query. What a kind does not use is not shown. */
-export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: Props) {
+export function QueryEditor({ datasource, query, queries = [], range, onChange, onRunQuery }: Props) {
   const styles = useStyles2(getStyles);
   const { wide } = useStyles2(wideStyles);
   const [points] = useState(() => datasource.points());
@@ -120,6 +129,16 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
         range={range}
         onChange={(matchers) => change({ matchers })}
       />
+      {kind === 'compare' && (
+        <Arms
+          idPrefix={id('arm')}
+          datasource={datasource}
+          query={query}
+          others={queries.map(({ refId }) => refId).filter((refId) => refId !== query.refId)}
+          range={range}
+          onChange={change}
+        />
+      )}
       <InlineFieldRow>
         {kind === 'spectrum' && (
           <InlineField
@@ -139,7 +158,7 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             />
           </InlineField>
         )}
-        {(isHeat || kind === 'spectrum') && (
+        {(isHeat || kind === 'spectrum' || kind === 'compare') && (
           <InlineField
             label="Group by"
             labelWidth={16}
@@ -153,7 +172,7 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
               placeholder="nothing: one series"
               value={query.groupBy ?? []}
               options={optionsOf(
-                available.filter((dimension) => kind !== 'spectrum' || dimension !== query.y),
+                available.filter((dimension) => !apart(query).includes(dimension)),
                 query.groupBy
               )}
               onChange={(chosen) => change({ groupBy: chosen.map(({ value }) => value) })}
@@ -200,7 +219,7 @@ export function QueryEditor({ datasource, query, range, onChange, onRunQuery }: 
             />
           </InlineField>
         )}
-        {(kind === 'heatmap' || kind === 'series' || kind === 'spectrum') && (
+        {(kind === 'heatmap' || kind === 'series' || kind === 'spectrum' || kind === 'compare') && (
           <InlineField
             label="Legend"
             labelWidth={point?.gauge && kind === 'heatmap' ? 16 : 'auto'}

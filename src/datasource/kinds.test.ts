@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { kinds, misfit, settleOn, statisticMisfit, statisticsOf } from './kinds';
+import { isComplete, kinds, misfit, settleOn, statisticMisfit, statisticsOf } from './kinds';
 import type { Point, Query } from './query.gen';
 
 const point = (name: string, about: Partial<Point>): Point => ({
@@ -95,5 +95,31 @@ describe('another point or kind', () => {
     expect(settleOn(query, latency)).toMatchObject({ groupBy: ['node'], attach: undefined });
     expect(settleOn(query, heap).groupBy).toEqual([]);
     expect(settleOn(query, created).attach).toBe(true);
+  });
+
+  it('compares the latest version with the one before until something else is chosen', () => {
+    const compared = settleOn<Query>({ kind: 'compare', pom: 'http.request' }, request);
+    expect(compared).toMatchObject({ baseline: { version: '(previous)' }, candidate: { version: '(latest)' } });
+    const chosen: Query = { ...compared, baseline: { version: 'v1' }, per: 'request' };
+    expect(settleOn(chosen, latency)).toMatchObject({ baseline: { version: 'v1' }, per: 'request' });
+    expect(settleOn({ ...chosen, kind: 'heatmap' }, latency)).toMatchObject({
+      baseline: undefined,
+      candidate: undefined,
+      per: undefined,
+    });
+  });
+});
+
+describe('a query', () => {
+  it.each<[Query, boolean]>([
+    [{ kind: 'releases' }, true],
+    [{ kind: 'heatmap' }, false],
+    [{ kind: 'heatmap', pom: 'gc.stw' }, true],
+    [{ kind: 'compare' }, false],
+    [{ kind: 'compare', baseline: { query: 'A' } }, false],
+    [{ kind: 'compare', baseline: { query: 'A' }, candidate: { query: 'B' } }, true],
+    [{ kind: 'heatmap', baseline: { query: 'A' }, candidate: { query: 'B' } }, false],
+  ])('%o can be asked: %s', (query, complete) => {
+    expect(isComplete(query)).toBe(complete);
   });
 });

@@ -30,8 +30,16 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
   },
 ];
 
+/** The versions that were first seen last, and last but one, as the back end spells them. */
+export const latest = '(latest)';
+export const previous = '(previous)';
+
 /** Whether a query of this kind is about a measurement point. */
 export const hasPoint = (kind: Kind) => kind !== 'processes' && kind !== 'releases';
+
+/** Whether a query says all that it needs to be asked. */
+export const isComplete = ({ kind, pom, baseline, candidate }: Query) =>
+  !hasPoint(kind) || Boolean(pom) || (kind === 'compare' && Boolean(baseline?.query && candidate?.query));
 
 /** Why there is no such query of a point; undefined where there is. It names the field to change. */
 export function misfit(kind: Kind, point: Point | undefined): string | undefined {
@@ -109,5 +117,8 @@ export function settleOn<Q extends Query>(query: Q, point: Point | undefined): Q
     y: kind === 'spectrum' ? row : undefined,
     groupBy: point ? groupBy?.filter((dimension) => !point.gauge && point.dimensions.includes(dimension)) : groupBy,
     attach: point && !point.onDemand ? undefined : query.attach,
+    baseline: kind === 'compare' ? (query.baseline ?? { version: previous }) : undefined,
+    candidate: kind === 'compare' ? (query.candidate ?? { version: latest }) : undefined,
+    per: kind === 'compare' ? query.per : undefined,
   };
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"strings"
 	"testing"
 	"time"
 
@@ -95,7 +94,7 @@ func (r run) found(t testing.TB, sets int) (there, elsewhere, found float64) {
 	var planted, other int
 	for seed := range sets {
 		c := r.compare(t, uint64(seed), moves(0.04, bump.first, bump.last))
-		any := false
+		seen := false
 		for i := range c.Segments {
 			s := &c.Segments[i]
 			for bucket, p := range s.P {
@@ -104,7 +103,7 @@ func (r run) found(t testing.TB, sets int) (there, elsewhere, found float64) {
 					planted++
 					if s.Significant[bucket] && s.Candidate[bucket] > s.Baseline[bucket] {
 						there++
-						any = true
+						seen = true
 					}
 				case p == p: // tested
 					other++
@@ -114,7 +113,7 @@ func (r run) found(t testing.TB, sets int) (there, elsewhere, found float64) {
 				}
 			}
 		}
-		if any {
+		if seen {
 			found += 1 / float64(sets)
 		}
 	}
@@ -217,13 +216,15 @@ func BenchmarkDifferenceDetectable(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkDifferencePlanted leaves out of its worst share what is too little to
+// find four of a hundred requests in: 80 s, and 2 requests a second.
 func BenchmarkDifferencePlanted(b *testing.B) {
 	for b.Loop() {
 		least, most := 1.0, 0.0
 		for _, r := range runs {
 			there, elsewhere, found := r.found(b, 100)
 			fmt.Printf("planted_found_share_%s %.3f\nplanted_set_share_%s %.2f\nplanted_elsewhere_share_%s %.5f\n", r.name, there, r.name, found, r.name, elsewhere)
-			if !strings.HasPrefix(r.name, "few") {
+			if r.candidate >= 240 && r.rate >= 20 {
 				least = min(least, there)
 			}
 			most = max(most, elsewhere)
