@@ -205,21 +205,46 @@ func (d *Datasource) heatmapFrames(from backend.PluginContext, r request, about 
 		if err := atMost("cells", cells, maxCells, "ask for a shorter range, fewer data points or fewer series"); err != nil {
 			return nil, err
 		}
+		c := channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, labels: s.Labels, continues: r.Compact}
+		if r.Compact {
+			made, err := d.compactFrames(from, c, s, live)
+			if err != nil {
+				return nil, err
+			}
+			result = append(result, made...)
+			continue
+		}
 		f := frames.Heatmap(about, s)
 		if live {
-			d.openChannel(from, f, channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, labels: s.Labels})
+			d.openChannel(from, f, c)
 		}
 		result = append(result, f)
 	}
 	if result == nil {
 		// No hit yet. One stream takes them all, since what they will be split into is not known.
-		f := frames.Heatmap(about, heat.Series{})
+		c := channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, all: true, continues: r.Compact}
+		f := c.frame(heat.Series{})
 		if live {
-			d.openChannel(from, f, channel{heatQuery: r.heatQuery(), attach: r.Attach, about: about, all: true})
+			d.openChannel(from, f, c)
 		}
 		result = data.Frames{f}
 	}
 	return result, nil
+}
+
+// compactFrames makes the compact frame of a series, and when it is live a plain
+// one without rows for the stream to be appended to. Both name the stream.
+func (d *Datasource) compactFrames(from backend.PluginContext, c channel, s heat.Series, live bool) (data.Frames, error) {
+	if live {
+		c.about = c.streamed()
+	}
+	f, err := frames.Compact(c.about, s)
+	if err != nil || !live {
+		return data.Frames{f}, err
+	}
+	rest := c.frame(heat.Series{Labels: s.Labels})
+	d.openChannel(from, rest, c)
+	return data.Frames{f, rest}, nil
 }
 
 func (d *Datasource) seriesFrames(from backend.PluginContext, r request, about frames.Subject, merged heatOf, live bool) (data.Frames, error) {

@@ -16,7 +16,9 @@ import (
 )
 
 // A live query's frames name a channel each, and what comes over it continues
-// the frame: the same fields, labels and units. A channel is
+// the frame: the same fields, labels and units. A compact frame has no columns
+// to append to, and so has another, plain one beside it for what comes: the panel
+// shows the two as one. A channel is
 //
 //	ds/<uid of the data source>/heat/<hash of query and series>
 //
@@ -37,6 +39,8 @@ type channel struct {
 	// labels of the series; all says that it is the sum of all series instead.
 	labels map[string]string
 	all    bool
+	// continues says that its frames go on where a compact frame ends.
+	continues bool
 	// statistic is what a channel of the kind series shows; heatmaps have none.
 	statistic frames.Statistic
 }
@@ -49,7 +53,7 @@ func (q heatQuery) canonical() string {
 }
 
 func (c channel) path() string {
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %v %t %t", c.canonical(), c.about.Legend, c.statistic, labelKey(c.labels), c.all, c.attach))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %v %t %t %t", c.canonical(), c.about.Legend, c.statistic, labelKey(c.labels), c.all, c.attach, c.continues))
 	return channelPrefix + base64.RawURLEncoding.EncodeToString(hash[:18])
 }
 
@@ -146,10 +150,19 @@ func (c channel) pick(merged heatOf) heat.Series {
 
 func (c channel) isHeatmap() bool { return c.statistic.String() == "" }
 
+// streamed is what the channel's frames are about.
+func (c channel) streamed() frames.Subject {
+	about := c.about
+	if c.continues {
+		about.Stream = c.path()
+	}
+	return about
+}
+
 // frame makes the frame of some columns, of the same schema as the query's.
 func (c channel) frame(series heat.Series) *data.Frame {
 	if c.isHeatmap() {
-		return frames.HeatmapColumns(c.about, series)
+		return frames.HeatmapColumns(c.streamed(), series)
 	}
 	var end time.Time
 	if n := len(series.Columns); n > 0 {

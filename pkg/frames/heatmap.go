@@ -36,6 +36,8 @@ func CellBounds(bucket int) (lower, upper float64) {
 // frames show. Buckets of bytes have those of nanoseconds: whole numbers.
 func (s Subject) cellBounds(bucket int) (lower, upper float64) {
 	switch {
+	case s.Stream != "":
+		return s.exactBounds(bucket)
 	case s.countsHits():
 		return 0.5, 1
 	case s.isDuration():
@@ -51,8 +53,34 @@ func (s Subject) cellBounds(bucket int) (lower, upper float64) {
 	return lower, upper
 }
 
-// lowerOpen is the value of yLayout for cells that hold (yMin, yMax].
-const lowerOpen int8 = 0
+// exactBounds returns the bounds of a bucket, in the unit that frames show: 0
+// below the lowest, +Inf above the highest.
+func (s Subject) exactBounds(bucket int) (lower, upper float64) {
+	if s.countsHits() {
+		return 0.5, 1
+	}
+	return s.binBounds(bucket, bucket)
+}
+
+// Values of yLayout, as Prometheus numbers them.
+const (
+	// lowerOpen is of cells that hold (yMin, yMax].
+	lowerOpen int8 = 0
+	// bothOpen is of cells that hold (yMin, yMax): yMax is infinite.
+	bothOpen int8 = 2
+	// bothClosed is of cells that hold [yMin, yMax]: yMin is 0.
+	bothClosed int8 = 3
+)
+
+func layoutOf(lower, upper float64) int8 {
+	switch {
+	case lower == 0:
+		return bothClosed
+	case math.IsInf(upper, 1):
+		return bothOpen
+	}
+	return lowerOpen
+}
 
 // Heatmap makes the sparse heatmap-cells frame of one series. Readers, the
 // built-in heatmap panel among them, go by the position of the fields:
@@ -61,7 +89,8 @@ const lowerOpen int8 = 0
 //	1 yMin     float64  exclusive lower bound of the bucket
 //	2 yMax     float64  inclusive upper bound of the bucket
 //	3 count    float64  hits, labelled with the dimensions of the series
-//	4 yLayout  int8     0: the lower bound is open
+//	4 yLayout  int8     0: the lower bound is open; where bounds are exact, see [Subject],
+//	                    2 of the highest bucket and 3 of the lowest
 //
 // Cells are ordered by column, then by bucket; what is not listed is zero. The
 // bounds of a duration are seconds, those of bytes are bytes; each hit of a
@@ -116,7 +145,7 @@ func (h *heatmap) add(c heat.Column) {
 		h.yMin = append(h.yMin, lower)
 		h.yMax = append(h.yMax, upper)
 		h.count = append(h.count, float64(c.Counts[i]))
-		h.layout = append(h.layout, lowerOpen)
+		h.layout = append(h.layout, layoutOf(lower, upper))
 	}
 }
 

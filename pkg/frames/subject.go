@@ -44,6 +44,9 @@ type Subject struct {
 	Legend string
 	// Arm is the side of a comparison that it is of, [Baseline] or [Candidate]; empty outside of one.
 	Arm string
+	// Stream names the stream that the heat of compact frames goes on in, and
+	// that this is about: see [Compact]. Bounds of its plain frames are exact.
+	Stream string
 }
 
 // isDuration says whether values are nanoseconds.
@@ -82,10 +85,12 @@ type Custom struct {
 	StepMS int64 `json:"stepMs"`
 	// Arm of a comparison; absent outside of one.
 	Arm string `json:"arm,omitempty"`
+	// Stream is the same in a compact frame and in the plain one that goes on where it ends.
+	Stream string `json:"stream,omitempty"`
 }
 
 func (s Subject) custom() Custom {
-	return Custom{POM: s.POM, StepMS: s.Step.Milliseconds(), Arm: s.Arm}
+	return Custom{POM: s.POM, StepMS: s.Step.Milliseconds(), Arm: s.Arm, Stream: s.Stream}
 }
 
 var placeholder = regexp.MustCompile(`\{\{\s*([a-zA-Z0-9_.]+)\s*\}\}`)

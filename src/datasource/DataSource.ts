@@ -10,6 +10,7 @@ import {
 } from '@grafana/data';
 import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import type { DataQuery } from '@grafana/schema';
+import { compactly } from './compact';
 import { interpolate } from './interpolate';
 import { isComplete } from './kinds';
 import type { Matcher, Point, PointsAnswer, Query, Settings, ValuesAnswer } from './query.gen';
@@ -48,6 +49,10 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   /** A query that does not say what to measure is not asked. */
   filterQuery(query: HeatQuery): boolean {
     return !query.hide && isComplete(query);
+  }
+
+  query(request: DataQueryRequest<HeatQuery>) {
+    return super.query(compactly(request));
   }
 
   applyTemplateVariables(query: HeatQuery, variables: ScopedVars): HeatQuery {

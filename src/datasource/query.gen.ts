@@ -49,6 +49,11 @@ export interface Query {
    */
   live?: boolean;
   /**
+   * Compact asks for heat in frames that take a fraction of the bytes, which our
+   * panel reads. The data source's front end says so when the panel that asks is ours.
+   */
+  compact?: boolean;
+  /**
    * Legend names a series: text with {{dimension}} in it.
    */
   legend?: string;

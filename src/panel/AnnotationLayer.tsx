@@ -28,6 +28,9 @@ export const AnnotationLines = memo(function AnnotationLines({
   const texts = seen.map(() => '');
   for (let i = seen.length - 1; i >= 0; i--) {
     const at = place(seen[i].time);
+    if (seen[i].isTold) {
+      continue;
+    }
     texts[i] = measureText(seen[i].text, fontSize).width + 8 <= next - at ? seen[i].text : '';
     next = Math.min(next, at);
   }

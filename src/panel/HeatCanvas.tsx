@@ -32,9 +32,14 @@ export const HeatCanvas = memo(function HeatCanvas({
   // The series whose numbers the surface has been given.
   const given = useRef<Heat>(null);
   const [lost, setLost] = useState(0);
+  const [problem, setProblem] = useState<string>();
 
   useEffect(() => {
-    const opened = new Surface(holder.current!, () => setLost((n) => n + 1));
+    const opened = new Surface(
+      holder.current!,
+      () => setLost((n) => n + 1),
+      (painting) => setProblem(painting.problem)
+    );
     opened.canvas.setAttribute('role', 'img');
     opened.canvas.style.cssText = 'display: block; width: 100%; height: 100%;';
     surface.current = opened;
@@ -54,7 +59,7 @@ export const HeatCanvas = memo(function HeatCanvas({
     const density = shown.canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
     const pixels = { width: Math.round(across.length * density), height: Math.round(scale.length * density) };
     shown.show({
-      grid: given.current === heat ? undefined : gridOf(heat),
+      grid: given.current === heat ? undefined : (heat.wire ?? gridOf(heat)),
       ramp,
       table: tableOf(colours),
       x: columnEdges(heat.x, { ...across, length: pixels.width }),
@@ -65,5 +70,9 @@ export const HeatCanvas = memo(function HeatCanvas({
     given.current = heat;
   }, [heat, ramp, colours, across, scale, gap, lost]);
 
-  return <div ref={holder} style={{ width: across.length, height: scale.length }} />;
+  return (
+    <div ref={holder} style={{ width: across.length, height: scale.length }}>
+      {problem && <div role="alert">{`${heat.name}: ${problem}`}</div>}
+    </div>
+  );
 });

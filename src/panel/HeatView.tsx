@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import { type AbsoluteTimeRange, DashboardCursorSync, type PanelProps } from '@grafana/data';
 import { usePanelContext, useStyles2 } from '@grafana/ui';
 import type { Ramp } from '../renderer';
@@ -23,14 +23,24 @@ interface Props {
   /** One for each step of the ramp. */
   colours: string[];
   annotations: Annotation[];
+  /** What lies over the plots, on their axis of time. */
+  top?: { height: number; render: (place: TopPlace) => ReactNode };
+}
+
+/** Where the plots lie: the times from their left to their right, and both in pixels. */
+export interface TopPlace {
+  range: AbsoluteTimeRange;
+  left: number;
+  width: number;
 }
 
 /** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
-export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
+export function HeatView({ panel, heats, ramp, colours, annotations, top }: Props) {
   const { options, width, height, timeZone, eventBus, onChangeTimeRange } = panel;
   const styles = useStyles2(getStyles);
   const { sync, onSelectRange } = usePanelContext();
-  const arrangement = useArrangement(heats, panel);
+  const topHeight = heats[0].xIsTime ? (top?.height ?? 0) : 0;
+  const arrangement = useArrangement(heats, { ...panel, height: height - topHeight });
 
   const [pointing, setPointing] = useState<Pointing & { plot: number }>();
   const [isBrushing, setBrushing] = useState(false);
@@ -61,6 +71,8 @@ export function HeatView({ panel, heats, ramp, colours, annotations }: Props) {
 
   return (
     <div className={styles.view} style={{ width, height }}>
+      {topHeight > 0 &&
+        top?.render({ range, left: arrangement.side === 'left' ? axisWidth : 0, width: arrangement.plotWidth })}
       <Plots
         heats={heats}
         arrangement={arrangement}

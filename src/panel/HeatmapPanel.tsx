@@ -8,6 +8,7 @@ import { HeatView } from './HeatView';
 import type { Options } from './options';
 import { rampOf } from './picture';
 import { readPanel } from './reading';
+import { useStrip } from './strip/useStrip';
 
 /** Heat over time, one plot for each series. */
 export function HeatmapPanel(props: PanelProps<Options>) {
@@ -23,9 +24,19 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
     [options.color, theme.isDark]
   );
+  const strip = useStrip(annotations, undefined, props);
 
   if (heats.length === 0) {
     return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
   }
-  return <HeatView panel={props} heats={heats} ramp={ramp} colours={colours} annotations={annotations} />;
+  return (
+    <HeatView
+      panel={props}
+      heats={heats}
+      ramp={ramp}
+      colours={colours}
+      annotations={strip?.annotations ?? annotations}
+      top={strip}
+    />
+  );
 }

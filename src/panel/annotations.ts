@@ -8,6 +8,10 @@ export interface Annotation {
   tags: string[];
   /** A CSS colour, or the name of one in the theme. */
   colour?: string;
+  /** What else its source says of it: of a release which one it is, see strip/versions.ts. */
+  about?: unknown;
+  /** Whether it is told elsewhere in the panel, so that its text need not be written in the plots. */
+  isTold?: boolean;
 }
 
 /** Reads annotation frames; exemplars, which come in frames of the same topic, are left out. */
@@ -22,6 +26,7 @@ export function readAnnotations(frames: DataFrame[]): Annotation[] {
         text: [value('title', i), value('text', i)].filter(Boolean).join(': '),
         tags: tagsOf(value('tags', i)),
         colour: value('color', i) ?? undefined,
+        about: value('data', i) ?? undefined,
       }));
     })
     .filter((annotation) => Number.isFinite(annotation.time))

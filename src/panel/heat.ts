@@ -1,4 +1,6 @@
 import { type DataFrame, DataFrameType, type Field, FieldType, getFieldDisplayName } from '@grafana/data';
+import type { WireGrid } from '../renderer';
+import { goOn, isCompact, readCompact, streamOf, streamsOf } from './compact';
 
 /** The cells of an axis, ascending: cell i lies between `from[i]` and `to[i]`. Ends may be infinite. */
 export interface Bounds {
@@ -21,9 +23,14 @@ export interface Heat {
   /**
    * The cell at (column, row) is `counts[column * rows + row]`; NaN where there
    * is no cell. They are no counts, but values in the unit of `countField`,
-   * where the rows have names.
+   * where the rows have names. Of compact frames they are read when they are
+   * first asked for: where `extent` or `wire` will do, ask for those.
    */
   counts: Float64Array;
+  /** The cells as they came, which the renderer reads by itself; only of compact frames. */
+  wire?: WireGrid;
+  /** How many cells there is something to see in, and the least and the most in one, where a frame says it. */
+  extent?: { cells: number; least: number; most: number };
   /** The sum of each column. */
   totals: Float64Array;
   xField: Field;
@@ -62,9 +69,16 @@ const sparse = ['xMax', 'yMin', 'yMax', 'count'];
 const xNames = ['x', 'xMin', 'xMax'];
 const yNames = ['y', 'yMin', 'yMax'];
 
+/** Whether there is something to see in any cell. */
+export function isEmpty(heat: Heat): boolean {
+  return heat.extent ? heat.extent.cells === 0 : !heat.counts.some((_, cell) => isFilled(heat, cell));
+}
+
 /**
  * Reads the heat in frames: each frame of type heatmap-cells is one series.
  *
+ *  - compact, as our data source gives them to this panel: see [readCompact].
+ *    The plain frame of its stream goes on with it.
  *  - sparse, as Prometheus native histograms come: `xMax` (the end of a
  *    column), `yMin` and `yMax` (the bounds of a bucket), `count`, and perhaps
  *    `yLayout`. A cell that is said twice, as when a live column completes an
@@ -80,7 +94,16 @@ const yNames = ['y', 'yMin', 'yMax'];
  * and does not say how wide it is. It throws [MalformedFrame].
  */
 export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
+  const streams = streamsOf(frames);
   const heats = frames.flatMap((frame) => {
+    const stream = streams.get(streamOf(frame) ?? '');
+    if (isCompact(frame)) {
+      const history = readCompact(frame);
+      return stream ? goOn(history, readHeat(stream, columnWidth)) : history;
+    }
+    if (stream) {
+      return [];
+    }
     if (isGrid(frame)) {
       return readGrid(frame);
     }
@@ -106,7 +129,7 @@ const isRows = (frame: DataFrame) => frame.meta?.type === DataFrameType.HeatmapR
 
 const isGrid = (frame: DataFrame) => (frame.meta?.type as string | undefined) === 'goroutine-grid';
 
-const nameOf = (frame: DataFrame) => `frame ${JSON.stringify(frame.name || frame.refId || '')}`;
+export const nameOf = (frame: DataFrame) => `frame ${JSON.stringify(frame.name || frame.refId || '')}`;
 
 const find = (frame: DataFrame, names: string[]) => frame.fields.find((field) => names.includes(field.name));
 
@@ -353,7 +376,7 @@ function firstNumber(frame: DataFrame, others: Field[]): Field {
 }
 
 /** A series is named by its display name, else its frame, else its labels. One that all of them leave blank is not nameless. */
-function seriesName(frame: DataFrame, countField: Field): string {
+export function seriesName(frame: DataFrame, countField: Field): string {
   const labels = Object.entries(countField.labels ?? {}).map(([name, value]) => `${name}=${value || '(none)'}`);
   return countField.config.displayNameFromDS || countField.config.displayName || frame.name || labels.join(', ');
 }
@@ -412,7 +435,7 @@ function intervals(from: Float64Array, to: Float64Array): Indexed {
   };
 }
 
-function totalsOf(counts: Float64Array, columns: number, rows: number): Float64Array {
+export function totalsOf(counts: Float64Array, columns: number, rows: number): Float64Array {
   const totals = new Float64Array(columns);
   counts.forEach((count, cell) => {
     if (!Number.isNaN(count)) {
@@ -427,35 +450,52 @@ export function sumHeats(heats: Heat[], name: string): Heat {
   if (heats.length === 1) {
     return heats[0];
   }
-  const x = union(heats.map((heat) => heat.x));
-  const y = union(heats.map((heat) => heat.y));
-  const columns = x.bounds.from.length;
-  const rows = y.bounds.from.length;
-  const counts = new Float64Array(columns * rows).fill(NaN);
+  const { x, y, counts, index } = joinCells(heats, (count, more) => count + more);
+  const columns = x.from.length;
+  const rows = y.from.length;
   const enclosures = heats.every((heat) => heat.enclosures) ? new Int8Array(columns * rows) : undefined;
-  heats.forEach((heat, i) => {
-    heat.counts.forEach((count, cell) => {
-      if (Number.isNaN(count)) {
-        return;
-      }
-      const [column, row] = positionOf(heat, cell);
-      const to = x.index[i][column] * rows + y.index[i][row];
-      counts[to] = (Number.isNaN(counts[to]) ? 0 : counts[to]) + count;
-      if (enclosures && heat.enclosures) {
-        enclosures[to] = heat.enclosures[cell];
-      }
-    });
-  });
+  if (enclosures) {
+    heats.forEach((heat, i) =>
+      heat.counts.forEach((count, cell) => {
+        if (!Number.isNaN(count)) {
+          enclosures[index(i, cell)] = heat.enclosures![cell];
+        }
+      })
+    );
+  }
   return {
     ...heats[0],
     name,
-    x: x.bounds,
-    y: y.bounds,
+    wire: undefined,
+    extent: undefined,
+    x,
+    y,
     counts,
     totals: totalsOf(counts, columns, rows),
     enclosures,
     details: [],
   };
+}
+
+/** The cells of several series on the same axes; `both` says what is in a cell of two of them. */
+export function joinCells(heats: Heat[], both: (before: number, later: number) => number) {
+  const x = union(heats.map((heat) => heat.x));
+  const y = union(heats.map((heat) => heat.y));
+  const rows = y.bounds.from.length;
+  const counts = new Float64Array(x.bounds.from.length * rows).fill(NaN);
+  const index = (i: number, cell: number) => {
+    const [column, row] = positionOf(heats[i], cell);
+    return x.index[i][column] * rows + y.index[i][row];
+  };
+  heats.forEach((heat, i) =>
+    heat.counts.forEach((count, cell) => {
+      if (!Number.isNaN(count)) {
+        const to = index(i, cell);
+        counts[to] = Number.isNaN(counts[to]) ? count : both(counts[to], count);
+      }
+    })
+  );
+  return { x: x.bounds, y: y.bounds, counts, index };
 }
 
 /** The cells of several axes on one, and where each cell of each came to lie. */

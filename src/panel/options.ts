@@ -41,6 +41,8 @@ export interface Options {
   };
   /** How many hits rows have altogether, to the right of each plot, and columns, over it. */
   histograms: { right: boolean; top: boolean };
+  /** Which version of each service ran when, above the plots. */
+  versions: { show: boolean };
   tooltip: { show: boolean };
   legend: { show: boolean };
 }
@@ -52,6 +54,7 @@ export const defaultOptions: Options = {
   xAxis: { scale: 'auto' },
   yAxis: { scale: 'auto', placement: 'left', reverse: false },
   histograms: { right: false, top: false },
+  versions: { show: true },
   tooltip: { show: true },
   legend: { show: true },
 };
@@ -226,6 +229,13 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       name: 'Decimals of bins',
       category: xAxis,
       settings: { placeholder: 'Auto', min: 0, max: 15, integer: true },
+    })
+    .addBooleanSwitch({
+      path: 'versions.show',
+      name: 'Show versions',
+      description: 'Above the plots which version ran when, where annotations of releases say it',
+      category: ['Releases'],
+      defaultValue: defaultOptions.versions.show,
     })
     .addBooleanSwitch({
       path: 'tooltip.show',

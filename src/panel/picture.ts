@@ -85,6 +85,11 @@ export function rampOf(heats: Heat[], { scale, steps, min, max }: Options['color
   let lowest = 0;
   let greatest = 0;
   for (const heat of heats) {
+    if (heat.extent) {
+      least = Math.min(least, heat.extent.least);
+      greatest = Math.max(greatest, heat.extent.most);
+      continue;
+    }
     heat.counts.forEach((count, cell) => {
       if (isFilled(heat, cell)) {
         // Of what is not over 0, a log scale has no place: it is the coldest.

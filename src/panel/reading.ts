@@ -1,5 +1,5 @@
 import type { DataFrame } from '@grafana/data';
-import { type Heat, isFilled, MalformedFrame, readHeats, sumHeats } from './heat';
+import { type Heat, isEmpty, MalformedFrame, readHeats, sumHeats } from './heat';
 import type { Options } from './options';
 import { misfit } from './picture';
 
@@ -14,7 +14,7 @@ export interface Reading {
 /** Reads all that the panel draws. `columnWidth`, in milliseconds, is that of a column that does not say it. */
 export function readPanel(frames: DataFrame[], options: Options, columnWidth: number): Reading {
   try {
-    const heats = readHeats(frames, columnWidth).filter((heat) => heat.counts.some((_, cell) => isFilled(heat, cell)));
+    const heats = readHeats(frames, columnWidth).filter((heat) => !isEmpty(heat));
     const problem = misfit(heats, options.yAxis);
     if (problem || heats.length === 0) {
       return { heats: [], problem };

@@ -5,3 +5,4 @@ export { heightsOf, type Measure, measured } from './measure';
 export type { Picture } from './painter';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';
+export { countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';

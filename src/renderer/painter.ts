@@ -3,11 +3,12 @@ import { type Edges, type Grid, spansOf } from './draw';
 import { type Kept, type Tinge, TonedGrid } from './toned';
 import { toneTable } from './tones';
 import { sharedWebGL2, type WebGL2 } from './webgl2';
+import { gridOfWire, isWire, MalformedCells, type WireGrid } from './wire';
 
 /** What a canvas shall show. */
 export interface Picture extends Tinge {
   /** Absent: the grid of the picture before, with what is muted in it. */
-  grid?: Grid;
+  grid?: Grid | WireGrid;
   /** A pixel for each level: see [tableOf]. */
   table: Uint32Array<ArrayBuffer>;
   /** One for each cell, in the order of the grid's values; 1: it is not significant. It comes with its grid. */
@@ -32,6 +33,8 @@ export interface Painting {
   by: By;
   /** How many columns of pixels were drawn: the others had only moved. */
   drawn: number;
+  /** Why the picture's cells can't be read: the one before is still there. */
+  problem?: string;
 }
 
 /**
@@ -60,7 +63,16 @@ export class Painter {
 
   paint(picture: Picture): Painting {
     const { ramp, table, mutedColour, gap, width, height } = picture;
-    const kept = this.toned.take(picture.grid, picture.muted, picture);
+    let grid: Grid | undefined;
+    try {
+      grid = picture.grid && isWire(picture.grid) ? gridOfWire(picture.grid) : picture.grid;
+    } catch (error) {
+      if (error instanceof MalformedCells) {
+        return { by: 'canvas2d', drawn: 0, problem: error.message };
+      }
+      throw error;
+    }
+    const kept = this.toned.take(grid, picture.muted, picture);
     if (this.canvas.width !== width || this.canvas.height !== height) {
       this.canvas.width = width;
       this.canvas.height = height;

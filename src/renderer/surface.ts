@@ -1,5 +1,6 @@
 import { type By, Painter, type Painting, type Picture } from './painter';
 import type { Answer, Order } from './worker';
+import { isWire } from './wire';
 import { source, url } from './worker?worker';
 
 /** Where a surface's pictures are painted. */
@@ -105,12 +106,14 @@ export class Surface {
 
   /**
    * Appends a canvas to `parent`. `onLost` is called when the worker died: the
-   * surface is closed then, and a new one, with a new canvas, is needed. `by`
-   * is for tests: what to paint by, whatever this machine has.
+   * surface is closed then, and a new one, with a new canvas, is needed.
+   * `onPainted` is told how each picture was painted. `by` is for tests: what
+   * to paint by, whatever this machine has.
    */
   constructor(
     parent: HTMLElement,
     private readonly onLost: () => void,
+    private readonly onPainted: (painting: Painting) => void = () => {},
     private readonly by?: By
   ) {
     this.canvas = parent.ownerDocument.createElement('canvas');
@@ -138,7 +141,7 @@ export class Surface {
       return;
     }
     this.busy = true;
-    const transfer = picture.grid ? [picture.grid.values.buffer] : [];
+    const transfer = picture.grid && !isWire(picture.grid) ? [picture.grid.values.buffer] : [];
     if (picture.grid && picture.muted) {
       transfer.push(picture.muted.buffer);
     }
@@ -255,6 +258,7 @@ export class Surface {
   private count(painting: Painting) {
     this.paintings++;
     this.canvas.dataset.paintings = String(this.paintings);
+    this.onPainted(painting);
     this.note(painting);
   }
 

@@ -270,7 +270,7 @@ export function restoreCanvas() {
 
 /** Opens a surface that is painted by WebGL, for [show] and [shownNow]. */
 export function openByWebGL() {
-  window.surface = new Surface(document.body, () => {}, 'webgl2');
+  window.surface = new Surface(document.body, () => {}, undefined, 'webgl2');
 }
 
 /** Shows the picture that all tests of loss show. */

@@ -55,6 +55,9 @@ type Query struct {
 	Attach bool `json:"attach,omitempty"`
 	// Live streams new columns as they are complete.
 	Live bool `json:"live,omitempty"`
+	// Compact asks for heat in frames that take a fraction of the bytes, which our
+	// panel reads. The data source's front end says so when the panel that asks is ours.
+	Compact bool `json:"compact,omitempty"`
 	// Legend names a series: text with {{dimension}} in it.
 	Legend   string `json:"legend,omitempty"`
 	Baseline *Arm   `json:"baseline,omitempty"`
