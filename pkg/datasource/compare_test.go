@@ -145,9 +145,9 @@ func TestWhatCannotBeComparedIsRefusedBesideTheHeat(t *testing.T) {
 	}{
 		"Go versions of sampled latency": {query.Query{POM: "sched.latency"}, "golang/go#79391", [2]bool{true, true}},
 		"short windows": {query.Query{POM: "http.request",
-			Baseline:  &query.Arm{From: ms(9 * time.Minute), To: ms(8 * time.Minute)},
-			Candidate: &query.Arm{From: ms(4 * time.Minute), To: ms(3 * time.Minute)},
-		}, "too few blocks: the candidate has 6 of 10 s, and 8 are needed, which take 1 min 20 s of hits: wait for 20 s more", [2]bool{true, true}},
+			Baseline:  &query.Arm{From: ms(9 * time.Minute), To: ms(9*time.Minute - 12*time.Second)},
+			Candidate: &query.Arm{From: ms(4 * time.Minute), To: ms(4*time.Minute - 12*time.Second)},
+		}, "too few blocks: the candidate has 6 of 2 s, and 8 are needed, which take 16 s of hits: wait for 4 s more", [2]bool{true, true}},
 		"the same hits twice": {query.Query{POM: "http.request",
 			Baseline:  &query.Arm{From: ms(9 * time.Minute), To: ms(4 * time.Minute)},
 			Candidate: &query.Arm{From: ms(5 * time.Minute), To: ms(1 * time.Minute)},

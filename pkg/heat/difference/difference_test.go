@@ -24,7 +24,8 @@ func TestBlocksAreAsLongAsLeavesEightOfEachArm(t *testing.T) {
 		paired              bool
 	}{
 		{"four minutes after four", span(0, 240), span(240, 480), 30 * time.Second, false},
-		{"just enough", span(0, 80), span(80, 160), 10 * time.Second, false},
+		{"eighty seconds", span(0, 80), span(80, 160), 10 * time.Second, false},
+		{"just enough", span(0, 40), span(40, 80), 5 * time.Second, false},
 		{"hours", span(0, 7200), span(7200, 14400), 5 * time.Minute, false},
 		{"the shorter arm decides", span(0, 7200), span(7200, 7300), 10 * time.Second, false},
 		{"a canary beside the old version", span(0, 3600), span(3000, 3600), time.Minute, true},
@@ -39,9 +40,9 @@ func TestBlocksAreAsLongAsLeavesEightOfEachArm(t *testing.T) {
 }
 
 func TestTooFewBlocksSayHowLongToWait(t *testing.T) {
-	_, err := difference.NewPlan(span(0, 3600), span(3600, 3650), 5*time.Second)
+	_, err := difference.NewPlan(span(0, 3600), span(3600, 3630), 5*time.Second)
 	var refusal difference.Refusal
-	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "the candidate has 5 of 10 s, and 8 are needed, which take 1 min 20 s of hits: wait for 30 s more") {
+	if !errors.As(err, &refusal) || !strings.Contains(err.Error(), "the candidate has 6 of 5 s, and 8 are needed, which take 40 s of hits: wait for 10 s more") {
 		t.Errorf("error is %v", err)
 	}
 	if _, err := difference.NewPlan(span(0, 3600), span(3600, 7200), 10*time.Minute); err == nil || !strings.Contains(err.Error(), "has 6 of 10 min") {

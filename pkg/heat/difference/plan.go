@@ -11,7 +11,7 @@ const MinBlocks = 8
 
 // blockLengths are what blocks may be, the longest that leaves enough of them
 // first: the longer a block, the less it has in common with its neighbours.
-var blockLengths = []time.Duration{5 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, 20 * time.Second, 10 * time.Second}
+var blockLengths = []time.Duration{5 * time.Minute, 2 * time.Minute, time.Minute, 30 * time.Second, 20 * time.Second, 10 * time.Second, 5 * time.Second, 2 * time.Second}
 
 // Span is a range of time, [From, To).
 type Span struct{ From, To time.Time }

@@ -27,6 +27,8 @@ type run struct {
 }
 
 var runs = []run{
+	{"20s_after_20s", 20, 20, 1, false, 200},
+	{"20s_together", 20, 20, 1, true, 200},
 	{"80s_after_80s", 80, 80, 5, false, 60},
 	{"4m_after_4m", 240, 240, 5, false, 60},
 	{"4m_together", 240, 240, 5, true, 60},
@@ -121,7 +123,7 @@ func (r run) found(t testing.TB, sets int) (there, elsewhere, found float64) {
 }
 
 func TestDriftAloneColoursNothing(t *testing.T) {
-	for _, r := range runs[:3] {
+	for _, r := range []run{runs[0], runs[3], runs[4]} {
 		if grey, _ := r.grey(t, 40); grey < 0.95 {
 			t.Errorf("%s: %.3f of 40 drifting sets are all grey, want 0.95", r.name, grey)
 		}
@@ -129,7 +131,7 @@ func TestDriftAloneColoursNothing(t *testing.T) {
 }
 
 func TestWhatWasPlantedIsColouredWhereItIsAndNowhereElse(t *testing.T) {
-	for _, r := range runs[1:3] {
+	for _, r := range runs[3:5] {
 		there, elsewhere, found := r.found(t, 20)
 		if found < 0.95 || there < 0.8 || elsewhere > 0.005 {
 			t.Errorf("%s: planted in 20 sets and found in %.2f of them, in %.2f of its cells, and in %.4f of all others", r.name, found, there, elsewhere)
