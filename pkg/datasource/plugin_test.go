@@ -34,12 +34,12 @@ func TestMain(m *testing.M) {
 }
 
 // built builds a command of this module, once, and returns its path.
-func built(t *testing.T, command string) string {
-	binary := filepath.Join(binaries, filepath.Base(command))
+func built(t *testing.T, command string, tags ...string) string {
+	binary := filepath.Join(binaries, strings.Join(append(tags, filepath.Base(command)), "-"))
 	if _, err := os.Stat(binary); err == nil {
 		return binary
 	}
-	if out, err := exec.Command("go", "build", "-o", binary, "github.com/gotherm/gotherm/"+command).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary, "-tags", strings.Join(tags, ","), "github.com/gotherm/gotherm/"+command).CombinedOutput(); err != nil {
 		t.Fatalf("build %s: %v\n%s", command, err, out)
 	}
 	return binary

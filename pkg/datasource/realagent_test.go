@@ -37,13 +37,19 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
-// startAgent runs the built agent over this very process and returns its URL.
-func startAgent(t *testing.T) string {
+// startAgent runs the built agent over this very process, or over others, and returns its URL.
+func startAgent(t *testing.T, others ...int) string {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		t.Skip("attaching probes needs Linux and root")
 	}
 	var output said
-	agent := exec.Command(built(t, "bpf-agent"), "run", "--listen", "127.0.0.1:0", "--pid", fmt.Sprint(os.Getpid()), "--budget", "50%")
+	agent := exec.Command(built(t, "bpf-agent"), "run", "--listen", "127.0.0.1:0", "--budget", "50%")
+	if len(others) == 0 {
+		others = []int{os.Getpid()}
+	}
+	for _, pid := range others {
+		agent.Args = append(agent.Args, "--pid", fmt.Sprint(pid))
+	}
 	agent.Stdout, agent.Stderr = &output, &output
 	if err := agent.Start(); err != nil {
 		t.Fatal(err)
