@@ -166,3 +166,21 @@ func TestWhoeverDoesNotAskForCompactFramesSharesNoStreamWithOneWhoDoes(t *testin
 		}
 	}
 }
+
+func TestOurPanelGetsBothArmsOfAComparisonInCompactFrames(t *testing.T) {
+	now := time.Now()
+	shop := newReleasedShop(now, "shop")
+	d := open(t, "shop", shop.serve(t))
+	answer := ask(t, d, dataQuery(t, query.Query{Kind: query.KindCompare, POM: "http.request", Compact: true}, tenMinutes(now)))
+	if answer.Error != nil || len(answer.Frames) != 3 {
+		t.Fatalf("%d frames, error %v", len(answer.Frames), answer.Error)
+	}
+	said := comparisonOf(t, answer.Frames[2])
+	for i, side := range []frames.Side{said.Baseline, said.Candidate} {
+		s := sight{}
+		s.history(t, answer.Frames[i])
+		if s.total() != float64(side.N) {
+			t.Errorf("%g hits in frame %d, %d were compared", s.total(), i, side.N)
+		}
+	}
+}

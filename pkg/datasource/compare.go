@@ -531,7 +531,12 @@ func (c *comparison) draw(keys []string, compared []frames.Compared) (data.Frame
 				about.Unit = cmp.Or(c.sides[1-j].unit, frames.UnitDuration)
 			}
 			shown := heat.Series{Labels: compared[i].Labels, Columns: widened(s.series[key].Columns, c.step)}
-			result = append(result, frames.Heatmap(about, shown))
+			f, err := c.armFrame(about, shown)
+			if err != nil {
+				return nil, err
+			}
+			result = append(result, f)
+			cells += cellsOf(shown)
 		}
 		k := &c.sides[1]
 		step := c.differenceStep(compared[i])
@@ -543,15 +548,22 @@ func (c *comparison) draw(keys []string, compared []frames.Compared) (data.Frame
 				compared[i].Of[floor(time.Unix(second, 0), step).Unix()] += n
 			}
 		}
-		result = append(result, frames.Difference(about, compared[i]))
-		for _, f := range result[len(result)-3:] {
-			cells += f.Rows()
-		}
+		f := frames.Difference(about, compared[i])
+		result = append(result, f)
+		cells += f.Rows()
 		if err := atMost("cells", cells, maxCells, "ask for shorter windows, fewer data points or fewer series"); err != nil {
 			return nil, err
 		}
 	}
 	return result, nil
+}
+
+// armFrame makes the frame of one arm's heat.
+func (c *comparison) armFrame(about frames.Subject, shown heat.Series) (*data.Frame, error) {
+	if c.Compact {
+		return frames.Compact(about, shown)
+	}
+	return frames.Heatmap(about, shown), nil
 }
 
 // leastColumnHits is how many hits a column of a difference has in the mean, at

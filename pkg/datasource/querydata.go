@@ -199,9 +199,7 @@ func (d *Datasource) heatmapFrames(from backend.PluginContext, r request, about 
 		if len(s.Columns) == 0 {
 			continue
 		}
-		for _, c := range s.Columns {
-			cells += len(c.Buckets)
-		}
+		cells += cellsOf(s)
 		if err := atMost("cells", cells, maxCells, "ask for a shorter range, fewer data points or fewer series"); err != nil {
 			return nil, err
 		}
@@ -230,6 +228,13 @@ func (d *Datasource) heatmapFrames(from backend.PluginContext, r request, about 
 		result = data.Frames{f}
 	}
 	return result, nil
+}
+
+func cellsOf(s heat.Series) (cells int) {
+	for _, c := range s.Columns {
+		cells += len(c.Buckets)
+	}
+	return cells
 }
 
 // compactFrames makes the compact frame of a series, and when it is live a plain

@@ -108,8 +108,8 @@ type differenceCustom struct {
 // Difference makes the frame of the difference of two arms: candidate less baseline.
 //
 //	0 xMax         time     end of a column of the candidate; its width is config.interval, in ms
-//	1 yMin         float64  exclusive lower bound of the bucket
-//	2 yMax         float64  inclusive upper bound of the bucket
+//	1 yMin         float64  exclusive lower bound of the bucket; 0 for the lowest
+//	2 yMax         float64  inclusive upper bound of the bucket; +Inf for the highest
 //	3 difference   float64  candidate less baseline
 //	4 q            float64  of the bucket in the column's segment of time; 1 where hits are too few for a test
 //	5 significant  bool     whether the segment differs, in the direction of this cell
@@ -139,7 +139,7 @@ func Difference(about Subject, c Compared) *data.Frame {
 			if n == 0 && s.Baseline[bucket] == 0 {
 				continue
 			}
-			lower, upper := about.cellBounds(bucket)
+			lower, upper := about.exactBounds(bucket)
 			now := float64(n) / of
 			d, q := now-s.Baseline[bucket], s.Q[bucket]
 			if math.IsNaN(q) {
