@@ -1,11 +1,14 @@
 import { memo, useEffect, useRef, useState } from 'react';
-import { type Ramp, Surface, tableOf } from '../renderer';
+import { type Measure, type Ramp, Surface, tableOf } from '../renderer';
 import type { Heat } from './heat';
 import { columnEdges, gridOf, rowEdges } from './picture';
 import type { Scale } from './scale';
+import { isAddedUpHere, rowHeights, valuesOf } from './shown';
 
 export interface HeatCanvasProps {
   heat: Heat;
+  /** What of the cells their colours show. */
+  measure: Measure;
   ramp: Ramp;
   /** One for each step of the ramp. */
   colours: string[];
@@ -20,6 +23,7 @@ export interface HeatCanvasProps {
 /** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
 export const HeatCanvas = memo(function HeatCanvas({
   heat,
+  measure,
   ramp,
   colours,
   across,
@@ -29,8 +33,8 @@ export const HeatCanvas = memo(function HeatCanvas({
 }: HeatCanvasProps) {
   const holder = useRef<HTMLDivElement>(null);
   const surface = useRef<Surface>(null);
-  // The series whose numbers the surface has been given.
-  const given = useRef<Heat>(null);
+  // The series whose numbers the surface has been given, and whether they were shares.
+  const given = useRef<{ heat: Heat; areShares: boolean }>(null);
   const [lost, setLost] = useState(0);
   const [problem, setProblem] = useState<string>();
 
@@ -58,8 +62,12 @@ export const HeatCanvas = memo(function HeatCanvas({
     }
     const density = shown.canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
     const pixels = { width: Math.round(across.length * density), height: Math.round(scale.length * density) };
+    const areShares = isAddedUpHere(heat, measure);
+    const isGiven = given.current?.heat === heat && given.current.areShares === areShares;
     shown.show({
-      grid: given.current === heat ? undefined : (heat.wire ?? gridOf(heat)),
+      grid: isGiven ? undefined : cellsToPaint(heat, areShares, scale),
+      measure: areShares ? 'count' : measure,
+      heights: measure === 'density' ? rowHeights(heat.y, scale) : undefined,
       ramp,
       table: tableOf(colours),
       x: columnEdges(heat.x, { ...across, length: pixels.width }),
@@ -67,8 +75,8 @@ export const HeatCanvas = memo(function HeatCanvas({
       gap: Math.round(gap * density),
       ...pixels,
     });
-    given.current = heat;
-  }, [heat, ramp, colours, across, scale, gap, lost]);
+    given.current = { heat, areShares };
+  }, [heat, measure, ramp, colours, across, scale, gap, lost]);
 
   return (
     <div ref={holder} style={{ width: across.length, height: scale.length }}>
@@ -76,3 +84,8 @@ export const HeatCanvas = memo(function HeatCanvas({
     </div>
   );
 });
+
+/** What a surface is given: the cells as they came, where it is to make all that is shown of them by itself. */
+function cellsToPaint(heat: Heat, areShares: boolean, scale: Scale) {
+  return areShares ? gridOf(heat, valuesOf(heat, 'share', scale)) : heat.wire && !heat.hides ? heat.wire : gridOf(heat);
+}

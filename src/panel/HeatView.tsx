@@ -5,14 +5,15 @@ import { usePanelContext, useStyles2 } from '@grafana/ui';
 import type { Ramp } from '../renderer';
 import type { Annotation } from './annotations';
 import { CellTooltip } from './CellTooltip';
-import { cellAt, type Heat } from './heat';
+import type { Heat } from './heat';
 import { Legend } from './Legend';
 import type { Options } from './options';
 import { find, type Pointing } from './Plot';
 import { Plots } from './Plots';
+import { densityFacts, measureOf, shownName, shownWriter, valueOn } from './shown';
 import { useArrangement } from './useArrangement';
 import { useSyncedTime } from './useSyncedTime';
-import { describe, heatWriter, sayCell } from './words';
+import { describe, sayCell } from './words';
 
 interface Props {
   /** Of the panel that it is shown in. Its width and height may be a part of the panel's. */
@@ -51,8 +52,11 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top }: Prop
   const isTime = heats[0].xIsTime;
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
   const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
+  const shown = Math.max(plot, 0);
+  const measure = measureOf(heats[shown], options.color.measure);
+  const marked = pointed?.cell && valueOn(heats[plot], measure, scales[plot])(pointed.cell.column, pointed.cell.row);
   const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options, timeZone);
-  const count = pointed?.cell && heats[plot].counts[cellAt(heats[plot], pointed.cell.column, pointed.cell.row)];
+  words?.facts.push(...densityFacts(heats[plot], measure, scales[plot], marked ?? NaN, options.yAxis));
 
   const onPoint = (i: number, at: Pointing | undefined) => {
     setPointing(at && { ...at, plot: i });
@@ -76,6 +80,7 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top }: Prop
       <Plots
         heats={heats}
         arrangement={arrangement}
+        measure={options.color.measure}
         ramp={ramp}
         colours={colours}
         gap={options.cellGap}
@@ -92,7 +97,13 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top }: Prop
       />
       {arrangement.legendHeight > 0 && (
         <div style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}>
-          <Legend ramp={ramp} colours={colours} marked={count} write={heatWriter(heats[0], options.yAxis)} />
+          <Legend
+            ramp={ramp}
+            colours={colours}
+            marked={marked}
+            write={shownWriter(heats[shown], measure, options.yAxis)}
+            name={shownName(heats[shown], measure, scales[shown])}
+          />
         </div>
       )}
       {options.tooltip.show && words && pointing && !isBrushing && (

@@ -19,7 +19,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     [data.series, data.request?.intervalMs, options]
   );
   const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
-  const ramp = useMemo(() => rampOf(heats, options.color), [heats, options.color]);
+  const ramp = useMemo(() => rampOf(heats, options.color, options.yAxis), [heats, options.color, options.yAxis]);
   const colours = useMemo(
     () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
     [options.color, theme.isDark]

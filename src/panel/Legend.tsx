@@ -10,31 +10,48 @@ interface Props {
   /** The count, or value, that the cursor is on. */
   marked?: number;
   write: Writer;
+  /** What they show. */
+  name: string;
 }
 
+const scaleNames: Record<Ramp['scale'], string> = {
+  linear: 'linear',
+  log: 'log',
+  symlog: 'symlog',
+  rank: 'quantile',
+};
+
 /** What the colours mean, and where the count under the cursor lies. */
-export function Legend({ ramp, colours, marked, write }: Props) {
+export function Legend({ ramp, colours, marked, write, name }: Props) {
   const styles = useStyles2(getStyles);
   const bands = colours.map((colour, i) => {
     const at = (step: number) => `${((100 * step) / colours.length).toFixed(2)}%`;
     return `${colour} ${at(i)} ${at(i + 1)}`;
   });
-  const heat = marked === undefined ? 0 : heatOn(ramp)(marked);
+  const heat = heatOn(ramp);
+  const range = `${write(ramp.min)} to ${write(ramp.max)}`;
   return (
     <div
       className={styles.legend}
       role="img"
-      aria-label={`Colors of cells from ${write(ramp.min)} to ${write(ramp.max)}, ${ramp.scale} scale`}
+      aria-label={`Colors of cells from ${range} ${name}, ${scaleNames[ramp.scale]} scale`}
     >
       <span>{write(ramp.min)}</span>
       <div className={styles.bar} style={{ background: `linear-gradient(to right, ${bands.join(', ')})` }}>
+        {ramp.midpoint !== undefined && marked === undefined && (
+          <span className={styles.count} style={{ left: '50%' }}>
+            {write(ramp.midpoint)}
+          </span>
+        )}
         {marked !== undefined && (
-          <div className={styles.marker} style={{ left: `${100 * heat}%` }} data-testid="legend marker">
+          <div className={styles.marker} style={{ left: `${100 * heat(marked)}%` }} data-testid="legend marker">
             <span className={styles.count}>{write(marked)}</span>
           </div>
         )}
       </div>
-      <span>{write(ramp.max)}</span>
+      <span>
+        {write(ramp.max)} {name}
+      </span>
     </div>
   );
 }

@@ -150,6 +150,7 @@ export function Plot(props: Props) {
     >
       <HeatCanvas
         heat={heat}
+        measure={props.measure}
         ramp={props.ramp}
         colours={props.colours}
         across={across}

@@ -3,18 +3,21 @@ import { useState } from 'react';
 import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import { useStyles2 } from '@grafana/ui';
-import type { Ramp } from '../renderer';
+import type { Measure, Ramp } from '../renderer';
 import { AnnotationLines, AnnotationMarks } from './AnnotationLayer';
 import type { Annotation } from './annotations';
 import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
 import { Plot, type Pointed, type Pointing } from './Plot';
+import { measureOf } from './shown';
 import type { Arrangement } from './useArrangement';
 import { describeTimes } from './words';
 
 interface Props {
   heats: Heat[];
   arrangement: Arrangement;
+  /** What of the cells their colours show. */
+  measure: Measure;
   ramp: Ramp;
   /** One for each step of the ramp. */
   colours: string[];
@@ -90,6 +93,7 @@ export function Plots(props: Props) {
                     {side === 'left' && hasAxis(column) && axisOf(i)}
                     <Plot
                       heat={heat}
+                      measure={measureOf(heat, props.measure)}
                       ramp={props.ramp}
                       colours={props.colours}
                       across={across}

@@ -60,7 +60,7 @@ describe('a compact frame', () => {
     frame.fields[0].values[0] = 'not cells at all';
     const [heat] = read([frame]);
     expect(isEmpty(heat)).toBe(false);
-    expect(rampOf([heat], { scale: 'log', steps: 64 } as never)).toMatchObject({ min: 1, max: 1 });
+    expect(rampOf([heat], defaultOptions.color)).toMatchObject({ min: 1, max: 1 });
     expect(heat.wire).toMatchObject({ cells: 'not cells at all' });
     expect(() => heat.counts).toThrow(
       new MalformedFrame(

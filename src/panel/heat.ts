@@ -33,6 +33,8 @@ export interface Heat {
   extent?: { cells: number; least: number; most: number };
   /** The sum of each column. */
   totals: Float64Array;
+  /** Counts that are not to be seen: up to one, or from one on. They are in the totals all the same. */
+  hides?: { upTo?: number; from?: number };
   xField: Field;
   yField: Field;
   countField: Field;
@@ -61,8 +63,10 @@ export class MalformedFrame extends Error {}
 export const maxCells = 1 << 22;
 
 /** Whether there is something to see in a cell: a hit, or a value, which may be 0. */
-export function isFilled({ counts, rowNames }: Heat, cell: number): boolean {
-  return rowNames ? !Number.isNaN(counts[cell]) : counts[cell] > 0;
+export function isFilled({ counts, rowNames, hides }: Heat, cell: number): boolean {
+  const count = counts[cell];
+  const isThere = rowNames ? !Number.isNaN(count) : count > 0;
+  return isThere && !(hides && (count <= (hides.upTo ?? -Infinity) || count >= (hides.from ?? Infinity)));
 }
 
 const sparse = ['xMax', 'yMin', 'yMax', 'count'];

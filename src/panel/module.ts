@@ -1,6 +1,8 @@
 import { FieldConfigProperty, PanelPlugin } from '@grafana/data';
 import { HeatmapPanel } from './HeatmapPanel';
+import { changeFromHeatmap } from './migration';
 import { addOptions, type Options } from './options';
+import { suggest } from './suggestions';
 
 export { HeatmapPanel } from './HeatmapPanel';
 export { defaultOptions, type Options } from './options';
@@ -8,4 +10,6 @@ export { defaultOptions, type Options } from './options';
 export const plugin = new PanelPlugin<Options>(HeatmapPanel)
   .useFieldConfig({ disableStandardOptions: Object.values(FieldConfigProperty) })
   .setPanelOptions(addOptions)
-  .setDataSupport({ annotations: true });
+  .setPanelChangeHandler(changeFromHeatmap)
+  .setSuggestionsSupplier(suggest)
+  .setDataSupport({ annotations: true, alertStates: true });

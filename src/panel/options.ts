@@ -1,5 +1,5 @@
 import type { PanelOptionsEditorBuilder, SelectableValue } from '@grafana/data';
-import { schemes } from '../renderer';
+import { type Measure, type Ramp, type Scheme, schemes } from '../renderer';
 import type { Kind } from './scale';
 
 /** What a user can set on a heat panel. */
@@ -10,10 +10,20 @@ export interface Options {
     scheme: string;
     reverse: boolean;
     steps: number;
-    scale: 'log' | 'linear';
-    /** Counts at the cold and hot end; the least and greatest count when not set. */
+    /** What of a cell its colour shows: its count, its share of the column, or its count per height of the bucket. */
+    measure: Measure;
+    /** How much hotter a cell is that has more. */
+    scale: Ramp['scale'];
+    /** For symlog: up to where the scale is linear; a hundredth of the hottest when not set. */
+    linearUpTo?: number;
+    /** What the middle of the colours shows; half way between the ends when not set. */
+    midpoint?: number;
+    /** What the cold and the hot end show; the least and the greatest there is when not set. */
     min?: number;
     max?: number;
+    /** Counts that are not shown: up to one, and from one on. */
+    hideUpTo?: number;
+    hideFrom?: number;
   };
   /** CSS pixels left clear between cells. */
   cellGap: number;
@@ -43,18 +53,21 @@ export interface Options {
   histograms: { right: boolean; top: boolean };
   /** Which version of each service ran when, above the plots. */
   versions: { show: boolean };
+  /** Marks of single measurements that the data source remembers. The color is one of CSS, or a name of the theme. */
+  exemplars: { show: boolean; color: string };
   tooltip: { show: boolean };
   legend: { show: boolean };
 }
 
 export const defaultOptions: Options = {
   series: 'rows',
-  color: { scheme: schemes[0].name, reverse: false, steps: 64, scale: 'log' },
+  color: { scheme: schemes[0].name, reverse: false, steps: 64, measure: 'count', scale: 'log' },
   cellGap: 0,
   xAxis: { scale: 'auto' },
   yAxis: { scale: 'auto', placement: 'left', reverse: false },
   histograms: { right: false, top: false },
   versions: { show: true },
+  exemplars: { show: true, color: 'rgba(255,0,255,0.7)' },
   tooltip: { show: true },
   legend: { show: true },
 };
@@ -72,6 +85,29 @@ const yScales: Array<SelectableValue<Options['yAxis']['scale']>> = [
   { value: 'symlog', label: 'Symlog', description: 'Log on both sides of zero, linear near it' },
   { value: 'ordinal', label: 'Ordinal', description: 'All buckets are equally high' },
 ];
+
+const measures: Array<SelectableValue<Measure>> = [
+  { value: 'count', label: 'Count', description: 'The hits in the cell' },
+  { value: 'share', label: 'Share of column', description: 'So that columns of few and of many hits compare' },
+  {
+    value: 'density',
+    label: 'Count per height',
+    description: 'So that a bucket is not hot merely because it is high',
+  },
+];
+
+const colorScales: Array<SelectableValue<Ramp['scale']>> = [
+  { value: 'log', label: 'Log', description: 'Equal factors are equally far apart' },
+  { value: 'linear', label: 'Linear', description: 'Equal differences are equally far apart' },
+  { value: 'symlog', label: 'Symlog', description: 'Log, but linear near zero' },
+  { value: 'rank', label: 'Quantile', description: 'Each color for as many cells as the others' },
+];
+
+/** What to know of a scheme when choosing it. */
+function describeScheme({ sequential, diverging, isSafe }: Scheme): string {
+  const kind = sequential ? 'Dark to bright' : diverging ? 'Diverging from a midpoint' : 'All hues';
+  return isSafe ? kind : `${kind}; not for color-blind readers`;
+}
 
 export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const heat = ['Heat'];
@@ -94,49 +130,92 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       },
     })
     .addSelect({
+      path: 'color.measure',
+      name: 'Color shows',
+      description: 'What of a cell its color shows',
+      category: heat,
+      defaultValue: defaultOptions.color.measure,
+      settings: { options: measures },
+    })
+    .addSelect({
+      path: 'color.scale',
+      name: 'Color scale',
+      description: 'Heat is skewed: on a log scale rare cells stay visible beside common ones',
+      category: heat,
+      defaultValue: defaultOptions.color.scale,
+      settings: { options: colorScales },
+    })
+    .addNumberInput({
+      path: 'color.linearUpTo',
+      name: 'Linear up to',
+      description: 'Up to where the color scale is linear; auto is a hundredth of the hottest',
+      category: heat,
+      settings: { placeholder: 'Auto', min: Number.MIN_VALUE },
+      showIf: ({ color }) => color.scale === 'symlog',
+    })
+    .addSelect({
       path: 'color.scheme',
       name: 'Color scheme',
       category: heat,
       defaultValue: defaultOptions.color.scheme,
-      settings: { options: schemes.map(({ name }) => ({ value: name, label: name })) },
+      settings: {
+        options: schemes.map((scheme) => ({
+          value: scheme.name,
+          label: scheme.name,
+          description: describeScheme(scheme),
+        })),
+      },
+    })
+    .addNumberInput({
+      path: 'color.midpoint',
+      name: 'Midpoint',
+      description: 'What the middle of the colors shows: both sides diverge from it',
+      category: heat,
+      settings: { placeholder: 'None' },
+      showIf: ({ color }) => schemes.some(({ name, diverging }) => diverging && name === color.scheme),
     })
     .addBooleanSwitch({
       path: 'color.reverse',
       name: 'Reverse',
+      description: 'Show what is hot in the colors of what is cold',
       category: heat,
       defaultValue: defaultOptions.color.reverse,
     })
     .addSliderInput({
       path: 'color.steps',
       name: 'Steps',
+      description: 'How many colors there are',
       category: heat,
       defaultValue: defaultOptions.color.steps,
       settings: { min: 2, max: 128, step: 1 },
     })
-    .addRadio({
-      path: 'color.scale',
-      name: 'Color scale',
-      description: 'Heat is skewed: on a log scale rare cells stay visible beside common ones',
-      category: heat,
-      defaultValue: defaultOptions.color.scale,
-      settings: {
-        options: [
-          { value: 'log', label: 'Log' },
-          { value: 'linear', label: 'Linear' },
-        ],
-      },
-    })
     .addNumberInput({
       path: 'color.min',
-      name: 'Coldest count',
+      name: 'Coldest',
+      description: 'What is not over this has the coldest color. A share is a number from 0 to 1',
       category: heat,
-      settings: { placeholder: 'Auto', min: 0 },
+      settings: { placeholder: 'Auto' },
     })
     .addNumberInput({
       path: 'color.max',
-      name: 'Hottest count',
+      name: 'Hottest',
+      description: 'What is not under this has the hottest color. A share is a number from 0 to 1',
       category: heat,
-      settings: { placeholder: 'Auto', min: 0 },
+      settings: { placeholder: 'Auto' },
+    })
+    .addNumberInput({
+      path: 'color.hideUpTo',
+      name: 'Hide counts up to',
+      description: 'Cells with so many hits or fewer are not drawn. They are in all sums',
+      category: heat,
+      settings: { placeholder: 'None', min: 0 },
+    })
+    .addNumberInput({
+      path: 'color.hideFrom',
+      name: 'Hide counts from',
+      description: 'Cells with so many hits or more are not drawn. They are in all sums',
+      category: heat,
+      settings: { placeholder: 'None', min: 0 },
     })
     .addSliderInput({
       path: 'cellGap',

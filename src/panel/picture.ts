@@ -1,7 +1,7 @@
 import type { AbsoluteTimeRange, TimeRange } from '@grafana/data';
-import type { Edges, Grid, Ramp } from '../renderer';
+import { type Edges, type Grid, type Ramp, ranksOf, schemes } from '../renderer';
 import { type Bounds, type Heat, isFilled } from './heat';
-import type { Options } from './options';
+import { defaultOptions, type Options } from './options';
 import {
   drawable,
   type Extent,
@@ -14,6 +14,7 @@ import {
   type Scale,
   toPixel,
 } from './scale';
+import { measureOf, valuesOf } from './shown';
 
 /** The scale of the horizontal axis: time is linear, bins are as wide as they look best. */
 export function columnScale(heats: Heat[], range: TimeRange, isStreaming: boolean, options: Options['xAxis']): Extent {
@@ -79,40 +80,66 @@ export function misfit(heats: Heat[], options: Options['yAxis']): string | undef
     : undefined;
 }
 
-/** The ramp that the counts, or values, of all series fit on. Cells that are not drawn do not count. */
-export function rampOf(heats: Heat[], { scale, steps, min, max }: Options['color']): Ramp {
+/** The ramp that what all series show fits on. Cells that are not drawn do not count. */
+export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOptions.yAxis): Ramp {
+  const { scale, steps, linearUpTo, midpoint } = color;
   let least = Infinity;
   let lowest = 0;
   let greatest = 0;
-  for (const heat of heats) {
-    if (heat.extent) {
-      least = Math.min(least, heat.extent.least);
-      greatest = Math.max(greatest, heat.extent.most);
-      continue;
+  const see = (value: number) => {
+    // Of what is not over 0, a log scale has no place: it is the coldest.
+    least = value > 0 ? Math.min(least, value) : least;
+    lowest = Math.min(lowest, value);
+    greatest = Math.max(greatest, value);
+  };
+  const isRank = scale === 'rank';
+  const extent = color.measure === 'density' ? valueScale(heats, yAxis) : someExtent;
+  const all = heats.flatMap((heat) => {
+    const measure = measureOf(heat, color.measure);
+    if (measure === 'count' && !isRank && heat.extent && !heat.hides) {
+      see(heat.extent.least);
+      see(heat.extent.most);
+      return [];
     }
-    heat.counts.forEach((count, cell) => {
-      if (isFilled(heat, cell)) {
-        // Of what is not over 0, a log scale has no place: it is the coldest.
-        least = count > 0 ? Math.min(least, count) : least;
-        lowest = Math.min(lowest, count);
-        greatest = Math.max(greatest, count);
-      }
-    });
-  }
+    if (measure === 'count' && !isRank) {
+      heat.counts.forEach((count, cell) => isFilled(heat, cell) && see(count));
+      return [];
+    }
+    const values = valuesOf(heat, measure, extent);
+    values.forEach((value) => value === value && see(value));
+    return isRank ? [values] : [];
+  });
   least = Number.isFinite(least) ? least : 1;
-  const ramp = { min: min ?? (scale === 'log' ? least : lowest), max: max ?? Math.max(greatest, least), scale, steps };
+  const startsOverZero = scale === 'log' || isRank;
+  const ramp: Ramp = {
+    min: color.min ?? (startsOverZero ? Math.min(least, greatest || least) : lowest),
+    max: color.max ?? Math.max(greatest, least),
+    scale,
+    steps,
+    ...(scale === 'symlog' && linearUpTo !== undefined && { linearUpTo }),
+    ...(midpoint !== undefined && isDiverging(color.scheme) && { midpoint }),
+    ...(isRank && { ranks: ranksOf(all) }),
+  };
   if (scale === 'log' && ramp.min <= 0) {
     ramp.min = least;
+  }
+  if (scale === 'log' && ramp.midpoint !== undefined && ramp.midpoint <= 0) {
+    delete ramp.midpoint;
   }
   return ramp;
 }
 
+/** For what does not depend on it. */
+const someExtent: Extent = { kind: 'linear', min: 0, max: 1 };
+
+const isDiverging = (name: string) => schemes.some((scheme) => scheme.diverging && scheme.name === name);
+
 /** The numbers to draw: a cell that nothing is in is no cell. */
-export function gridOf(heat: Heat): Grid {
-  const { x, y, xIsTime, counts } = heat;
-  const values = new Float32Array(counts.length);
+export function gridOf(heat: Heat, shown = heat.counts): Grid {
+  const { x, y, xIsTime } = heat;
+  const values = new Float32Array(shown.length);
   for (let cell = 0; cell < values.length; cell++) {
-    values[cell] = isFilled(heat, cell) ? counts[cell] : NaN;
+    values[cell] = isFilled(heat, cell) ? shown[cell] : NaN;
   }
   // Columns of time are numbered since the epoch, so that a live picture finds those that it has drawn.
   const at = xIsTime && x.from.length > 0 ? Math.round(x.from[0] / (x.to[0] - x.from[0])) : undefined;

@@ -21,7 +21,12 @@ export function readPanel(frames: DataFrame[], options: Options, columnWidth: nu
     }
     // Values of gauges do not add up to anything.
     const adds = options.series === 'sum' && !heats.some((heat) => heat.rowNames);
-    return { heats: adds ? [sumHeats(heats, 'All series')] : heats };
+    const shown = adds ? [sumHeats(heats, 'All series')] : heats;
+    const { hideUpTo: upTo, hideFrom: from } = options.color;
+    for (const heat of shown) {
+      heat.hides = upTo !== undefined || from !== undefined ? { upTo, from } : undefined;
+    }
+    return { heats: shown };
   } catch (error) {
     if (error instanceof MalformedFrame) {
       return { heats: [], problem: error.message };

@@ -24,7 +24,8 @@ export function columnWriter({ xField, isGrid }: Heat, options?: Options['xAxis'
   return isGrid ? String : writerOf(options?.unit || unit, options?.decimals ?? decimals);
 }
 
-function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
+/** Writes values in a unit. */
+export function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
   const format: ValueFormatter = getValueFormat(unit);
   return (value) =>
     Number.isFinite(value) ? formattedValueToString(format(value, decimals)) : value < 0 ? '-∞' : '+∞';

@@ -1,42 +1,5 @@
 import { lab, rgb } from 'd3-color';
-import * as chromatic from 'd3-scale-chromatic';
-
-/** A colour scheme that heat can be shown in. */
-export interface Scheme {
-  name: string;
-  interpolate: (t: number) => string;
-  /** Whether it runs from one lightness to the other, so that its cold end can fade into the background. */
-  sequential: boolean;
-  /** Whether t = 0 is the dark end of a sequential scheme. */
-  startsDark?: boolean;
-  /** Whether it runs from a middle to two ends, for ramps with a midpoint. The middle is its light end. */
-  diverging?: boolean;
-}
-
-const fromDark = { sequential: true, startsDark: true };
-const fromLight = { sequential: true, startsDark: false };
-const fromMiddle = { sequential: false, diverging: true };
-
-/** The schemes to choose from, the default first. */
-export const schemes: Scheme[] = [
-  { name: 'Inferno', interpolate: chromatic.interpolateInferno, ...fromDark },
-  { name: 'Magma', interpolate: chromatic.interpolateMagma, ...fromDark },
-  { name: 'Plasma', interpolate: chromatic.interpolatePlasma, ...fromDark },
-  { name: 'Viridis', interpolate: chromatic.interpolateViridis, ...fromDark },
-  { name: 'Cividis', interpolate: chromatic.interpolateCividis, ...fromDark },
-  { name: 'Warm', interpolate: chromatic.interpolateYlOrRd, ...fromLight },
-  { name: 'Oranges', interpolate: chromatic.interpolateOranges, ...fromLight },
-  { name: 'Reds', interpolate: chromatic.interpolateReds, ...fromLight },
-  { name: 'Greens', interpolate: chromatic.interpolateGreens, ...fromLight },
-  { name: 'Blues', interpolate: chromatic.interpolateBlues, ...fromLight },
-  { name: 'Purples', interpolate: chromatic.interpolatePurples, ...fromLight },
-  { name: 'Greys', interpolate: chromatic.interpolateGreys, ...fromLight },
-  { name: 'Turbo', interpolate: chromatic.interpolateTurbo, sequential: false },
-  { name: 'Spectral', interpolate: (t) => chromatic.interpolateSpectral(1 - t), sequential: false },
-  // ColorBrewer calls these two safe for people who cannot tell red from green.
-  { name: 'Blue-Red', interpolate: (t) => chromatic.interpolateRdBu(1 - t), ...fromMiddle },
-  { name: 'Teal-Brown', interpolate: (t) => chromatic.interpolateBrBG(1 - t), ...fromMiddle },
-];
+import { schemes } from './schemes';
 
 /** How much of the cold end of a sequential scheme is left out, so that the coldest cell can be told from the background. */
 const invisible = 0.2;

@@ -1,8 +1,9 @@
 /** Draws a grid of numbers fast; knows nothing of Grafana. */
-export { coloursOf, pixelOf, schemes, tableOf } from './colours';
+export { coloursOf, pixelOf, tableOf } from './colours';
 export type { Edges, Grid } from './draw';
 export { heightsOf, type Measure, measured } from './measure';
 export type { Picture } from './painter';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';
+export { type Scheme, schemes } from './schemes';
 export { countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';
