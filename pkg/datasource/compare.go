@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -167,7 +166,9 @@ type side struct {
 	// of has what hits are counted against, by series or, under "", for all, by
 	// the second at which the column starts; nil for the hits themselves.
 	of map[string]map[int64]float64
-	// versions that ran, and what they were built with.
+	// asked are the releases that it is of; nil for all. versions are those of
+	// them that have hits, and goVersions what they were built with.
+	asked                versionsOf
 	versions, goVersions []string
 }
 
@@ -207,6 +208,7 @@ func (c *comparison) ask(ctx context.Context, d *Datasource, a arm, known knownR
 		c.refused = cmp.Or(c.refused, err.Error())
 		return s, nil, nil
 	}
+	s.asked = versions
 	if !s.from.Before(s.to) {
 		return s, nil, nil
 	}
@@ -389,8 +391,8 @@ func (c *comparison) plan() (difference.Plan, error) {
 		return difference.Plan{}, difference.Refusal(c.refused)
 	case b.unit != k.unit && b.unit != "" && k.unit != "":
 		return difference.Plan{}, difference.Refusal(fmt.Sprintf("units differ: %s is in %q, %s in %q", b.pom, b.unit, k.pom, k.unit))
-	case b.pom == k.pom && b.version == k.version && reflect.DeepEqual(b.matchers, k.matchers) && window.Length() > 0:
-		return difference.Plan{}, difference.Refusal(fmt.Sprintf("the windows overlap by %s, and nothing else tells the sides apart: the same hits would be on both; choose versions, or windows apart", difference.Spell(window.Length())))
+	case b.pom == k.pom && window.Length() > 0 && !b.asked.apart(k.asked) && !matchersApart(b.matchers, k.matchers):
+		return difference.Plan{}, difference.Refusal(fmt.Sprintf("the windows overlap by %s, and nothing else tells the sides apart: the same hits would be on both; choose other versions, or windows apart", difference.Spell(window.Length())))
 	case c.per == frames.PerShare && b.unit == frames.UnitCount:
 		return difference.Plan{}, difference.Refusal(fmt.Sprintf("hits of %s have no values, so each is the same share: compare per request or per second", b.pom))
 	}
@@ -403,6 +405,19 @@ func (c *comparison) plan() (difference.Plan, error) {
 		}
 	}
 	return difference.NewPlan(b.extent(c.column), k.extent(c.column), c.column)
+}
+
+// matchersApart says whether no hit can pass both sets of matchers.
+func matchersApart(a, b []query.Matcher) bool {
+	for _, one := range a {
+		for _, other := range b {
+			common := func(v string) bool { return slices.Contains(other.Values, v) }
+			if one.Dimension == other.Dimension && len(one.Values) > 0 && len(other.Values) > 0 && !slices.ContainsFunc(one.Values, common) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // goVersionsAgree refuses what Go's own change would make a difference of.

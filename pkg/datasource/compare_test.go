@@ -152,8 +152,10 @@ func TestWhatCannotBeComparedIsRefusedBesideTheHeat(t *testing.T) {
 			Baseline:  &query.Arm{From: ms(9 * time.Minute), To: ms(4 * time.Minute)},
 			Candidate: &query.Arm{From: ms(5 * time.Minute), To: ms(1 * time.Minute)},
 		}, "the windows overlap by 1 min", [2]bool{true, true}},
-		"a version that never ran": {query.Query{POM: "http.request", Baseline: &query.Arm{Version: "v0"}}, "no hits: the baseline (v0) has none of http.request", [2]bool{false, true}},
-		"shares of counts":         {query.Query{POM: "goroutine.create", Per: query.PerShare}, "hits of goroutine.create have no values", [2]bool{true, true}},
+		"a version by two names":    {query.Query{POM: "http.request", Baseline: &query.Arm{Version: "v2"}}, "nothing else tells the sides apart", [2]bool{true, true}},
+		"a version and all of them": {query.Query{POM: "http.request", Baseline: &query.Arm{}}, "the windows overlap by 9 min", [2]bool{true, true}},
+		"a version that never ran":  {query.Query{POM: "http.request", Baseline: &query.Arm{Version: "v0"}}, "no hits: the baseline (v0) has none of http.request", [2]bool{false, true}},
+		"shares of counts":          {query.Query{POM: "goroutine.create", Per: query.PerShare}, "hits of goroutine.create have no values", [2]bool{true, true}},
 	} {
 		c.query.Kind = query.KindCompare
 		answer := ask(t, d, dataQuery(t, c.query, tenMinutes(now)))

@@ -88,6 +88,15 @@ func (v versionsOf) has(service, version string) bool {
 	})
 }
 
+// apart says whether no hit can be of both.
+func (v versionsOf) apart(other versionsOf) bool {
+	return v != nil && other != nil && !slices.ContainsFunc(v, func(r release) bool {
+		return slices.ContainsFunc(other, func(o release) bool {
+			return r.version == o.version && (r.service == o.service || r.service == "" || o.service == "")
+		})
+	})
+}
+
 // matchers returns matchers that keep the versions: with more values than one
 // matcher may have, they keep too much, which [versionsOf.has] sorts out.
 func (v versionsOf) matchers(also []query.Matcher) []query.Matcher {

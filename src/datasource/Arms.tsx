@@ -107,12 +107,12 @@ function ArmRow({ idPrefix, datasource, query, others, range, label, arm = {}, o
           onChange={(option) => onChange({ ...arm, version: option?.value })}
         />
       </InlineField>
-      <InlineField label="in" tooltip="A window of its own. Without one, it is the range of the dashboard.">
+      <InlineField label="in" tooltip="A window of its own. Without one, it is the range of the query.">
         <TimeRangeInput
           clearable
           hideQuickRanges
           hideTimeZone
-          placeholder="the dashboard's range"
+          placeholder="the query's range"
           value={windowOf(arm)}
           onChange={({ from, to }) =>
             onChange({
@@ -127,7 +127,7 @@ function ArmRow({ idPrefix, datasource, query, others, range, label, arm = {}, o
         <InlineField
           label="of query"
           htmlFor={id('query')}
-          tooltip="Measurement point, matchers and range of another query of this panel, instead of those of this one."
+          tooltip="Measurement point, matchers and range of another query of this panel that is not hidden, instead of those of this one."
         >
           <Combobox
             id={id('query')}
