@@ -19,6 +19,8 @@ const (
 	maxCells = 500_000
 	// maxExemplars is how many exemplars one query returns: the greatest.
 	maxExemplars = 100
+	// parallelCalls is how many of the questions about a cell one agent is asked at once.
+	parallelCalls = 4
 	// maxPoints is how many points the series frames of one query may have together.
 	maxPoints = 200_000
 	// maxStatistics is how many statistics one query may ask for.

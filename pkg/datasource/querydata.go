@@ -85,6 +85,8 @@ func (d *Datasource) answer(ctx context.Context, all *backend.QueryDataRequest, 
 		result, failures, err = d.releases(ctx, r)
 	case query.KindCompare:
 		result, failures, err = d.compare(ctx, r, all.Queries, q.RefID)
+	case query.KindCell:
+		result, failures, err = d.cell(ctx, r)
 	}
 	if err != nil {
 		return badRequest(err)

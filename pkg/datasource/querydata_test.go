@@ -161,6 +161,7 @@ func TestADeadAgentIsANoticeAndTheOthersAreShown(t *testing.T) {
 		{Kind: query.KindSeries, POM: "mem.heap.live", Statistics: []string{"last"}},
 		{Kind: query.KindExemplars, POM: "http.request"},
 		{Kind: query.KindProcesses},
+		{Kind: query.KindCell, POM: "gc.stw"},
 	} {
 		answer := ask(t, d, dataQuery(t, kind, lastTwoMinutes(now)))
 		if answer.Error != nil {

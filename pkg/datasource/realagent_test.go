@@ -202,6 +202,29 @@ func TestWhatThisProcessServesReachesTheFrames(t *testing.T) {
 		}
 		return false
 	})
+	// The cell of the slow request: all that is known of it adds up to what is drawn.
+	heatmap := askPlugin(t, plugin, grafana, query.Query{Kind: query.KindHeatmap, POM: "http.request"}).Frames[0]
+	slow := 0
+	for i := range heatmap.Rows() {
+		if heatmap.At(3, i).(float64) > 0 && heatmap.At(2, i).(float64) > heatmap.At(2, slow).(float64) {
+			slow = i
+		}
+	}
+	opened, err := plugin.QueryData(t.Context(), &backend.QueryDataRequest{
+		PluginContext: grafana, Queries: []backend.DataQuery{cellQuery(t, "http.request", heatmap, slow)},
+	})
+	if err != nil || opened.Responses["A"].Error != nil {
+		t.Fatal(err, opened.Responses["A"].Error)
+	}
+	in := opened.Responses["A"].Frames
+	for _, dimension := range []string{"service", "process", "node", "route", "depth"} {
+		if f := frameNamed(in, dimension); f == nil || frameCount(f) != heatmap.At(3, slow).(float64) {
+			t.Errorf("by %s the cell of %g requests is %v", dimension, heatmap.At(3, slow), f)
+		}
+	}
+	if f := frameNamed(in, "exemplars"); f == nil || f.Rows() != 1 || f.At(2, 0) != trace {
+		t.Errorf("the trace of the slow request is not in its cell: %v", f)
+	}
 	heap := make([]byte, 64<<20)
 	runtime.GC()
 	waitFor(t, "its heap", func() bool {

@@ -67,6 +67,14 @@ func readRequest(q backend.DataQuery) (request, error) {
 			return r, fmt.Errorf("groupBy has %q, which is y already", r.Y)
 		}
 	}
+	if r.Kind == query.KindCell {
+		if r.ValueMin < 0 {
+			return r, fmt.Errorf("valueMin is %g, must not be under 0", r.ValueMin)
+		}
+		if r.ValueMax != 0 && r.ValueMax <= r.ValueMin {
+			return r, fmt.Errorf("valueMax is %g, must be over valueMin, which is %g, or 0 for no bound", r.ValueMax, r.ValueMin)
+		}
+	}
 	if !slices.Contains([]string{"", query.PerShare, query.PerRequest, query.PerSecond}, r.Per) {
 		return r, fmt.Errorf("per is %q, must be %s, %s or %s", r.Per, query.PerShare, query.PerRequest, query.PerSecond)
 	}

@@ -66,7 +66,7 @@ func TestTheEditorsListsAreThoseOfAllAgents(t *testing.T) {
 		t.Errorf("the shed point is %+v", shed)
 	}
 	_, dimensions := call[query.ValuesAnswer](t, d, "dimensions", url.Values{"pom": {"goroutine.create"}})
-	if !slices.Equal(dimensions.Values, []string{"service", "function"}) {
+	if !slices.Equal(dimensions.Values, []string{"service", "version", "process", "function"}) {
 		t.Errorf("dimensions are %q", dimensions.Values)
 	}
 }

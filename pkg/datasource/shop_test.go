@@ -42,6 +42,8 @@ type shopAgent struct {
 	sealed atomic.Int64
 	// hits of the POM gc.stw, by node.
 	hits [16]uint64
+	// mostGroups is how many series it tells apart at most, when set.
+	mostGroups int
 	// token, when set, must come with each request.
 	token string
 
@@ -110,7 +112,7 @@ func (a *shopAgent) point(name string) (*pb.MeasurementPoint, error) {
 }
 
 var shopPoints = []*pb.MeasurementPoint{
-	{Name: "gc.stw", Unit: "ns", Tier: "T1", Help: "World stopped.", Dimensions: []string{"service", "version", "process", "node", "reason"}},
+	{Name: "gc.stw", Unit: "ns", Tier: "T1", Help: "World stopped.", Dimensions: []string{"service", "version", "process", "node", "reason"}, Goroutines: true},
 	{Name: "goroutine.create", Unit: "1", Tier: "T3", Help: "Goroutines created.", Dimensions: []string{"service", "version", "process", "function"}, OnDemand: true},
 	{Name: "http.request", Unit: "ns", Tier: "T2", Help: "Requests.", Dimensions: []string{"service", "version", "process", "route", "depth"}, Extra: []string{"trace_high", "trace_low", "status"}},
 	{Name: "sched.latency", Unit: "ns", Tier: "T2", Help: "Runnable.", Dimensions: []string{"service", "version", "process", "node", "function"}},
@@ -124,7 +126,7 @@ func (a *shopAgent) serveRequest(at time.Time, route string, depth int, d time.D
 	key := heat.Key{POM: "http.request", Process: "42-1", Service: "shop", Version: "v2", Route: route, Depth: uint8(depth + 1)}
 	a.head.Matrix(key).Add(at, heat.Bucket(uint64(d)), 1, uint64(d), uint64(d))
 	a.greatest.Add(at, uint64(d), func() heat.Exemplar {
-		return heat.Exemplar{Key: key, Goroutine: heat.Goroutine{ID: 1<<63 + 5, StartFunction: trace}}
+		return heat.Exemplar{Key: key, Time: at, Value: uint64(d), Goroutine: heat.Goroutine{ID: 1<<63 + 5, StartFunction: trace}}
 	})
 }
 
@@ -163,7 +165,9 @@ func (a *shopAgent) QueryExemplars(_ context.Context, r *connect.Request[pb.Quer
 		return nil, connect.NewError(connect.CodeInvalidArgument, fmt.Errorf("pom is %s, which has no exemplars", p.Name))
 	}
 	answer := &pb.QueryExemplarsResponse{Unit: p.Unit}
-	for _, x := range a.greatest.In(r.Msg.Start.AsTime(), r.Msg.End.AsTime(), func(x *heat.Exemplar) bool { return x.Key.Matches(ofWire(r.Msg.Matchers)) }) {
+	for _, x := range a.greatest.In(r.Msg.Start.AsTime(), r.Msg.End.AsTime(), func(x *heat.Exemplar) bool {
+		return x.Value >= r.Msg.Min && (r.Msg.Max == 0 || x.Value <= r.Msg.Max) && x.Key.Matches(ofWire(r.Msg.Matchers))
+	}) {
 		answer.Exemplars = append(answer.Exemplars, &pb.Exemplar{
 			Time: timestamppb.New(x.Time), Value: x.Value, Goid: x.ID, StartFunction: "net/http.(*conn).serve", TraceId: x.StartFunction,
 			Labels: map[string]string{"service": x.Key.Service, "route": x.Key.Route}, Extra: map[string]uint64{"status": 200},
@@ -245,6 +249,9 @@ func (a *shopAgent) QueryHeat(_ context.Context, r *connect.Request[pb.QueryHeat
 	})
 	if err != nil {
 		return nil, err
+	}
+	if a.mostGroups > 0 && len(series) > a.mostGroups {
+		return nil, connect.NewError(connect.CodeResourceExhausted, fmt.Errorf("group_by leads to %d series, at most %d", len(series), a.mostGroups))
 	}
 	return connect.NewResponse(&pb.QueryHeatResponse{Series: toWire(series), Schema: heat.Schema + a.schema, Unit: p.Unit, Step: r.Msg.Step}), nil
 }

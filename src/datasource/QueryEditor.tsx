@@ -203,6 +203,29 @@ export function QueryEditor({ datasource, query, queries = [], range, onChange, 
             />
           </InlineField>
         )}
+        {kind === 'cell' &&
+          (['valueMin', 'valueMax'] as const).map((bound) => (
+            <InlineField
+              key={bound}
+              label={bound === 'valueMin' ? 'Values over' : 'Values up to'}
+              labelWidth={16}
+              htmlFor={id(bound)}
+              tooltip="In seconds or bytes. Buckets that lie between the two bounds are in the cell; without one they all are."
+            >
+              <Input
+                id={id(bound)}
+                type="number"
+                min={0}
+                width={16}
+                placeholder="no bound"
+                value={query[bound] ?? ''}
+                onChange={({ currentTarget }) =>
+                  onChange({ ...query, [bound]: Number(currentTarget.value) || undefined })
+                }
+                onBlur={onRunQuery}
+              />
+            </InlineField>
+          ))}
         {kind === 'grid' && (
           <InlineField
             label="Side"

@@ -32,6 +32,11 @@ describe('template variables in a query', () => {
     expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
   });
 
+  it('leave a value that is written as nothing: that of hits without the dimension', () => {
+    const matchers = [{ dimension: 'node', values: ['', '$none', '1'] }];
+    expect(interpolate({ ...query, matchers }, values).matchers).toEqual([{ dimension: 'node', values: ['', '1'] }]);
+  });
+
   it('that stand for everything leave no matcher, so what began since is kept too', () => {
     const matchers = [
       { dimension: 'process', values: ['$all'] },

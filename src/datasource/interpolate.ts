@@ -15,6 +15,9 @@ const everything = '*';
 export function interpolate<Q extends Query>(query: Q, values: (text: string) => string[]): Q {
   const first = (text: string | undefined) => text && values(text)[0];
   const all = (texts: string[] | undefined) => texts && texts.flatMap(values).filter(Boolean);
+  // A value that is written as nothing is that of hits of which it is not known; a variable's is no value.
+  const kept = (texts: string[] | undefined) =>
+    texts?.flatMap((text) => (text === '' ? [''] : values(text).filter(Boolean))) ?? [];
   const arm = (side: Arm): Arm => (side.version ? { ...side, version: first(side.version) } : side);
   return {
     ...query,
@@ -26,8 +29,8 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
     groupBy: all(query.groupBy),
     statistics: all(query.statistics),
     matchers: query.matchers
-      ?.map(({ dimension, values: kept }) => ({ dimension: first(dimension) ?? '', values: all(kept) ?? [] }))
+      ?.map((matcher) => ({ dimension: first(matcher.dimension) ?? '', values: kept(matcher.values) }))
       // Without a dimension or values it is still being written.
-      .filter(({ dimension, values: kept }) => dimension && kept.length > 0 && !kept.includes(everything)),
+      .filter((matcher) => matcher.dimension && matcher.values.length > 0 && !matcher.values.includes(everything)),
   };
 }

@@ -42,6 +42,8 @@ describe('a kind of query', () => {
     ['exemplars', latency, 'sched.latency has no exemplars'],
     ['compare', created, undefined],
     ['compare', heap, 'mem.heap.live has no hits, which a comparison is of'],
+    ['cell', created, undefined],
+    ['cell', heap, 'mem.heap.live has no hits, which cells are of'],
   ])('%s of a point is there, or the field says why not', (kind, of, says) => {
     const found = misfit(kind, of);
     if (says) {

@@ -28,6 +28,11 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
     label: 'Comparison',
     description: 'What differs between two versions, windows or queries, with chance and drift allowed for',
   },
+  {
+    value: 'cell',
+    label: 'Cell',
+    description: 'What is in a range of time and values: processes, functions, goroutines, requests',
+  },
 ];
 
 /** The versions that were first seen last, and last but one, as the back end spells them. */
@@ -60,6 +65,8 @@ export function misfit(kind: Kind, point: Point | undefined): string | undefined
       return exemplars ? undefined : `${has} no exemplars: its events carry only a value`;
     case 'compare':
       return gauge ? `${has} no hits, which a comparison is of: it is a gauge` : undefined;
+    case 'cell':
+      return gauge ? `${has} no hits, which cells are of: it is a gauge` : undefined;
     default:
       return undefined;
   }

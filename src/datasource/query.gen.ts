@@ -10,7 +10,7 @@ export interface Query {
   /**
    * Kind is what to return.
    */
-  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases" | "compare";
+  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases" | "compare" | "cell";
   /**
    * POM is the measurement point or gauge, such as "sched.latency". Not used by
    * releases and processes, nor by compare where both arms are queries.
@@ -36,6 +36,12 @@ export interface Query {
    * Y is the dimension that a spectrum's rows are: one whose values are numbers, such as "depth".
    */
   y?: string;
+  /**
+   * ValueMin and ValueMax bound the values of a cell, in the unit that frames
+   * show: seconds or bytes. Buckets that lie between them are in it; 0 is no bound.
+   */
+  valueMin?: number;
+  valueMax?: number;
   /**
    * Side of the goroutine grid: 256, 512 or 1024; 0 lets the agent choose.
    */

@@ -25,15 +25,18 @@ const (
 	// KindCompare returns the difference of two arms, candidate less baseline:
 	// for each series the heat of both, and which cells differ.
 	KindCompare Kind = "compare"
+	// KindCell returns what is in a cell of heat, the query's range by a range of
+	// values: a table of hits for each dimension, goroutines, and exemplars.
+	KindCell Kind = "cell"
 )
 
 // Kinds are all there are, in the order of display.
-var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases, KindCompare}
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases, KindCompare, KindCell}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
 	// Kind is what to return.
-	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare"`
+	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare,enum=cell"`
 	// POM is the measurement point or gauge, such as "sched.latency". Not used by
 	// releases and processes, nor by compare where both arms are queries.
 	POM string `json:"pom,omitempty"`
@@ -49,6 +52,10 @@ type Query struct {
 	Statistics []string `json:"statistics,omitempty"`
 	// Y is the dimension that a spectrum's rows are: one whose values are numbers, such as "depth".
 	Y string `json:"y,omitempty"`
+	// ValueMin and ValueMax bound the values of a cell, in the unit that frames
+	// show: seconds or bytes. Buckets that lie between them are in it; 0 is no bound.
+	ValueMin float64 `json:"valueMin,omitempty"`
+	ValueMax float64 `json:"valueMax,omitempty"`
 	// Side of the goroutine grid: 256, 512 or 1024; 0 lets the agent choose.
 	Side int `json:"side,omitempty" jsonschema:"enum=0,enum=256,enum=512,enum=1024"`
 	// Attach asks the agents to watch a measurement point that is only watched on demand, while this query is being asked.
