@@ -3,6 +3,7 @@ package frames
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -37,46 +38,50 @@ func (c Compared) blocks() string {
 	return fmt.Sprintf("%d and %d blocks", c.Result.BaselineBlocks, c.Result.CandidateBlocks) + of
 }
 
-// figuresInWords is "p50 1.2 ms and 1.2 ms, p99 rose from 3.1 ms to 4.6 ms". A figure rose or
-// fell when it did by more than drift is allowed to move all values.
+// figuresInWords is "p50 was 1.2 ms and is 1.3 ms, p99 rose from 3.1 ms to 4.6 ms". A figure
+// rose or fell when that is more than drift may do to all values, and when a
+// cell that it left, came to or passed differs.
 func (c Compared) figuresInWords(about Subject) string {
 	shift := 0.0
+	var coloured [heat.NumBuckets]bool
 	for _, s := range c.Result.Segments {
 		shift = max(shift, s.Shift, s.Rate)
+		for bucket, differs := range s.Significant {
+			coloured[bucket] = coloured[bucket] || differs
+		}
 	}
 	if about.countsHits() {
+		n := float64(len(c.Result.Segments))
 		before, after := 0.0, 0.0
 		for _, s := range c.Result.Segments {
-			before += s.Baseline[0] / float64(len(c.Result.Segments))
-			after += s.Candidate[0] / float64(len(c.Result.Segments))
+			before, after = before+s.Baseline[0]/n, after+s.Candidate[0]/n
 		}
-		per := " per " + string(c.Per)
-		return "hits " + moved(before, after, shift, func(v float64) string { return significantDigits(v) + per })
+		return "hits " + moved(before, after, coloured[0], func(v float64) string { return significantDigits(v) + " per " + string(c.Per) })
 	}
 	var said []string
 	for _, figure := range []struct {
 		name string
-		of   func(h *heat.Histogram) float64
-	}{
-		{"p50", func(h *heat.Histogram) float64 { return h.Quantile(0.5) }},
-		{"p99", func(h *heat.Histogram) float64 { return h.Quantile(0.99) }},
-	} {
-		said = append(said, figure.name+" "+moved(figure.of(&c.Result.Baseline), figure.of(&c.Result.Candidate), shift, about.inWords))
+		q    float64
+	}{{"p50", 0.5}, {"p99", 0.99}} {
+		before, after := c.Result.Baseline.Quantile(figure.q), c.Result.Candidate.Quantile(figure.q)
+		first, last := heat.Bucket(uint64(min(before, after))), heat.Bucket(uint64(max(before, after)))
+		differs := slices.Contains(coloured[first:last+1], true) && math.Abs(math.Log(after/before)) > shift
+		said = append(said, figure.name+" "+moved(before, after, differs, about.inWords))
 	}
 	return strings.Join(said, ", ")
 }
 
-func moved(before, after, shift float64, spell func(float64) string) string {
+func moved(before, after float64, differs bool, spell func(float64) string) string {
 	b, a := spell(before), spell(after)
-	switch apart := math.Log(after / before); {
+	switch {
 	case b == a:
 		return "stayed at " + a
-	case apart > shift:
+	case !differs:
+		return "was " + b + " and is " + a
+	case after > before:
 		return "rose from " + b + " to " + a
-	case apart < -shift:
-		return "fell from " + b + " to " + a
 	}
-	return "was " + b + " and is " + a
+	return "fell from " + b + " to " + a
 }
 
 // mostMoved is "hits between 1 ms and 2 ms took 4.1 points more": the neighbouring
