@@ -419,6 +419,20 @@ func (Bench) Churn() error {
 	return bench("^BenchmarkChurn", "./bpf-agent")
 }
 
+// Memory holds what ten watched processes, and an hour of heat, take of the agent's memory.
+func (Bench) Memory() error {
+	return bench("^Benchmark(Resident|Hour)", "./bpf-agent")
+}
+
+// Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.
+func (Bench) Panel() error {
+	mg.Deps(nodeModules)
+	if err := need(tool("chromium", "chromium")); err != nil {
+		return err
+	}
+	return shown(exec.Command("npm", "run", "--silent", "bench"))
+}
+
 func bench(pattern string, packages ...string) error {
 	if !canWatch() {
 		return errors.New("this benchmark watches real processes: run as root on Linux with BTF on amd64")
