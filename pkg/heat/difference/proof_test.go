@@ -24,32 +24,34 @@ type run struct {
 	together                  bool
 	// rate of requests in a second.
 	rate float64
+	// wilder is how many times as much it drifts as is assumed, less one.
+	wilder float64
 }
 
 var runs = []run{
-	{"20s_after_20s", 20, 20, 1, false, 200},
-	{"20s_together", 20, 20, 1, true, 200},
-	{"80s_after_80s", 80, 80, 5, false, 60},
-	{"4m_after_4m", 240, 240, 5, false, 60},
-	{"4m_together", 240, 240, 5, true, 60},
-	{"4m_after_30m", 1800, 240, 5, false, 60},
-	{"10m_after_10m", 600, 600, 10, false, 60},
-	{"20m_together", 1200, 1200, 10, true, 60},
-	{"30m_after_30m", 1800, 1800, 10, false, 60},
-	{"60m_after_60m", 3600, 3600, 10, false, 60},
-	{"60m_together", 3600, 3600, 10, true, 60},
-	{"160m_after_160m", 9600, 9600, 60, false, 20},
-	{"few_20m_after_20m", 1200, 1200, 10, false, 2},
-	{"many_4m_after_4m", 240, 240, 5, false, 3000},
-	{"many_30m_after_30m", 1800, 1800, 10, false, 1000},
+	{"20s_after_20s", 20, 20, 1, false, 200, 0},
+	{"20s_together", 20, 20, 1, true, 200, 0},
+	{"80s_after_80s", 80, 80, 5, false, 60, 0},
+	{"4m_after_4m", 240, 240, 5, false, 60, 0},
+	{"4m_together", 240, 240, 5, true, 60, 0},
+	{"4m_after_30m", 1800, 240, 5, false, 60, 0},
+	{"10m_after_10m", 600, 600, 10, false, 60, 0},
+	{"20m_together", 1200, 1200, 10, true, 60, 0},
+	{"30m_after_30m", 1800, 1800, 10, false, 60, 0},
+	{"60m_after_60m", 3600, 3600, 10, false, 60, 0},
+	{"60m_together", 3600, 3600, 10, true, 60, 0},
+	{"160m_after_160m", 9600, 9600, 60, false, 20, 0},
+	{"few_20m_after_20m", 1200, 1200, 10, false, 2, 0},
+	{"many_4m_after_4m", 240, 240, 5, false, 3000, 0},
+	{"many_30m_after_30m", 1800, 1800, 10, false, 1000, 0},
 }
 
 // compare has a program run twice, the second time with a change planted, and compares.
 func (r run) compare(t testing.TB, seed uint64, change plant) *difference.Comparison {
 	random := func(n uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, n)) }
-	shared := newDrift(random(1), 0.10)
+	shared := newDrift(random(1), 0.10*(1+r.wilder))
 	arm := func(n uint64) *program {
-		return &program{random: random(n), rate: r.rate, median: 1.2e6, deviation: 0.8, shared: shared, own: newDrift(random(n+1), 0.05)}
+		return &program{random: random(n), rate: r.rate, median: 1.2e6, deviation: 0.8, shared: shared, own: newDrift(random(n+1), 0.05*(1+r.wilder))}
 	}
 	began := r.baseline
 	if r.together {
@@ -187,6 +189,16 @@ func BenchmarkDifferenceOfDrift(b *testing.B) {
 			fmt.Printf("aa_grey_share_%s %.2f\n", r.name, grey)
 			least, most = min(least, grey), max(most, far)
 		}
+		// What drifts twice as much as is assumed is not promised, only told.
+		wild := 1.0
+		for _, r := range runs {
+			r.wilder = 1
+			grey, _ := r.grey(b, 100)
+			fmt.Printf("aa_wild_grey_share_%s %.2f\n", r.name, grey)
+			wild = min(wild, grey)
+		}
+		b.ReportMetric(wild, "aa_wild_grey_share")
+		fmt.Printf("aa_wild_grey_share %.2f\n", wild)
 		fmt.Printf("aa_grey_share %.2f\naa_distance_share %.2f\n", least, most)
 		b.ReportMetric(least, "aa_grey_share")
 		b.ReportMetric(most, "aa_distance_share")
@@ -219,7 +231,7 @@ func BenchmarkDifferenceDetectable(b *testing.B) {
 }
 
 // BenchmarkDifferencePlanted leaves out of its worst share what is too little to
-// find four of a hundred requests in: 80 s, and 2 requests a second.
+// find four of a hundred requests in: under four minutes, and 2 requests a second.
 func BenchmarkDifferencePlanted(b *testing.B) {
 	for b.Loop() {
 		least, most := 1.0, 0.0
