@@ -5,6 +5,8 @@ import type { TimeZone } from '@grafana/schema';
 import { measureText, Tooltip, useStyles2, useTheme2 } from '@grafana/ui';
 import type { Annotation } from './annotations';
 import { fontSize } from './axes';
+import { sideOfAnnotation } from './strip/choice';
+import { type Choosing, nextStep } from './strip/useChoosing';
 
 interface Props {
   annotations: Annotation[];
@@ -71,7 +73,8 @@ export const AnnotationMarks = memo(function AnnotationMarks({
   range,
   width,
   timeZone,
-}: Props & { timeZone: TimeZone }) {
+  choosing,
+}: Props & { timeZone: TimeZone; choosing?: Choosing }) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   return annotations
@@ -79,27 +82,36 @@ export const AnnotationMarks = memo(function AnnotationMarks({
     .map((annotation, i) => {
       const when = dateTimeFormat(annotation.time, { timeZone });
       const { text, tags } = annotation;
+      const side = sideOfAnnotation(annotation, annotations);
       return (
-        <Tooltip
+        // A tooltip sets handlers of its own on what it is of.
+        <span
           key={i}
-          content={
-            <>
-              <div>{when}</div>
-              <div>{text}</div>
-              {tags.length > 0 && <div>{tags.join(', ')}</div>}
-            </>
-          }
+          onClick={() => choosing?.choose(side)}
+          onPointerDown={() => choosing?.grab(side)}
+          onPointerUp={() => choosing?.drop(side)}
         >
-          <button
-            type="button"
-            aria-label={`Annotation at ${when}: ${text}`}
-            className={styles.mark}
-            style={{
-              left: ((annotation.time - range.from) / (range.to - range.from)) * width,
-              borderBottomColor: theme.visualization.getColorByName(annotation.colour ?? 'blue'),
-            }}
-          />
-        </Tooltip>
+          <Tooltip
+            content={
+              <>
+                <div>{when}</div>
+                <div>{text}</div>
+                {tags.length > 0 && <div>{tags.join(', ')}</div>}
+                {choosing && <em>{nextStep(choosing, side)}</em>}
+              </>
+            }
+          >
+            <button
+              type="button"
+              aria-label={`Annotation at ${when}: ${text}`}
+              className={styles.mark}
+              style={{
+                left: ((annotation.time - range.from) / (range.to - range.from)) * width,
+                borderBottomColor: theme.visualization.getColorByName(annotation.colour ?? 'blue'),
+              }}
+            />
+          </Tooltip>
+        </span>
       );
     });
 });

@@ -1,5 +1,5 @@
 import { memo, useEffect, useRef, useState } from 'react';
-import { type Measure, type Ramp, Surface, tableOf } from '../renderer';
+import { type Measure, pixelOf, type Ramp, Surface, tableOf } from '../renderer';
 import type { Heat } from './heat';
 import { columnEdges, gridOf, rowEdges } from './picture';
 import type { Scale } from './scale';
@@ -18,6 +18,8 @@ export interface HeatCanvasProps {
   scale: Scale;
   gap: number;
   label: string;
+  /** A CSS colour: of those cells of a difference that are not significant. */
+  mutedColour?: string;
 }
 
 /** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
@@ -30,6 +32,7 @@ export const HeatCanvas = memo(function HeatCanvas({
   scale,
   gap,
   label,
+  mutedColour,
 }: HeatCanvasProps) {
   const holder = useRef<HTMLDivElement>(null);
   const surface = useRef<Surface>(null);
@@ -70,13 +73,15 @@ export const HeatCanvas = memo(function HeatCanvas({
       heights: measure === 'density' ? rowHeights(heat.y, scale) : undefined,
       ramp,
       table: tableOf(colours),
+      muted: isGiven ? undefined : heat.difference?.muted.slice(),
+      mutedColour: mutedColour === undefined ? undefined : pixelOf(mutedColour),
       x: columnEdges(heat.x, { ...across, length: pixels.width }),
       y: rowEdges(heat.y, { ...scale, length: pixels.height }),
       gap: Math.round(gap * density),
       ...pixels,
     });
     given.current = { heat, areShares };
-  }, [heat, measure, ramp, colours, across, scale, gap, lost]);
+  }, [heat, measure, ramp, colours, across, scale, gap, mutedColour, lost]);
 
   return (
     <div ref={holder} style={{ width: across.length, height: scale.length }}>

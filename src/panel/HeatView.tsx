@@ -11,6 +11,7 @@ import type { Options } from './options';
 import { find, type Pointing } from './Plot';
 import { Plots } from './Plots';
 import { densityFacts, measureOf, shownName, shownWriter, valueOn } from './shown';
+import type { Choosing } from './strip/useChoosing';
 import { useArrangement } from './useArrangement';
 import { useSyncedTime } from './useSyncedTime';
 import { describe, sayCell } from './words';
@@ -26,6 +27,12 @@ interface Props {
   annotations: Annotation[];
   /** What lies over the plots, on their axis of time. */
   top?: { height: number; render: (place: TopPlace) => ReactNode };
+  /** How what is compared is chosen, where something can be. */
+  choosing?: Choosing;
+  /** Series that the value axis has room for; those that are shown when not set. */
+  fit?: Heat[];
+  /** Of those cells of a difference that are not significant. */
+  mutedColour?: string;
 }
 
 /** Where the plots lie: the times from their left to their right, and both in pixels. */
@@ -36,12 +43,12 @@ export interface TopPlace {
 }
 
 /** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
-export function HeatView({ panel, heats, ramp, colours, annotations, top }: Props) {
+export function HeatView({ panel, heats, ramp, colours, annotations, top, choosing, fit, mutedColour }: Props) {
   const { options, width, height, timeZone, eventBus, onChangeTimeRange } = panel;
   const styles = useStyles2(getStyles);
   const { sync, onSelectRange } = usePanelContext();
   const topHeight = heats[0].xIsTime ? (top?.height ?? 0) : 0;
-  const arrangement = useArrangement(heats, { ...panel, height: height - topHeight });
+  const arrangement = useArrangement(heats, { ...panel, height: height - topHeight }, fit);
 
   const [pointing, setPointing] = useState<Pointing & { plot: number }>();
   const [isBrushing, setBrushing] = useState(false);
@@ -65,8 +72,10 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top }: Prop
     }
   };
 
-  const onSelect = (selected: AbsoluteTimeRange) => {
-    if (onSelectRange) {
+  const onSelect = (selected: AbsoluteTimeRange, isWindow: boolean) => {
+    if (isWindow && choosing) {
+      choosing.choose({ kind: 'window', ...selected });
+    } else if (onSelectRange) {
       onSelectRange([{ x: selected }]);
     } else {
       onChangeTimeRange(selected);
@@ -83,10 +92,12 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top }: Prop
         measure={options.color.measure}
         ramp={ramp}
         colours={colours}
+        mutedColour={mutedColour}
         gap={options.cellGap}
         axisName={options.yAxis.label || undefined}
         columnAxisName={options.xAxis.label || undefined}
         annotations={annotations}
+        choosing={choosing}
         timeZone={timeZone}
         pointing={pointing}
         pointed={pointed}

@@ -4,28 +4,52 @@ import { PanelDataErrorView } from '@grafana/runtime';
 import { useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
 import { readAnnotations } from './annotations';
+import { ComparisonView } from './difference/ComparisonView';
 import { HeatView } from './HeatView';
 import type { Options } from './options';
 import { rampOf } from './picture';
-import { readPanel } from './reading';
+import { readCompared, readPanel } from './reading';
+import { useChoosing } from './strip/useChoosing';
+import { useComparison } from './strip/useComparison';
 import { useStrip } from './strip/useStrip';
 
-/** Heat over time, one plot for each series. */
+/** Heat over time, one plot for each series; or what two sides of a comparison have between them. */
 export function HeatmapPanel(props: PanelProps<Options>) {
-  const { data, options, fieldConfig, id } = props;
+  const { data, options, fieldConfig, id, timeRange, width } = props;
   const theme = useTheme2();
-  const { heats, problem } = useMemo(
-    () => readPanel(data.series, options, data.request?.intervalMs ?? 1000),
-    [data.series, data.request?.intervalMs, options]
-  );
+  const columnWidth = data.request?.intervalMs ?? 1000;
   const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
+  const choosing = useChoosing(data.request, props.replaceVariables);
+  const asked = useComparison(choosing?.choice, data.request);
+  const strip = useStrip(annotations, choosing, asked, props);
+
+  const compared = useMemo(
+    () => readCompared(asked && asked.frames.length > 0 ? asked.frames : data.series, columnWidth),
+    [asked, data.series, columnWidth]
+  );
+  const isCompared = compared.comparisons.length > 0 || compared.problem !== undefined;
+  const { heats, problem } = useMemo(
+    () => (isCompared ? { heats: [], problem: compared.problem } : readPanel(data.series, options, columnWidth)),
+    [isCompared, compared.problem, data.series, options, columnWidth]
+  );
   const ramp = useMemo(() => rampOf(heats, options.color, options.yAxis), [heats, options.color, options.yAxis]);
   const colours = useMemo(
     () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
     [options.color, theme.isDark]
   );
-  const strip = useStrip(annotations, undefined, props);
 
+  if (compared.comparisons.length > 0) {
+    const range = { from: timeRange.from.valueOf(), to: timeRange.to.valueOf() };
+    return (
+      <ComparisonView
+        panel={props}
+        comparisons={compared.comparisons}
+        annotations={strip?.annotations ?? annotations}
+        onBack={asked ? choosing?.clear : undefined}
+        top={strip && { height: strip.height, element: strip.render({ range, left: 0, width }) }}
+      />
+    );
+  }
   if (heats.length === 0) {
     return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
   }
@@ -37,6 +61,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
       colours={colours}
       annotations={strip?.annotations ?? annotations}
       top={strip}
+      choosing={choosing}
     />
   );
 }

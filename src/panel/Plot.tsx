@@ -44,7 +44,8 @@ interface Props extends HeatCanvasProps {
   brush?: AbsoluteTimeRange;
   onPoint: (pointing: Pointing | undefined) => void;
   onBrush: (range: AbsoluteTimeRange | undefined) => void;
-  onSelect: (range: AbsoluteTimeRange) => void;
+  /** A window is selected with the Shift key. */
+  onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
   children?: ReactNode;
 }
 
@@ -139,7 +140,7 @@ export function Plot(props: Props) {
         dragFrom.current = undefined;
         onBrush(undefined);
         if (selected) {
-          onSelect(selected);
+          onSelect(selected, event.shiftKey);
         }
       }}
       onPointerCancel={() => {
@@ -153,6 +154,7 @@ export function Plot(props: Props) {
         measure={props.measure}
         ramp={props.ramp}
         colours={props.colours}
+        mutedColour={props.mutedColour}
         across={across}
         scale={scale}
         gap={props.gap}

@@ -10,6 +10,7 @@ import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
 import { Plot, type Pointed, type Pointing } from './Plot';
 import { measureOf } from './shown';
+import type { Choosing } from './strip/useChoosing';
 import type { Arrangement } from './useArrangement';
 import { describeTimes } from './words';
 
@@ -21,11 +22,14 @@ interface Props {
   ramp: Ramp;
   /** One for each step of the ramp. */
   colours: string[];
+  mutedColour?: string;
   gap: number;
   /** What the values are, and the columns; written along the axes. */
   axisName?: string;
   columnAxisName?: string;
   annotations: Annotation[];
+  /** How annotations are chosen to be compared, where they can be. */
+  choosing?: Choosing;
   timeZone: TimeZone;
   /** What is pointed at, in which of the plots, and how. */
   pointing?: Pointing & { plot: number };
@@ -35,7 +39,8 @@ interface Props {
   onPoint: (plot: number, at: Pointing | undefined) => void;
   /** Called with true when a range begins to be selected, and with false when it is no more. */
   onBrushing: (isBrushing: boolean) => void;
-  onSelect: (range: AbsoluteTimeRange) => void;
+  /** A window is selected with the Shift key. */
+  onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
 }
 
 /** A plot for each series, side by side or one below the other, on one axis of time or bins. */
@@ -96,6 +101,7 @@ export function Plots(props: Props) {
                       measure={measureOf(heat, props.measure)}
                       ramp={props.ramp}
                       colours={props.colours}
+                      mutedColour={props.mutedColour}
                       across={across}
                       scale={scales[i]}
                       gap={props.gap}
@@ -133,6 +139,7 @@ export function Plots(props: Props) {
             <div
               key={column}
               className={styles.columnAxis}
+              data-testid="column axis"
               style={{
                 marginLeft: indentOf(column),
                 marginRight:
@@ -147,7 +154,13 @@ export function Plots(props: Props) {
                 name={props.columnAxisName}
               />
               {isTime && (
-                <AnnotationMarks annotations={annotations} range={range} width={plotWidth} timeZone={timeZone} />
+                <AnnotationMarks
+                  annotations={annotations}
+                  range={range}
+                  width={plotWidth}
+                  timeZone={timeZone}
+                  choosing={props.choosing}
+                />
               )}
             </div>
           ))}

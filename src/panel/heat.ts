@@ -23,8 +23,9 @@ export interface Heat {
   /**
    * The cell at (column, row) is `counts[column * rows + row]`; NaN where there
    * is no cell. They are no counts, but values in the unit of `countField`,
-   * where the rows have names. Of compact frames they are read when they are
-   * first asked for: where `extent` or `wire` will do, ask for those.
+   * where the rows have names; and of a difference what the candidate has more
+   * than the baseline. Of compact frames they are read when they are first asked
+   * for: where `extent` or `wire` will do, ask for those.
    */
   counts: Float64Array;
   /** The cells as they came, which the renderer reads by itself; only of compact frames. */
@@ -38,10 +39,23 @@ export interface Heat {
   xField: Field;
   yField: Field;
   countField: Field;
+  /** Of a difference, what else there is to say of each cell. */
+  difference?: DifferenceCells;
   /** How the bounds of a cell are meant: see [Enclosure]. One for each cell, where the frame says it. */
   enclosures?: Int8Array;
   /** What else a frame says of its cells: a text for each cell that has one. */
   details: Array<{ name: string; texts: Map<number, string> }>;
+}
+
+/** The cells of a difference, in the order of its counts; NaN where there is no cell. */
+export interface DifferenceCells {
+  /** The p-value, adjusted for how many cells there are. */
+  q: Float64Array;
+  /** What the difference is between. */
+  baseline: Float64Array;
+  candidate: Float64Array;
+  /** 1 where the difference is not significant. */
+  muted: Uint8Array<ArrayBuffer>;
 }
 
 /** Which of its bounds a bucket includes, as Prometheus numbers it (`yLayout`). */
@@ -62,10 +76,10 @@ export class MalformedFrame extends Error {}
 /** The most cells that one series may have. */
 export const maxCells = 1 << 22;
 
-/** Whether there is something to see in a cell: a hit, or a value, which may be 0. */
-export function isFilled({ counts, rowNames, hides }: Heat, cell: number): boolean {
+/** Whether there is something to see in a cell: a hit; or a value, or a difference, which may be 0. */
+export function isFilled({ counts, rowNames, difference, hides }: Heat, cell: number): boolean {
   const count = counts[cell];
-  const isThere = rowNames ? !Number.isNaN(count) : count > 0;
+  const isThere = rowNames || difference ? !Number.isNaN(count) : count > 0;
   return isThere && !(hides && (count <= (hides.upTo ?? -Infinity) || count >= (hides.from ?? Infinity)));
 }
 

@@ -4,7 +4,8 @@ import { cellAt, type Heat, isFilled } from './heat';
 /**
  * The cell that a key leads to: arrows go to the nearest cell with a hit in
  * their direction, Home and End to the first and the last column that is seen.
- * Without a cell to start from it is the hottest. Undefined for other keys.
+ * Without a cell to start from it is the hottest, or the greatest difference
+ * that is significant. Undefined for other keys.
  */
 export function move(
   heat: Heat,
@@ -32,8 +33,7 @@ export function move(
     let hottest: { column: number; row: number } | undefined;
     for (const column of seen) {
       for (let row = 0; row < rows; row++) {
-        const count = heat.counts[cellAt(heat, column, row)];
-        if (isHit(column, row) && !(hottest && heat.counts[cellAt(heat, hottest.column, hottest.row)] >= count)) {
+        if (isHit(column, row) && !(hottest && strength(heat, hottest) >= strength(heat, { column, row }))) {
           hottest = { column, row };
         }
       }
@@ -66,4 +66,10 @@ export function move(
     }
   }
   return from;
+}
+
+/** How much a cell stands out. */
+function strength(heat: Heat, { column, row }: { column: number; row: number }): number {
+  const cell = cellAt(heat, column, row);
+  return heat.difference ? Math.abs(heat.counts[cell]) - heat.difference.muted[cell] : heat.counts[cell];
 }

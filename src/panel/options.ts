@@ -1,5 +1,6 @@
 import type { PanelOptionsEditorBuilder, SelectableValue } from '@grafana/data';
 import { type Measure, type Ramp, type Scheme, schemes } from '../renderer';
+import { type Mode, modes } from './difference/modes';
 import type { Kind } from './scale';
 
 /** What a user can set on a heat panel. */
@@ -55,6 +56,14 @@ export interface Options {
   versions: { show: boolean };
   /** Marks of single measurements that the data source remembers. The color is one of CSS, or a name of the theme. */
   exemplars: { show: boolean; color: string };
+  /** Of queries that compare, and of what is compared in the panel. */
+  comparison: {
+    mode: Mode;
+    /** Of differences. */
+    scheme: string;
+    reverse: boolean;
+    scale: 'symlog' | 'linear';
+  };
   tooltip: { show: boolean };
   legend: { show: boolean };
 }
@@ -68,6 +77,7 @@ export const defaultOptions: Options = {
   histograms: { right: false, top: false },
   versions: { show: true },
   exemplars: { show: true, color: 'rgba(255,0,255,0.7)' },
+  comparison: { mode: 'difference', scheme: 'PuOr', reverse: false, scale: 'symlog' },
   tooltip: { show: true },
   legend: { show: true },
 };
@@ -113,6 +123,7 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const heat = ['Heat'];
   const xAxis = ['X axis'];
   const yAxis = ['Y axis'];
+  const comparison = ['Comparison'];
   builder
     .addRadio({
       path: 'series',
@@ -315,6 +326,43 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       description: 'Above the plots which version ran when, where annotations of releases say it',
       category: ['Releases'],
       defaultValue: defaultOptions.versions.show,
+    })
+    .addRadio({
+      path: 'comparison.mode',
+      name: 'Show as',
+      description: 'How two versions, or windows of time, are compared. It can be changed in the panel',
+      category: comparison,
+      defaultValue: defaultOptions.comparison.mode,
+      settings: { options: modes },
+    })
+    .addSelect({
+      path: 'comparison.scheme',
+      name: 'Color scheme',
+      description: 'Of differences. What is not significant stays grey',
+      category: comparison,
+      defaultValue: defaultOptions.comparison.scheme,
+      settings: {
+        options: schemes.filter(({ diverging }) => diverging).map(({ name }) => ({ value: name, label: name })),
+      },
+    })
+    .addBooleanSwitch({
+      path: 'comparison.reverse',
+      name: 'Reverse',
+      category: comparison,
+      defaultValue: defaultOptions.comparison.reverse,
+    })
+    .addRadio({
+      path: 'comparison.scale',
+      name: 'Color scale',
+      description: 'On a symlog scale small differences are seen beside large ones',
+      category: comparison,
+      defaultValue: defaultOptions.comparison.scale,
+      settings: {
+        options: [
+          { value: 'symlog', label: 'Symlog' },
+          { value: 'linear', label: 'Linear' },
+        ],
+      },
     })
     .addBooleanSwitch({
       path: 'tooltip.show',

@@ -1,4 +1,5 @@
 import type { DataFrame } from '@grafana/data';
+import { type Comparison, isComparison, readComparisons } from './difference/comparison';
 import { type Heat, isEmpty, MalformedFrame, readHeats, sumHeats } from './heat';
 import type { Options } from './options';
 import { misfit } from './picture';
@@ -13,7 +14,7 @@ export interface Reading {
 
 /** Reads all that the panel draws. `columnWidth`, in milliseconds, is that of a column that does not say it. */
 export function readPanel(frames: DataFrame[], options: Options, columnWidth: number): Reading {
-  try {
+  return reading<Reading>({ heats: [] }, () => {
     const heats = readHeats(frames, columnWidth).filter((heat) => !isEmpty(heat));
     const problem = misfit(heats, options.yAxis);
     if (problem || heats.length === 0) {
@@ -27,9 +28,29 @@ export function readPanel(frames: DataFrame[], options: Options, columnWidth: nu
       heat.hides = upTo !== undefined || from !== undefined ? { upTo, from } : undefined;
     }
     return { heats: shown };
+  });
+}
+
+/** What comparisons the panel found in frames, and why it can draw none of them. */
+export interface Compared {
+  comparisons: Comparison[];
+  problem?: string;
+}
+
+/** Reads comparisons, where frames are of any. */
+export function readCompared(frames: DataFrame[], columnWidth: number): Compared {
+  return reading<Compared>({ comparisons: [] }, () => ({
+    comparisons: isComparison(frames) ? readComparisons(frames, columnWidth) : [],
+  }));
+}
+
+/** Reads frames, or says what is wrong with them. */
+function reading<R extends { problem?: string }>(nothing: R, read: () => R): R {
+  try {
+    return read();
   } catch (error) {
     if (error instanceof MalformedFrame) {
-      return { heats: [], problem: error.message };
+      return { ...nothing, problem: error.message };
     }
     throw error;
   }

@@ -5,11 +5,12 @@ import { drawable, type Extent } from './scale';
 import { heatWriter, type Writer, writerOf } from './words';
 
 /**
- * What the colours of a series show. Values of gauges and goroutine grids are
- * shown as they are: their columns are no sums, and their rows have no height.
+ * What the colours of a series show. Values of gauges, goroutine grids and
+ * differences are shown as they are: their columns are no sums, and the rows of
+ * gauges and grids have no height.
  */
-export function measureOf({ rowNames, isGrid }: Heat, chosen: Measure): Measure {
-  return rowNames || isGrid ? 'count' : chosen;
+export function measureOf({ rowNames, isGrid, difference }: Heat, chosen: Measure): Measure {
+  return rowNames || isGrid || difference ? 'count' : chosen;
 }
 
 /** How high rows are in what density is per: see [heightsOf]. A row without an end is as high as it is drawn. */
@@ -61,7 +62,7 @@ export function shownName(heat: Heat, measure: Measure, extent: Extent): string 
     case 'density':
       return extent.kind === 'log' ? 'per doubling' : extent.kind === 'ordinal' ? 'per bucket' : 'per unit';
     case 'count':
-      return heat.rowNames ? '' : 'count';
+      return heat.rowNames || heat.difference ? '' : 'count';
   }
 }
 

@@ -3,7 +3,7 @@ import { type AbsoluteTimeRange, LoadingState, type PanelProps } from '@grafana/
 import { type AxisLabel, axisNameWidth, columnLabels, valueLabels, widthOf } from './axes';
 import type { Heat } from './heat';
 import { type Layout, layOut } from './layout';
-import type { Options } from './options';
+import { defaultOptions, type Options } from './options';
 import { columnScale, valueScale } from './picture';
 import type { Extent, Scale } from './scale';
 import { columnWriter, valueWriter } from './words';
@@ -27,23 +27,27 @@ export interface Arrangement extends Layout {
 /** How high a plot is about, when it is not known yet how wide its labels are. */
 const someHeight = 200;
 
-/** Arranges the plots of series in a panel. */
-export function useArrangement(heats: Heat[], props: PanelProps<Options>): Arrangement {
+/**
+ * Arranges the plots of series in a panel. `fit` are those that the value axis
+ * has room for: more than there are plots for where they are shown elsewhere
+ * on the same axis.
+ */
+export function useArrangement(heats: Heat[], props: PanelProps<Options>, fit = heats): Arrangement {
   const { data, options, width, height, timeRange, timeZone } = props;
   const { xAxis, yAxis } = options;
   const isStreaming = data.state === LoadingState.Streaming;
 
   const extents = useMemo((): Extent[] => {
-    const shared = valueScale(heats, yAxis);
+    const shared = valueScale(fit, yAxis);
     return heats.map(({ rowNames }) => (rowNames ? { kind: 'linear', min: 0, max: rowNames.length } : shared));
-  }, [heats, yAxis]);
+  }, [heats, fit, yAxis]);
   const labelsAt = useMemo(() => {
-    const all = heats.map((heat) => heat.y);
+    const all = fit.map((heat) => heat.y);
     return (plotHeight: number) =>
       heats.map((heat, i) =>
         valueLabels({ ...extents[i], length: plotHeight }, valueWriter(heat, yAxis), heat, all, yAxis.unit)
       );
-  }, [heats, extents, yAxis]);
+  }, [heats, fit, extents, yAxis]);
   const hasOwnAxes = heats.some(({ rowNames }) => rowNames);
 
   const layout = useMemo(() => {
@@ -59,7 +63,7 @@ export function useArrangement(heats: Heat[], props: PanelProps<Options>): Arran
         axisWidth,
         hasOwnAxes,
         isColumnNamed: Boolean(xAxis.label),
-        histograms: options.histograms,
+        histograms: options.histograms ?? defaultOptions.histograms,
       });
     if (yAxis.placement === 'hidden') {
       return arranged(0);

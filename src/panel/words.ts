@@ -7,7 +7,7 @@ import {
   type ValueFormatter,
 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
-import { cellAt, Enclosure, type Heat } from './heat';
+import { cellAt, type DifferenceCells, Enclosure, type Heat } from './heat';
 import type { Options } from './options';
 
 /** How values of an axis are written. */
@@ -32,9 +32,18 @@ export function writerOf(unit = 'short', decimals?: DecimalCount): Writer {
 }
 
 /** Writes what is in a cell, in short for a legend: counts, or values in their unit. */
-export function heatWriter({ rowNames, countField: { config } }: Heat, options: Options['yAxis']): Writer {
+export function heatWriter({ rowNames, difference, countField: { config } }: Heat, options: Options['yAxis']): Writer {
+  if (difference) {
+    return writeDifference(writerOf(config.unit));
+  }
   return rowNames ? writerOf(options.unit || config.unit, options.decimals ?? config.decimals) : writeRoundCount;
 }
+
+/** Writes what is more with a plus: it is the sign that a difference is about. */
+const writeDifference =
+  (write: Writer): Writer =>
+  (value) =>
+    value > 0 ? `+${write(value)}` : write(value);
 
 /** Writes counts in full: they are the data. */
 export const writeCount: Writer = (count) => formattedValueToString(getValueFormat('none')(count));
@@ -69,6 +78,16 @@ export function describe(
       facts: [{ name: 'Value', text }],
     };
   }
+  if (heat.difference) {
+    return {
+      series: heat.name,
+      where: describeColumn(heat, range, options.xAxis, timeZone),
+      facts: [
+        describeRow(heat, column, row, valueWriter(heat, options.yAxis)),
+        ...describeDifference(heat, heat.difference, cell),
+      ],
+    };
+  }
   return {
     series: heat.name,
     where: heat.isGrid ? `Cell ${column}, ${row}` : describeColumn(heat, range, options.xAxis, timeZone),
@@ -84,6 +103,18 @@ export function describe(
       }),
     ],
   };
+}
+
+/** The sides of a difference, what is between them, and how sure it is. The baseline comes first. */
+function describeDifference(heat: Heat, { baseline, candidate, q, muted }: DifferenceCells, cell: number) {
+  const write = writerOf(heat.countField.config.unit, 3);
+  return [
+    { name: 'Baseline', text: write(baseline[cell]) },
+    { name: 'Candidate', text: write(candidate[cell]) },
+    { name: 'Difference', text: writeDifference(write)(heat.counts[cell]) },
+    { name: 'q', text: q[cell] < 0.001 ? '< 0.001' : q[cell].toFixed(3) },
+    { name: 'Significant', text: muted[cell] ? 'no' : 'yes' },
+  ];
 }
 
 const sum = (values: Float64Array) => values.reduce((total, value) => total + value, 0);

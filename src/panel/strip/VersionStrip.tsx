@@ -3,8 +3,8 @@ import { type KeyboardEvent, memo, useId } from 'react';
 import { type AbsoluteTimeRange, dateTimeFormat, type GrafanaTheme2 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import { measureText, Tooltip, useStyles2, useTheme2 } from '@grafana/ui';
-import { isSame, type Side, sideOfVersion } from './choice';
-import type { Choosing } from './useChoosing';
+import { isSame, sideOfVersion } from './choice';
+import { type Choosing, nextStep } from './useChoosing';
 import { colourNumbers, type Drawn, fitted, type Lane, type Piece, roomiest, type Version } from './versions';
 
 /** Height of one lane, in pixels, with what is left clear below it. */
@@ -124,56 +124,53 @@ function VersionBar({ drawn, range, width, timeZone, choosing, role, colour }: B
     }
   };
   return (
-    <Tooltip content={<About version={version} timeZone={timeZone} next={choosing && nextStep(choosing, side)} />}>
-      <g
-        className={choosing ? styles.chosable : styles.bar}
-        tabIndex={0}
-        role={choosing ? 'button' : 'img'}
-        aria-pressed={choosing && role !== undefined}
-        aria-label={`${version.service} ${version.version}, ${ranFor(version, timeZone)}${role ? `, ${role}` : ''}`.trim()}
-        onKeyDown={onKeyDown}
-        onClick={() => choosing?.choose(side)}
-        onPointerDown={() => choosing?.grab(side)}
-        onPointerUp={() => choosing?.drop(side)}
-      >
-        {pieces.map((piece) => (
-          <rect
-            key={piece.from}
-            {...boxOf(piece)}
-            fill={colour}
-            fillOpacity={role ? 0.75 : 0.35}
-            stroke={role ? theme.colors.text.maxContrast : colour}
-            strokeWidth={role ? 1.5 : 1}
-          />
-        ))}
-        {box && text && (
-          <>
-            <clipPath id={clip}>
-              <rect {...box} />
-            </clipPath>
-            <text
-              x={box.x + 4}
-              y={box.y + box.height / 2}
-              dominantBaseline="central"
-              fontSize={size}
-              fontWeight={role ? theme.typography.fontWeightMedium : undefined}
-              fill={theme.colors.text.primary}
-              clipPath={`url(#${clip})`}
-            >
-              {text}
-            </text>
-          </>
-        )}
-      </g>
-    </Tooltip>
+    // A tooltip sets handlers of its own on what it is of.
+    <g
+      onKeyDown={onKeyDown}
+      onClick={() => choosing?.choose(side)}
+      onPointerDown={() => choosing?.grab(side)}
+      onPointerUp={() => choosing?.drop(side)}
+    >
+      <Tooltip content={<About version={version} timeZone={timeZone} next={choosing && nextStep(choosing, side)} />}>
+        <g
+          className={choosing ? styles.chosable : styles.bar}
+          tabIndex={0}
+          role={choosing ? 'button' : 'img'}
+          aria-pressed={choosing && role !== undefined}
+          aria-label={`${version.service} ${version.version}, ${ranFor(version, timeZone)}${role ? `, ${role}` : ''}`.trim()}
+        >
+          {pieces.map((piece) => (
+            <rect
+              key={piece.from}
+              {...boxOf(piece)}
+              fill={colour}
+              fillOpacity={role ? 0.5 : 0.3}
+              stroke={role ? theme.colors.text.maxContrast : colour}
+              strokeWidth={role ? 1.5 : 1}
+            />
+          ))}
+          {box && text && (
+            <>
+              <clipPath id={clip}>
+                <rect {...box} />
+              </clipPath>
+              <text
+                x={box.x + 4}
+                y={box.y + box.height / 2}
+                dominantBaseline="central"
+                fontSize={size}
+                fontWeight={role ? theme.typography.fontWeightMedium : undefined}
+                fill={theme.colors.text.primary}
+                clipPath={`url(#${clip})`}
+              >
+                {text}
+              </text>
+            </>
+          )}
+        </g>
+      </Tooltip>
+    </g>
   );
-}
-
-function nextStep({ choice }: Choosing, side: Side): string {
-  if (!choice.baseline || choice.candidate) {
-    return 'Choose it as the baseline';
-  }
-  return isSame(choice.baseline, side) ? 'The baseline: now choose the candidate' : 'Compare it with the baseline';
 }
 
 function About({ version, timeZone, next }: { version: Version; timeZone: TimeZone; next?: string }) {
@@ -219,6 +216,6 @@ const getStyles = (theme: GrafanaTheme2) => {
       whiteSpace: 'nowrap',
     }),
     bar: css(bar),
-    chosable: css({ ...bar, cursor: 'pointer', userSelect: 'none', '&:hover rect': { fillOpacity: 0.6 } }),
+    chosable: css({ ...bar, cursor: 'pointer', userSelect: 'none', '&:hover rect': { fillOpacity: 0.5 } }),
   };
 };

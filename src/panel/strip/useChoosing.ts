@@ -1,6 +1,8 @@
 import { useCallback, useMemo, useRef, useState } from 'react';
+import type { DataQueryRequest } from '@grafana/data';
 import { getTemplateSrv, locationService } from '@grafana/runtime';
 import { type Choice, choose, isSame, type Side } from './choice';
+import { comparableQuery } from './useComparison';
 
 /** Variables of a dashboard that say for all its panels which versions are compared. */
 const variables = ['baseline', 'candidate'] as const;
@@ -21,9 +23,14 @@ export interface Choosing {
 /**
  * Keeps what a user chose to compare. It lasts as long as the panel is shown
  * and is written nowhere, unless the dashboard has variables for it: those are
- * set then, and panels whose queries use them follow.
+ * set then, and panels whose queries use them follow. It is undefined where the
+ * panel asks for nothing that can be compared.
  */
-export function useChoosing(replaceVariables: (text: string) => string): Choosing {
+export function useChoosing(
+  request: DataQueryRequest | undefined,
+  replaceVariables: (text: string) => string
+): Choosing | undefined {
+  const canCompare = useMemo(() => comparableQuery(request) !== undefined, [request]);
   const [choice, setChoice] = useState<Choice>({});
   const grabbed = useRef<Side>(undefined);
 
@@ -55,17 +62,19 @@ export function useChoosing(replaceVariables: (text: string) => string): Choosin
   const clear = useCallback(() => setChoice({}), []);
 
   const [baseline, candidate] = hasVariables() ? variables.map((name) => replaceVariables(`\${${name}}`)) : [];
-  return useMemo(
-    () => ({
+  return useMemo(() => {
+    if (!canCompare) {
+      return undefined;
+    }
+    return {
       choice,
       variables: baseline && candidate ? { baseline, candidate } : undefined,
       choose: chooseOne,
       grab,
       drop,
       clear,
-    }),
-    [choice, baseline, candidate, chooseOne, grab, drop, clear]
-  );
+    };
+  }, [canCompare, choice, baseline, candidate, chooseOne, grab, drop, clear]);
 }
 
 function hasVariables(): boolean {
@@ -73,4 +82,12 @@ function hasVariables(): boolean {
     .getVariables()
     .map(({ name }) => name);
   return variables.every((name) => names.includes(name));
+}
+
+/** What it means to choose a side now. */
+export function nextStep({ choice }: Choosing, side: Side): string {
+  if (!choice.baseline || choice.candidate) {
+    return 'Choose it as the baseline';
+  }
+  return isSame(choice.baseline, side) ? 'The baseline: now choose the candidate' : 'Compare it with the baseline';
 }

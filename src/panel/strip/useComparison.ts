@@ -36,7 +36,7 @@ export function comparableQuery(request: DataQueryRequest | undefined): DataQuer
  * nothing is chosen.
  */
 export function useComparison(
-  { baseline, candidate }: Choice,
+  { baseline, candidate }: Choice = {},
   request: DataQueryRequest | undefined
 ): Asked | undefined {
   const [answered, setAnswered] = useState<Answered>();

@@ -1,0 +1,77 @@
+import { css } from '@emotion/css';
+import { type ReactNode, useState } from 'react';
+import type { GrafanaTheme2, PanelProps } from '@grafana/data';
+import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
+import type { Annotation } from '../annotations';
+import type { Options } from '../options';
+import { Blend, Difference, Flip, SideBySide } from './bodies';
+import type { Comparison } from './comparison';
+import { Findings, findingsHeight } from './Findings';
+import { type Mode, modes } from './modes';
+
+const barHeight = 30;
+/** Lower than this, findings are said in one line; wider than this, side by side. */
+const roomyHeight = 260;
+const roomyWidth = 760;
+
+interface Props {
+  panel: PanelProps<Options>;
+  /** One for each series, one or more. */
+  comparisons: Comparison[];
+  annotations: Annotation[];
+  /** Over all else: the strip of versions. */
+  top?: { height: number; element: ReactNode };
+  /** Leads back to what the panel shows otherwise. */
+  onBack?: () => void;
+}
+
+/** Both sides of a comparison, what is between them, and what that means. */
+export function ComparisonView({ panel, comparisons, annotations, top, onBack }: Props) {
+  const styles = useStyles2(getStyles);
+  const isRefused = comparisons.every(({ difference }) => !difference);
+  const [chosen = panel.options.comparison.mode, setChosen] = useState<Mode>();
+  // Where there is no difference to show, both sides are seen all the same.
+  const mode = isRefused && chosen === 'difference' ? 'side by side' : chosen;
+  const room = panel.width >= roomyWidth ? 'wide' : panel.height >= 2 * roomyHeight ? 'stacked' : 'line';
+  const said = panel.height >= roomyHeight ? room : 'line';
+  const taken = (top?.height ?? 0) + barHeight + findingsHeight(comparisons, said);
+  const Body = { difference: Difference, flip: Flip, 'side by side': SideBySide, blend: Blend }[mode];
+  return (
+    <div className={styles.view} style={{ width: panel.width, height: panel.height }} data-testid="comparison">
+      {top?.element}
+      <div className={styles.bar}>
+        <RadioButtonGroup
+          size="sm"
+          aria-label="Show the comparison as"
+          options={modes}
+          disabledOptions={isRefused ? ['difference'] : []}
+          value={mode}
+          onChange={setChosen}
+        />
+        {onBack && (
+          <Button size="sm" variant="secondary" icon="arrow-left" onClick={onBack}>
+            Back to heat
+          </Button>
+        )}
+      </div>
+      <Findings comparisons={comparisons} timeZone={panel.timeZone} room={said} />
+      <Body
+        panel={{ ...panel, height: Math.max(100, panel.height - taken) }}
+        comparisons={comparisons}
+        annotations={annotations}
+      />
+    </div>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  view: css({ overflowX: 'hidden', overflowY: 'auto' }),
+  bar: css({
+    display: 'flex',
+    alignItems: 'center',
+    justifyContent: 'space-between',
+    gap: theme.spacing(1),
+    height: barHeight,
+    overflowX: 'auto',
+  }),
+});

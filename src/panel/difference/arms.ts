@@ -1,0 +1,26 @@
+import { dateTime, type TimeRange } from '@grafana/data';
+import type { Heat } from '../heat';
+import type { Comparison } from './comparison';
+
+export type Arm = 'baseline' | 'candidate';
+
+/** The heat of one side, of all series that have some. */
+export function heatsOf(comparisons: Comparison[], arm: Arm): Heat[] {
+  return comparisons.flatMap((comparison) => comparison[arm] ?? []);
+}
+
+/** The time from the first column of any series to the last. A side has its own: it may lie anywhere. */
+export function timeOf(heats: Heat[]): TimeRange {
+  const from = dateTime(Math.min(...heats.map(({ x }) => x.from[0])));
+  const to = dateTime(Math.max(...heats.map(({ x }) => x.to[x.to.length - 1])));
+  return { from, to, raw: { from, to } };
+}
+
+/** What a side is called: what was chosen, and what ran where that is not the same. */
+export function captionOf(comparisons: Comparison[], arm: Arm): string {
+  const labels = comparisons.map(({ report }) => {
+    const { label, version } = report[arm];
+    return version && !label.includes(version) ? `${label} (${version})` : label;
+  });
+  return [...new Set(labels)].join(', ');
+}
