@@ -1,4 +1,4 @@
-import { draw, type Spans } from './draw';
+import { draw, repeats, type Spans } from './draw';
 import type { Kept } from './toned';
 
 /** All that a painter needs to know of a picture. */
@@ -19,10 +19,10 @@ const leastPause = 16;
 
 /**
  * Paints pixels that the processor computes. What it painted is kept: when
- * columns have only moved, as they do in a live picture, they are moved by
- * whole pixels and only the others are drawn. A pixel is kept only where it
- * showed just the same cells before, so that the picture is the same as if all
- * of it were drawn.
+ * columns have only moved, as they do in a live picture, their pixels are
+ * moved and only the others are drawn. A pixel is taken from one that showed
+ * just the same cells before, so that the picture is the same as if all of it
+ * were drawn.
  */
 export class Canvas2D {
   private image?: ImageData;
@@ -47,11 +47,10 @@ export class Canvas2D {
     const isSame =
       shown && isEqual(shown.table, table) && isEqual(shown.y.first, y.first) && isEqual(shown.y.last, y.last);
     if (kept && isSame) {
-      const shift = shiftOf(shown.x, x, kept);
-      const stale = staleRuns(shown.x, x, kept, shift);
+      const sources = sourcesOf(shown.x, x, kept);
+      const stale = staleRuns(sources);
       if (countOf(stale) < width / 2) {
-        // What comes around the edge of a line is stale.
-        pixels.copyWithin(Math.max(0, -shift), Math.max(0, shift));
+        move(pixels, sources, y);
         runs = stale;
       }
     }
@@ -75,58 +74,53 @@ const countOf = (runs: Array<[from: number, to: number]>) => runs.reduce((sum, [
 const isEqual = (a: Int32Array | Uint32Array, b: ArrayLike<number>) =>
   a.length === b.length && a.every((value: number, i: number) => value === b[i]);
 
-/** By how many pixels most of the columns that are kept lay farther to the right before. */
-function shiftOf(before: Spans, now: Spans, { moved, same }: Kept): number {
-  const starts = startsOf(before);
-  const votes = new Map<number, number>();
-  for (const [column, start] of startsOf(now)) {
-    const other = starts.get(column + moved);
-    if (same[column] && other !== undefined) {
-      votes.set(other - start, (votes.get(other - start) ?? 0) + 1);
-    }
-  }
-  return [...votes].reduce((most, vote) => (vote[1] > most[1] ? vote : most), [0, 0])[0];
-}
-
-/** The pixel at which each column begins, of those that do not begin before the first. */
-function startsOf({ first }: Spans): Map<number, number> {
-  const starts = new Map<number, number>();
-  for (let pixel = 1; pixel < first.length; pixel++) {
-    if (first[pixel] >= 0 && first[pixel] !== first[pixel - 1]) {
-      starts.set(first[pixel], pixel);
-    }
-  }
-  return starts;
-}
-
-/** The pixels that do not show the cells that were shown `shift` pixels to their right. */
-function staleRuns(before: Spans, now: Spans, { moved, same }: Kept, shift: number) {
+/** The pixel of a line before that showed the same cells as each pixel does now; -1 where none did. */
+function sourcesOf(before: Spans, now: Spans, { moved, same }: Kept): Int32Array {
+  const key = (first: number, last: number) => (first < 0 ? -1 : first * 2 ** 24 + last);
+  const pixels = new Map<number, number>();
+  before.first.forEach((first, pixel) => pixels.set(key(first, before.last[pixel]), pixel));
   // How many of the columns before each are not the same.
   const changed = new Uint32Array(same.length + 1);
   same.forEach((isSame, column) => (changed[column + 1] = changed[column] + 1 - isSame));
-  const runs: Array<[from: number, to: number]> = [];
-  const width = now.first.length;
-  for (let pixel = 0; pixel < width; pixel++) {
-    const other = pixel + shift;
-    const first = now.first[pixel];
+  return now.first.map((first, pixel) => {
     const last = now.last[pixel];
-    const isKept =
-      other >= 0 &&
-      other < width &&
-      (first < 0
-        ? before.first[other] < 0
-        : before.first[other] === first + moved &&
-          before.last[other] === last + moved &&
-          changed[first] === changed[last + 1]);
-    if (isKept) {
-      continue;
+    if (first < 0) {
+      return pixels.get(-1) ?? -1;
     }
+    return changed[first] === changed[last + 1] ? (pixels.get(key(first + moved, last + moved)) ?? -1) : -1;
+  });
+}
+
+/** The pixels of a line that have no source. */
+function staleRuns(sources: Int32Array): Array<[from: number, to: number]> {
+  const runs: Array<[from: number, to: number]> = [];
+  sources.forEach((source, pixel) => {
     const run = runs[runs.length - 1];
+    if (source >= 0) {
+      return;
+    }
     if (run && pixel - run[1] < leastPause) {
       run[1] = pixel + 1;
     } else {
       runs.push([pixel, pixel + 1]);
     }
-  }
+  });
   return runs;
+}
+
+/** Moves the pixels of all lines from their sources. Those that have none are drawn later: whatever is there is moved. */
+function move(pixels: Uint32Array, sources: Int32Array, y: Spans) {
+  const width = sources.length;
+  const from = sources.map((source) => Math.max(0, source));
+  const line = new Uint32Array(width);
+  for (let py = 0, at = 0; py < y.first.length; py++, at += width) {
+    if (repeats(y, py)) {
+      pixels.copyWithin(at, at - width, at);
+      continue;
+    }
+    line.set(pixels.subarray(at, at + width));
+    for (let px = 0; px < width; px++) {
+      pixels[at + px] = line[from[px]];
+    }
+  }
 }

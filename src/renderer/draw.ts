@@ -100,7 +100,7 @@ export function draw(
       pixels.fill(table[0], at + from, at + to);
       continue;
     }
-    if (py > 0 && firstRow === y.first[py - 1] && y.last[py] === y.last[py - 1]) {
+    if (repeats(y, py)) {
       pixels.copyWithin(at + from, at - width + from, at - width + to);
       continue;
     }
@@ -113,15 +113,22 @@ export function draw(
     }
     for (let px = from; px < to; px++) {
       let strongest = 0;
-      if (first[px] >= 0) {
-        strongest = line[first[px]];
-        for (let column = first[px] + 1; column <= last[px]; column++) {
+      let column = first[px];
+      if (column >= 0) {
+        const end = last[px];
+        strongest = line[column];
+        while (++column <= end) {
           strongest = Math.max(strongest, line[column]);
         }
       }
       pixels[at + px] = table[strongest];
     }
   }
+}
+
+/** Whether a pixel shows the same cells as the one before. */
+export function repeats({ first, last }: Spans, pixel: number): boolean {
+  return pixel > 0 && first[pixel] === first[pixel - 1] && last[pixel] === last[pixel - 1];
 }
 
 /** The cells that the pixels from `from` to before `to` show: `[start, end)`. */

@@ -48,7 +48,9 @@ export class TonedGrid {
     }
     const { columns, rows } = this.grid;
     const values = measured(this.grid, tinge.measure ?? 'count', tinge.heights);
-    this.tones = new Uint8Array(columns * rows);
+    if (kept || old.length !== columns * rows) {
+      this.tones = new Uint8Array(columns * rows);
+    }
     for (let start = 0, end = 0; start < columns; start = end) {
       const same = kept?.same[start];
       while (end < columns && kept?.same[end] === same) {

@@ -12,15 +12,19 @@ import { bitsOf, keyOf, levelOn, type Ramp } from './ramp';
 
 const firstLevel = 2;
 
+/** Added to entries of a toner's table that are no tones. */
+const noTone = 256;
+
 /** Turns values into tones. One is made for each ramp: it is a table, which has to be filled. */
 export class Toner {
+  /**
+   * The tone of the values that begin with these 16 bits. Where they have more
+   * than one it is noTone + how many bounds they have reached at the least; of
+   * those of infinity, with which NaN begins too, that is none.
+   */
+  private readonly table = new Uint16Array(1 << 16).fill(noTone);
   /** The least value of each level, ascending; then NaN, which no value reaches. */
   private readonly bounds: Float32Array;
-  /**
-   * How many bounds the values that begin with these 16 bits have reached at
-   * the least. For those of infinity it is none: NaN begins with them, too.
-   */
-  private readonly reached = new Uint8Array(1 << 16);
   /** The tone of values that have reached so many bounds: 0 for NaN, which reaches none. */
   private readonly tones: Uint8Array;
 
@@ -29,32 +33,36 @@ export class Toner {
     if (!(Number.isInteger(steps) && steps >= 1 && steps <= 254)) {
       throw new Error(`ramp has ${steps} steps, must be 1 to 254`);
     }
+    this.tones = new Uint8Array(steps + 1);
+    byStrength(ramp).forEach((level, i) => (this.tones[1 + level] = firstLevel + i));
     const keys = boundsOf(ramp);
     this.bounds = Float32Array.from([...keys].map(floatOf).concat(NaN));
     // In ascending order of values, which for negative ones is not that of their bits.
     const [lowest, highest] = [-Infinity, Infinity].map((value) => keyOf(bitsOfFloat(value)) >>> 16);
-    for (let prefix = lowest + 1, bound = 0; prefix < highest; prefix++) {
+    for (let prefix = lowest + 1, reached = 0; prefix < highest; prefix++) {
       const key = prefix * 65536;
-      while (bound < keys.length && keys[bound] <= key) {
-        bound++;
+      while (reached < keys.length && keys[reached] <= key) {
+        reached++;
       }
-      this.reached[bitsOf(key) >>> 16] = bound;
+      const isOne = reached === keys.length || keys[reached] >= key + 65536;
+      this.table[bitsOf(key) >>> 16] = isOne ? this.tones[reached] : noTone + reached;
     }
-    this.tones = new Uint8Array(steps + 1);
-    byStrength(ramp).forEach((level, i) => (this.tones[1 + level] = firstLevel + i));
   }
 
   /** Fills `filled[from]` to `filled[to - 1]` with those of the values there. Where `muted` is 1, a cell is muted. */
   fill(filled: Uint8Array, values: Float32Array, muted?: Uint8Array, from = 0, to = values.length) {
-    const { bounds, reached, tones } = this;
+    const { table, bounds, tones } = this;
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     for (let cell = from; cell < to; cell++) {
-      const value = values[cell];
-      let bound = reached[bits[cell] >>> 16];
-      while (value >= bounds[bound]) {
-        bound++;
+      let tone = table[bits[cell] >>> 16];
+      if (tone >= noTone) {
+        let reached = tone - noTone;
+        while (values[cell] >= bounds[reached]) {
+          reached++;
+        }
+        tone = tones[reached];
       }
-      filled[cell] = tones[bound];
+      filled[cell] = tone;
     }
     if (muted) {
       for (let cell = from; cell < to; cell++) {
