@@ -424,6 +424,11 @@ func (Bench) Memory() error {
 	return bench("^Benchmark(Resident|Hour)", "./bpf-agent")
 }
 
+// Difference holds comparisons against programs that drift, and planted changes against what is found of them.
+func (Bench) Difference() error {
+	return bench("^Benchmark(Difference|Compare)", "./pkg/heat/difference")
+}
+
 // Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.
 func (Bench) Panel() error {
 	mg.Deps(nodeModules)
