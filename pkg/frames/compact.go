@@ -88,11 +88,12 @@ func Compact(about Subject, series heat.Series) (*data.Frame, error) {
 	if err != nil {
 		return nil, fmt.Errorf("compact %s: %w", name, err)
 	}
+	filled, least, most := sheet.Extent()
 	said := layout{
 		Version: compactVersion,
 		X:       columns{sheet.Start.UnixMilli(), sheet.Step.Milliseconds(), sheet.Columns},
 		Y:       rows{about.valueUnit(), about.rowBounds(sheet)},
-		Count:   summary(sheet.Counts),
+		Count:   counts{"short", filled, least, most},
 	}
 	if sheet.Columns == 0 {
 		said.X.Start = 0
@@ -133,19 +134,4 @@ func (s Subject) rowBounds(sheet heat.Sheet) []bound {
 		bounds = append(bounds, bound(upper))
 	}
 	return bounds
-}
-
-func summary(cells []uint64) counts {
-	said := counts{Unit: "short"}
-	for _, n := range cells {
-		if n == 0 {
-			continue
-		}
-		if said.Cells == 0 || n < said.Least {
-			said.Least = n
-		}
-		said.Cells++
-		said.Most = max(said.Most, n)
-	}
-	return said
 }

@@ -2,6 +2,7 @@ package heat
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"time"
 )
@@ -77,6 +78,9 @@ func NewSheet(columns []Column, step time.Duration) (Sheet, error) {
 	return s, nil
 }
 
+// widest is the width, in milliseconds, of the widest column that can be told as a duration.
+const widest = math.MaxInt64 / int64(time.Millisecond)
+
 // Window returns the part of s in [from, to), with every so many columns added
 // up to one. Its columns begin at multiples of their width since 1970, so that
 // windows agree on them; and they are whole: the window is rounded out for it.
@@ -87,10 +91,10 @@ func NewSheet(columns []Column, step time.Duration) (Sheet, error) {
 //
 // Where s has no columns there are none. It is an error if a sum is over [MaxHits].
 func (s Sheet) Window(from, to time.Time, every int) (Sheet, error) {
-	if every < 1 {
-		return Sheet{}, fmt.Errorf("cut heat: every is %d, must be at least 1", every)
-	}
 	step := s.Step.Milliseconds()
+	if most := widest / step; every < 1 || int64(every) > most {
+		return Sheet{}, fmt.Errorf("cut heat: every is %d, must be 1 to %d for columns of %s", every, most, s.Step)
+	}
 	wide := step * int64(every)
 	// In columns of s since 1970.
 	origin := s.Start.UnixMilli() / step
@@ -137,4 +141,19 @@ func (s Sheet) Shares(parts uint32) Sheet {
 		}
 	}
 	return shares
+}
+
+// Extent tells how many cells have a hit, and the least and the most of one: 0 without any.
+func (s Sheet) Extent() (filled int, least, most uint64) {
+	for _, n := range s.Counts {
+		if n == 0 {
+			continue
+		}
+		if filled == 0 || n < least {
+			least = n
+		}
+		filled++
+		most = max(most, n)
+	}
+	return filled, least, most
 }
