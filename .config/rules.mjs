@@ -14,6 +14,11 @@ export const rules = [
     use: path.join(here, 'worker-loader.mjs'),
   },
   {
+    // import { Go, url } from './main.go?go'
+    resourceQuery: /^\?go$/,
+    use: path.join(here, 'go-loader.mjs'),
+  },
+  {
     test: /\.tsx?$/,
     exclude: /node_modules/,
     use: {

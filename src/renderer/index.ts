@@ -6,4 +6,4 @@ export type { Picture } from './painter';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';
 export { type Scheme, schemes } from './schemes';
-export { countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';
+export { bytesOf, countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';

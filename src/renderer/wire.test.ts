@@ -1,7 +1,16 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { countsOfWire, gridOfWire, isWire, MalformedCells, maxHits, maxWireCells, type WireGrid } from './wire';
+import {
+  bytesOf,
+  countsOfWire,
+  gridOfWire,
+  isWire,
+  MalformedCells,
+  maxHits,
+  maxWireCells,
+  type WireGrid,
+} from './wire';
 
 /** The bytes of numbers, low bits first, as pkg/heat/cells.go writes them. */
 function varints(...numbers: bigint[]): number[] {
@@ -51,7 +60,9 @@ describe('cells on the wire', () => {
   it('come back as they were written, each hit of them', () => {
     fc.assert(
       fc.property(grids, ({ size, counts }) => {
-        expect(Array.from(countsOfWire({ ...size, cells: write(counts) }))).toEqual(counts);
+        const cells = write(counts);
+        expect(Array.from(countsOfWire({ ...size, cells }))).toEqual(counts);
+        expect(Array.from(countsOfWire({ ...size, cells: bytesOf(cells) }))).toEqual(counts);
       })
     );
   });

@@ -15,7 +15,8 @@ export interface WireGrid {
   rows: number;
   /** The number of its first column, as of a [Grid]. */
   at?: number;
-  cells: string;
+  /** Text as it came, or the bytes that it stands for. */
+  cells: string | Uint8Array;
 }
 
 /** The most cells that a grid may have. */
@@ -57,7 +58,7 @@ function sizeOf({ columns, rows }: WireGrid): number {
 }
 
 function readCells({ cells }: WireGrid, counts: Float32Array | Float64Array) {
-  const bytes = bytesOf(cells);
+  const bytes = typeof cells === 'string' ? bytesOf(cells) : cells;
   const fail = (at: number, what: string): never => {
     throw new MalformedCells(`cells: byte ${at}: ${what}`);
   };
@@ -110,8 +111,8 @@ const sixBits = new Uint8Array(256).fill(64);
   .split('')
   .forEach((character, bits) => (sixBits[character.charCodeAt(0)] = bits));
 
-/** The bytes of a text in base64 with padding, as its one spelling has them. */
-function bytesOf(text: string): Uint8Array {
+/** The bytes of a text in base64 with padding, as its one spelling has them. Throws [MalformedCells]. */
+export function bytesOf(text: string): Uint8Array {
   const fail = (what: string): never => {
     throw new MalformedCells(`cells: not base64: ${what}`);
   };

@@ -1,0 +1,189 @@
+import fc from 'fast-check';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { toDataFrame, FieldType } from '@grafana/data';
+import { type Heat, readHeats } from '../panel/heat';
+import { countsOfWire } from '../renderer';
+import { startBuilt } from './built';
+import { type HeatProgram, ProgramError } from './program';
+import { Replay } from './replay';
+import { NotSavedHeat, read, write } from './saved';
+
+let program: HeatProgram;
+beforeAll(async () => {
+  program = await startBuilt();
+}, 180_000);
+
+const counts = fc.oneof(fc.constant(NaN), fc.integer({ min: 1, max: 1000 }), fc.constant(2 ** 40));
+
+const heats = fc
+  .record({ columns: fc.integer({ min: 1, max: 40 }), rows: fc.integer({ min: 1, max: 12 }), step: fc.nat(5000) })
+  .chain(({ columns, rows, step }) =>
+    fc.record({
+      columns: fc.constant(columns),
+      rows: fc.constant(rows),
+      step: fc.constant(step + 1),
+      first: fc.nat(1000),
+      counts: fc.array(counts, { minLength: columns * rows, maxLength: columns * rows }),
+    })
+  );
+
+describe('heat that is cut in the browser', () => {
+  it('has in each column the sum of those that it is made of', () => {
+    fc.assert(
+      fc.property(heats, fc.integer({ min: 1, max: 9 }), fc.nat(50), fc.nat(50), (heat, every, skip, length) => {
+        const { columns, rows, step, first } = heat;
+        const cells = program.press(Float64Array.from(heat.counts));
+        expect(countsOfWire({ columns, rows, cells })).toEqual(Float64Array.from(heat.counts));
+
+        const number = program.open({ start: first * step, step, columns, rows }, cells);
+        const [from, to] = [(first + skip) * step, (first + skip + length) * step];
+        const piece = program.cut(number, { from, to, every });
+        const found = countsOfWire({ columns: piece.columns, rows, cells: piece.cells });
+
+        const wide = every * step;
+        const [begin, end] = [Math.floor(from / wide), Math.ceil(to / wide)];
+        const sums = new Map<number, number>();
+        heat.counts.forEach((count, cell) => {
+          const column = Math.floor((first + Math.floor(cell / rows)) / every);
+          if (count > 0 && column >= begin && column < end) {
+            const at = column * rows + (cell % rows);
+            sums.set(at, (sums.get(at) ?? 0) + count);
+          }
+        });
+        const shown = Array.from(found).flatMap((count, cell) =>
+          Number.isNaN(count) ? [] : [[(piece.start / wide) * rows + cell, count] as const]
+        );
+        expect(new Map(shown)).toEqual(sums);
+        expect([piece.filled, piece.least, piece.most]).toEqual(
+          sums.size > 0 ? [sums.size, Math.min(...sums.values()), Math.max(...sums.values())] : [0, 0, 0]
+        );
+        program.close();
+      })
+    );
+  });
+
+  it('says shares of a column in parts', () => {
+    const cells = program.press(Float64Array.of(1, 3, NaN, 5));
+    const heat = program.open({ start: 0, step: 1000, columns: 2, rows: 2 }, cells);
+    const { columns, cells: shares } = program.cut(heat, { from: 0, to: 2000, every: 1, parts: 100 });
+    expect(countsOfWire({ columns, rows: 2, cells: shares })).toEqual(Float64Array.of(25, 75, NaN, 100));
+    program.close();
+  });
+
+  it('is refused with the reason, and the program goes on', () => {
+    expect(() => program.press(Float64Array.of(0.5))).toThrow(
+      new ProgramError('write cells: cell 0 has 0.5 hits, must be a whole number up to 9007199254740991')
+    );
+    expect(() => program.cut(7, { from: 0, to: 1, every: 1 })).toThrow('sheet 7, 0 are open');
+    expect(program.press(Float64Array.of(1))).toEqual(Uint8Array.of(3));
+  });
+});
+
+const noon = Date.UTC(2026, 10, 22, 12);
+
+/** Heat with a gap between its columns and one between its rows. */
+const pauses = () =>
+  readHeats(
+    [
+      toDataFrame({
+        name: 'gc.stw',
+        meta: { type: 'heatmap-cells' as never },
+        fields: [
+          { name: 'xMax', type: FieldType.time, values: [noon, noon, noon + 20_000], config: { interval: 10_000 } },
+          { name: 'yMin', type: FieldType.number, values: [0, 2, 4], config: { unit: 's' } },
+          { name: 'yMax', type: FieldType.number, values: [1, 4, Infinity], config: { unit: 's' } },
+          { name: 'count', type: FieldType.number, values: [7, 8, 9], labels: { node: '0' } },
+        ],
+      }),
+    ],
+    1000
+  );
+
+const filled = ({ counts, x, y }: Heat) =>
+  Array.from(counts).flatMap((count, cell) => {
+    const [column, row] = [Math.floor(cell / y.from.length), cell % y.from.length];
+    return count > 0 ? [[x.from[column] - noon, y.from[row], y.to[row], count]] : [];
+  });
+
+const save = (heats: Heat[]) => write('Pauses', heats, noon, (counts) => program.press(counts));
+
+describe('saved heat', () => {
+  it('is read as it was', () => {
+    const { title, saved, frames } = read(save(pauses()));
+    expect([title, saved]).toEqual(['Pauses', noon]);
+    const [heat] = readHeats(frames, 1);
+    expect(filled(heat)).toEqual([
+      [-10_000, 0, 1, 7],
+      [-10_000, 2, 4, 8],
+      [10_000, 4, Infinity, 9],
+    ]);
+    expect(filled(heat)).toEqual(filled(pauses()[0]));
+    expect([heat.name, heat.yField.config.unit, heat.countField.labels]).toEqual(['gc.stw', 's', { node: '0' }]);
+    expect(heat.extent).toMatchObject({ cells: 3, least: 7, most: 9 });
+    // Saved again it is the same.
+    expect(save([heat])).toBe(save(pauses()));
+  });
+
+  it.each([
+    ['{', 'This is no saved heat: '],
+    ['null', 'field gotherm must be "heat"'],
+    ['{"gotherm":"cold"}', 'field gotherm must be "heat"'],
+    ['{"gotherm":"heat","version":2}', 'field version is 2, must be 1'],
+    ['{"gotherm":"heat","version":1,"title":"","saved":"soon"}', 'fields title and saved must be a text and a time'],
+    ['{"gotherm":"heat","version":1,"title":"","saved":"2026-11-22","frames":[]}', 'field frames must be a list'],
+    ['{"gotherm":"heat","version":1,"title":"","saved":"2026-11-22","frames":[null]}', 'frames[0] is no data frame'],
+  ])('%s is none', (text, message) => {
+    expect(() => read(text)).toThrow(NotSavedHeat);
+    expect(() => read(text)).toThrow(message);
+  });
+
+  it('is not made of what is no heat over time', () => {
+    const [heat] = pauses();
+    expect(() => save([{ ...heat, isGrid: true }])).toThrow("gc.stw can't be saved: it is not heat over time");
+    expect(() => save([{ ...heat, x: { ...heat.x, to: heat.x.to.map((to, i) => to + i) } }])).toThrow(
+      'its columns are not all of the same width of whole milliseconds'
+    );
+    expect(() => save([{ ...heat, y: { ...heat.y, to: Float64Array.of(3, 4, Infinity) } }])).toThrow(
+      'its rows overlap, or have no lower bound'
+    );
+  });
+});
+
+describe('a replay', () => {
+  const open = (heats = pauses()) => new Replay(program, read(save(heats)));
+
+  it('shows all of the heat in as many columns as have room, and a part of it as fine as it was saved', () => {
+    const replay = open();
+    expect(replay.range).toEqual({ from: noon - 10_000, to: noon + 20_000 });
+    const [all] = readHeats(replay.show(replay.range, 1), 1);
+    expect(filled(all)).toEqual([
+      [-30_000, 0, 1, 7],
+      [-30_000, 2, 4, 8],
+      [0, 4, Infinity, 9],
+    ]);
+    const [part] = readHeats(replay.show({ from: noon + 12_000, to: noon + 14_000 }, 1), 1);
+    expect(filled(part)).toEqual([[10_000, 4, Infinity, 9]]);
+    expect(part.extent).toMatchObject({ cells: 1, least: 9, most: 9 });
+    const [none] = readHeats(replay.show({ from: noon + 60_000, to: noon + 70_000 }, 100), 1);
+    expect(filled(none)).toEqual([]);
+    replay.close();
+  });
+
+  it('is not begun with other frames, nor with nothing', () => {
+    const saved = read(save(pauses()));
+    const spectrum = toDataFrame({
+      meta: { type: 'heatmap-cells' as never },
+      fields: ['xMin', 'xMax', 'yMin', 'yMax', 'count'].map((name, i) => ({
+        name,
+        type: FieldType.number,
+        values: [i % 2],
+      })),
+    });
+    expect(() => new Replay(program, { ...saved, frames: [spectrum] })).toThrow('is no compact frame');
+    saved.frames[0].meta!.custom!.compact.version = 3;
+    expect(() => new Replay(program, saved)).toThrow('meta.custom.compact.version is 3, must be 1');
+    const [heat] = pauses();
+    expect(() => open([{ ...heat, counts: heat.counts.fill(NaN) }])).not.toThrow();
+    program.close();
+  });
+});
