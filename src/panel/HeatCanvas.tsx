@@ -22,6 +22,13 @@ export interface HeatCanvasProps {
   mutedColour?: string;
 }
 
+const surfaces = new WeakMap<HTMLCanvasElement, Surface>();
+
+/** A copy of what is painted on a canvas of heat; of another canvas itself. */
+export async function pixelsOf(canvas: HTMLCanvasElement): Promise<CanvasImageSource> {
+  return (await surfaces.get(canvas)?.pixels()) ?? canvas;
+}
+
 /** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
 export const HeatCanvas = memo(function HeatCanvas({
   heat,
@@ -50,6 +57,7 @@ export const HeatCanvas = memo(function HeatCanvas({
     opened.canvas.setAttribute('role', 'img');
     opened.canvas.style.cssText = 'display: block; width: 100%; height: 100%;';
     surface.current = opened;
+    surfaces.set(opened.canvas, opened);
     given.current = null;
     return () => opened.close();
   }, [lost]);

@@ -7,6 +7,7 @@ import type { Annotation } from './annotations';
 import { CellTooltip } from './CellTooltip';
 import type { Heat } from './heat';
 import { Legend } from './Legend';
+import { type OpenedCell, openedCell } from './openedCell';
 import type { Options } from './options';
 import { find, type Pointing } from './Plot';
 import { Plots } from './Plots';
@@ -33,6 +34,8 @@ interface Props {
   fit?: Heat[];
   /** Of those cells of a difference that are not significant. */
   mutedColour?: string;
+  /** Called with the cell that a user wants to see the inside of, by a click or by Enter. */
+  onOpenCell?: (cell: OpenedCell) => void;
 }
 
 /** Where the plots lie: the times from their left to their right, and both in pixels. */
@@ -43,7 +46,8 @@ export interface TopPlace {
 }
 
 /** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
-export function HeatView({ panel, heats, ramp, colours, annotations, top, choosing, fit, mutedColour }: Props) {
+export function HeatView(props: Props) {
+  const { panel, heats, ramp, colours, annotations, top, choosing, fit, mutedColour, onOpenCell } = props;
   const { options, width, height, timeZone, eventBus, onChangeTimeRange } = panel;
   const styles = useStyles2(getStyles);
   const { sync, onSelectRange } = usePanelContext();
@@ -105,6 +109,10 @@ export function HeatView({ panel, heats, ramp, colours, annotations, top, choosi
         onPoint={onPoint}
         onBrushing={setBrushing}
         onSelect={onSelect}
+        onOpen={
+          onOpenCell &&
+          (() => pointed?.cell && onOpenCell(openedCell(heats[plot], pointed.cell.column, pointed.cell.row)))
+        }
       />
       {arrangement.legendHeight > 0 && (
         <div style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}>

@@ -6,6 +6,7 @@ import { coloursOf } from '../renderer';
 import { readAnnotations } from './annotations';
 import { ComparisonView } from './difference/ComparisonView';
 import { HeatView } from './HeatView';
+import { Menued } from './Menued';
 import type { Options } from './options';
 import { rampOf } from './picture';
 import { readCompared, readPanel } from './reading';
@@ -54,14 +55,16 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
   }
   return (
-    <HeatView
-      panel={props}
-      heats={heats}
-      ramp={ramp}
-      colours={colours}
-      annotations={strip?.annotations ?? annotations}
-      top={strip}
-      choosing={choosing}
-    />
+    <Menued panel={props} heats={heats}>
+      <HeatView
+        panel={props}
+        heats={heats}
+        ramp={ramp}
+        colours={colours}
+        annotations={strip?.annotations ?? annotations}
+        top={strip}
+        choosing={choosing}
+      />
+    </Menued>
   );
 }

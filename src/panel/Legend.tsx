@@ -24,10 +24,6 @@ const scaleNames: Record<Ramp['scale'], string> = {
 /** What the colours mean, and where the count under the cursor lies. */
 export function Legend({ ramp, colours, marked, write, name }: Props) {
   const styles = useStyles2(getStyles);
-  const bands = colours.map((colour, i) => {
-    const at = (step: number) => `${((100 * step) / colours.length).toFixed(2)}%`;
-    return `${colour} ${at(i)} ${at(i + 1)}`;
-  });
   const heat = heatOn(ramp);
   const range = `${write(ramp.min)} to ${write(ramp.max)}`;
   return (
@@ -37,7 +33,13 @@ export function Legend({ ramp, colours, marked, write, name }: Props) {
       aria-label={`Colors of cells from ${range} ${name}, ${scaleNames[ramp.scale]} scale`}
     >
       <span>{write(ramp.min)}</span>
-      <div className={styles.bar} style={{ background: `linear-gradient(to right, ${bands.join(', ')})` }}>
+      <div className={styles.bar}>
+        <svg className={styles.colours} viewBox={`0 0 ${colours.length} 1`} preserveAspectRatio="none" aria-hidden>
+          {colours.map((colour, i) => (
+            // Each reaches under the next: else the background shines through between them.
+            <rect key={i} x={i} width={Math.min(2, colours.length - i)} height={1} fill={colour} />
+          ))}
+        </svg>
         {ramp.midpoint !== undefined && marked === undefined && (
           <span className={styles.count} style={{ left: '50%' }}>
             {write(ramp.midpoint)}
@@ -71,6 +73,11 @@ const getStyles = (theme: GrafanaTheme2) => ({
     flex: '0 1 240px',
     minWidth: '40px',
     height: '10px',
+  }),
+  colours: css({
+    display: 'block',
+    width: '100%',
+    height: '100%',
     borderRadius: theme.shape.radius.default,
   }),
   marker: css({

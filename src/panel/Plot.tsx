@@ -46,6 +46,8 @@ interface Props extends HeatCanvasProps {
   onBrush: (range: AbsoluteTimeRange | undefined) => void;
   /** A window is selected with the Shift key. */
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
+  /** Called when a user wants to see what is in the cell that is pointed at. */
+  onOpen?: () => void;
   children?: ReactNode;
 }
 
@@ -57,7 +59,7 @@ const leastDrag = 5;
 
 /** One series: its cells, and a cursor that a pointer or the arrow keys move. */
 export function Plot(props: Props) {
-  const { heat, across, scale, pointed, pointing, time, brush, onPoint, onBrush, onSelect } = props;
+  const { heat, across, scale, pointed, pointing, time, brush, onPoint, onBrush, onSelect, onOpen } = props;
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const box = useRef<HTMLDivElement>(null);
@@ -102,6 +104,11 @@ export function Plot(props: Props) {
       onPoint(undefined);
       return;
     }
+    if (event.key === 'Enter' && pointed?.cell && onOpen) {
+      event.preventDefault();
+      onOpen();
+      return;
+    }
     const key = scale.isReversed ? (turned[event.key] ?? event.key) : event.key;
     const next = move(heat, { from: across.min, to: across.max }, pointed?.cell, key);
     if (next) {
@@ -119,7 +126,7 @@ export function Plot(props: Props) {
       tabIndex={0}
       role="application"
       aria-roledescription="heatmap"
-      aria-label={`${props.label}. Arrow keys move from cell to cell.`}
+      aria-label={`${props.label}. Arrow keys move from cell to cell${onOpen ? ', Enter opens one' : ''}.`}
       onKeyDown={onKeyDown}
       onBlur={() => pointing?.by === 'keys' && onPoint(undefined)}
       onPointerDown={(event) => {
@@ -141,6 +148,8 @@ export function Plot(props: Props) {
         onBrush(undefined);
         if (selected) {
           onSelect(selected, event.shiftKey);
+        } else if (event.button === 0 && pointed?.cell) {
+          onOpen?.();
         }
       }}
       onPointerCancel={() => {

@@ -41,6 +41,8 @@ interface Props {
   onBrushing: (isBrushing: boolean) => void;
   /** A window is selected with the Shift key. */
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
+  /** Called when a user wants to see what is in the cell that is pointed at. */
+  onOpen?: () => void;
 }
 
 /** A plot for each series, side by side or one below the other, on one axis of time or bins. */
@@ -113,6 +115,7 @@ export function Plots(props: Props) {
                       onPoint={(at) => onPoint(i, at)}
                       onBrush={onBrush}
                       onSelect={props.onSelect}
+                      onOpen={props.onOpen}
                     >
                       {isTime && (
                         <AnnotationLines

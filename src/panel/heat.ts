@@ -11,6 +11,8 @@ export interface Bounds {
 /** One series of heat: counts over time (or another number) and value; or the values of several gauges over time. */
 export interface Heat {
   name: string;
+  /** Of the query that it answers. A sum of several has none. */
+  refId?: string;
   /** Columns; milliseconds since the epoch when `xIsTime`. */
   x: Bounds;
   /** Rows, lowest first, in the unit of `yField`. Rows that have names are one high, from 0 up. */
@@ -113,22 +115,27 @@ export function isEmpty(heat: Heat): boolean {
  */
 export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
   const streams = streamsOf(frames);
-  const heats = frames.flatMap((frame) => {
+  const readFrame = (frame: DataFrame): Heat[] => {
     const stream = streams.get(streamOf(frame) ?? '');
     if (isCompact(frame)) {
       const history = readCompact(frame);
-      return stream ? goOn(history, readHeat(stream, columnWidth)) : history;
+      return [stream ? goOn(history, readHeat(stream, columnWidth)) : history];
     }
     if (stream) {
       return [];
     }
     if (isGrid(frame)) {
-      return readGrid(frame);
+      return [readGrid(frame)];
     }
     if (isRows(frame)) {
       return readRows(frame, columnWidth);
     }
-    return isHeat(frame) ? readHeat(frame, columnWidth) : [];
+    return isHeat(frame) ? [readHeat(frame, columnWidth)] : [];
+  };
+  const heats = frames.flatMap((frame) => {
+    const found = readFrame(frame);
+    found.forEach((heat) => (heat.refId = frame.refId));
+    return found;
   });
   if (heats.length === 0 && frames.some((frame) => frame.fields.length > 0 && !isRows(frame))) {
     const found = frames.map(
@@ -484,6 +491,7 @@ export function sumHeats(heats: Heat[], name: string): Heat {
   return {
     ...heats[0],
     name,
+    refId: heats.every(({ refId }) => refId === heats[0].refId) ? heats[0].refId : undefined,
     wire: undefined,
     extent: undefined,
     x,

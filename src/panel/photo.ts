@@ -1,0 +1,143 @@
+/**
+ * A picture of a part of the page, as it is seen: canvases, SVG drawings,
+ * backgrounds and texts, in this order of the page. It knows nothing of the
+ * panel, and draws what the panel is made of and no more: no borders, shadows
+ * or pictures.
+ */
+
+/** Elements with this attribute are left out. */
+export const unseen = 'data-unseen';
+
+/** How far an SVG drawing may reach out of its box, in CSS pixels, as labels at the ends of an axis do. */
+const overhang = 48;
+
+interface Photo {
+  /** Written over the picture. */
+  title: string;
+  background: string;
+  /** Copies what is on a canvas that is drawn by a worker. */
+  pixelsOf: (canvas: HTMLCanvasElement) => Promise<CanvasImageSource>;
+}
+
+/** Draws an element in as many pixels as the screen has for it. Fails when the browser gives no picture. */
+export async function photograph(element: HTMLElement, { title, background, pixelsOf }: Photo): Promise<Blob> {
+  const page = element.ownerDocument;
+  const density = page.defaultView?.devicePixelRatio ?? 1;
+  const box = element.getBoundingClientRect();
+  const style = styleOf(element);
+  const size = parseFloat(style.fontSize);
+  const head = title ? Math.round(2.5 * size) : 0;
+  const canvas = page.createElement('canvas');
+  canvas.width = Math.ceil(box.width * density);
+  canvas.height = Math.ceil((box.height + head) * density);
+  const context = canvas.getContext('2d');
+  if (!context) {
+    throw new Error('picture of the panel: the browser gives no canvas to draw it on');
+  }
+  context.scale(density, density);
+  context.fillStyle = background;
+  context.fillRect(0, 0, box.width, box.height + head);
+  context.textBaseline = 'middle';
+  if (title) {
+    context.font = `500 ${size}px ${style.fontFamily}`;
+    context.fillStyle = style.color;
+    context.fillText(title, size / 2, head / 2);
+  }
+  context.translate(-box.left, head - box.top);
+  await drawElement(context, element, pixelsOf);
+  return new Promise((resolve, reject) =>
+    canvas.toBlob(
+      (blob) => (blob ? resolve(blob) : reject(new Error('picture of the panel: the browser gives no PNG of it'))),
+      'image/png'
+    )
+  );
+}
+
+async function drawElement(context: CanvasRenderingContext2D, element: Element, pixelsOf: Photo['pixelsOf']) {
+  const box = element.getBoundingClientRect();
+  const style = styleOf(element);
+  if (element.hasAttribute(unseen) || style.visibility === 'hidden' || Number(style.opacity) === 0) {
+    return;
+  }
+  if (element instanceof HTMLCanvasElement) {
+    context.drawImage(await pixelsOf(element), box.left, box.top, box.width, box.height);
+    return;
+  }
+  if (element instanceof SVGSVGElement) {
+    await drawSVG(context, element, box, style);
+    return;
+  }
+  context.save();
+  if (style.overflow !== 'visible') {
+    context.beginPath();
+    context.rect(box.left, box.top, box.width, box.height);
+    context.clip();
+  }
+  context.fillStyle = style.backgroundColor;
+  context.fillRect(box.left, box.top, box.width, box.height);
+  for (const child of element.childNodes) {
+    if (child instanceof Element) {
+      await drawElement(context, child, pixelsOf);
+    } else if (child.nodeType === Node.TEXT_NODE && child.textContent?.trim()) {
+      drawText(context, child, style);
+    }
+  }
+  context.restore();
+}
+
+/** Draws a text that is written in one line. */
+function drawText(context: CanvasRenderingContext2D, text: Node, style: CSSStyleDeclaration) {
+  const range = text.ownerDocument!.createRange();
+  range.selectNodeContents(text);
+  const { left, top, height } = range.getBoundingClientRect();
+  context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  context.fillStyle = style.color;
+  context.fillText(text.textContent!.trim(), left, top + height / 2);
+}
+
+/** Draws a drawing as an image of it, which takes no styles or fonts from the page. */
+async function drawSVG(
+  context: CanvasRenderingContext2D,
+  svg: SVGSVGElement,
+  { left, top, width, height }: DOMRect,
+  style: CSSStyleDeclaration
+) {
+  if (width === 0 || height === 0) {
+    return;
+  }
+  const copy = svg.cloneNode(true) as SVGSVGElement;
+  copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
+  copy.setAttribute('font-family', style.fontFamily);
+  const isScaled = svg.hasAttribute('viewBox');
+  const margin = !isScaled && style.overflow === 'visible' ? overhang : 0;
+  if (!isScaled) {
+    copy.setAttribute('viewBox', `${-margin} ${-margin} ${width + 2 * margin} ${height + 2 * margin}`);
+  }
+  copy.setAttribute('width', `${width + 2 * margin}`);
+  copy.setAttribute('height', `${height + 2 * margin}`);
+  const image = new Image();
+  image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
+  await image.decode();
+  context.drawImage(image, left - margin, top - margin, width + 2 * margin, height + 2 * margin);
+}
+
+const styleOf = (element: Element) => element.ownerDocument.defaultView!.getComputedStyle(element);
+
+/** Hands a file to the user. */
+export function download(page: Document, file: Blob, name: string) {
+  const link = page.createElement('a');
+  link.href = URL.createObjectURL(file);
+  link.download = name;
+  link.click();
+  // Not at once: the browser begins to read it after this.
+  setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
+}
+
+/** The name of a file for a panel's picture: its title, as far as file systems take it, and a time. */
+export function fileName(title: string, at: Date): string {
+  const name = title
+    .toLowerCase()
+    .replace(/[^\p{L}\p{N}]+/gu, '-')
+    .replace(/^-|-$/g, '');
+  return `${name || 'heat'}-${at.toISOString().slice(0, 19).replace(/[:T]/g, '-')}.png`;
+}
