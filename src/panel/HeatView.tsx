@@ -14,6 +14,7 @@ import { Plots } from './Plots';
 import { densityFacts, measureOf, shownName, shownWriter, valueOn } from './shown';
 import type { Choosing } from './strip/useChoosing';
 import { useArrangement } from './useArrangement';
+import { useOver } from './useOver';
 import { useSyncedTime } from './useSyncedTime';
 import { describe, sayCell } from './words';
 
@@ -60,6 +61,7 @@ export function HeatView(props: Props) {
   const { theirs, publish } = useSyncedTime(eventBus, isSynced);
 
   const { across, range, scales, axisWidth } = arrangement;
+  const over = useOver(panel, arrangement);
   const isTime = heats[0].xIsTime;
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
   const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
@@ -68,6 +70,9 @@ export function HeatView(props: Props) {
   const marked = pointed?.cell && valueOn(heats[plot], measure, scales[plot])(pointed.cell.column, pointed.cell.row);
   const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options, timeZone);
   words?.facts.push(...densityFacts(heats[plot], measure, scales[plot], marked ?? NaN, options.yAxis));
+  if (words && pointed) {
+    words.facts.push(...over.factsAt(heats[plot], pointed.time));
+  }
 
   const onPoint = (i: number, at: Pointing | undefined) => {
     setPointing(at && { ...at, plot: i });
@@ -100,6 +105,8 @@ export function HeatView(props: Props) {
         gap={options.cellGap}
         axisName={options.yAxis.label || undefined}
         columnAxisName={options.xAxis.label || undefined}
+        layersOf={over.layersOf}
+        marksOf={over.marksOf}
         annotations={annotations}
         choosing={choosing}
         timeZone={timeZone}
@@ -115,7 +122,10 @@ export function HeatView(props: Props) {
         }
       />
       {arrangement.legendHeight > 0 && (
-        <div style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}>
+        <div
+          className={styles.legends}
+          style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}
+        >
           <Legend
             ramp={ramp}
             colours={colours}
@@ -123,6 +133,7 @@ export function HeatView(props: Props) {
             write={shownWriter(heats[shown], measure, options.yAxis)}
             name={shownName(heats[shown], measure, scales[shown])}
           />
+          {over.legendOf(heats)}
         </div>
       )}
       {options.tooltip.show && words && pointing && !isBrushing && (
@@ -141,6 +152,7 @@ function within(time: number | undefined, { from, to }: AbsoluteTimeRange) {
 
 const getStyles = () => ({
   view: css({ position: 'relative', overflow: 'hidden' }),
+  legends: css({ display: 'flex', alignItems: 'flex-end', gap: '24px' }),
   spoken: css({
     position: 'absolute',
     width: '1px',

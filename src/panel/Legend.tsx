@@ -60,6 +60,8 @@ export function Legend({ ramp, colours, marked, write, name }: Props) {
 
 const getStyles = (theme: GrafanaTheme2) => ({
   legend: css({
+    flex: '1 1 auto',
+    maxWidth: '420px',
     display: 'flex',
     alignItems: 'flex-end',
     gap: theme.spacing(1),
@@ -67,10 +69,12 @@ const getStyles = (theme: GrafanaTheme2) => ({
     lineHeight: '10px',
     fontSize: theme.typography.bodySmall.fontSize,
     color: theme.colors.text.secondary,
+    whiteSpace: 'nowrap',
   }),
   bar: css({
     position: 'relative',
-    flex: '0 1 240px',
+    flex: '1 1 240px',
+    maxWidth: '240px',
     minWidth: '40px',
     height: '10px',
   }),

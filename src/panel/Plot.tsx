@@ -48,7 +48,10 @@ interface Props extends HeatCanvasProps {
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
   /** Called when a user wants to see what is in the cell that is pointed at. */
   onOpen?: () => void;
+  /** Drawn over the cells, in SVG. */
   children?: ReactNode;
+  /** What is over the cells, and can be pointed at and focused. */
+  marks?: ReactNode;
 }
 
 /** What leads up leads to lower values where the axis runs down. */
@@ -211,6 +214,7 @@ export function Plot(props: Props) {
           />
         )}
       </svg>
+      {props.marks}
     </div>
   );
 }

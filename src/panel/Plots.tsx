@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { useState } from 'react';
+import { type ReactNode, useState } from 'react';
 import type { AbsoluteTimeRange, GrafanaTheme2 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import { useStyles2 } from '@grafana/ui';
@@ -8,7 +8,9 @@ import { AnnotationLines, AnnotationMarks } from './AnnotationLayer';
 import type { Annotation } from './annotations';
 import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
+import { ColumnHistogram, RowHistogram } from './Layers';
 import { Plot, type Pointed, type Pointing } from './Plot';
+import type { Scale } from './scale';
 import { measureOf } from './shown';
 import type { Choosing } from './strip/useChoosing';
 import type { Arrangement } from './useArrangement';
@@ -27,6 +29,10 @@ interface Props {
   /** What the values are, and the columns; written along the axes. */
   axisName?: string;
   columnAxisName?: string;
+  /** What is drawn over the plot of a series. */
+  layersOf: (heat: Heat, scale: Scale) => ReactNode;
+  /** What is over the plot of a series, and can be pointed at and focused. */
+  marksOf: (heat: Heat, scale: Scale) => ReactNode;
   annotations: Annotation[];
   /** How annotations are chosen to be compared, where they can be. */
   choosing?: Choosing;
@@ -96,6 +102,11 @@ export function Plots(props: Props) {
                       {heat.name}
                     </div>
                   )}
+                  {arrangement.topHeight > 0 && (
+                    <div style={{ marginLeft: indentOf(column) }}>
+                      <ColumnHistogram heat={heat} across={across} height={arrangement.topHeight} />
+                    </div>
+                  )}
                   <div className={styles.row}>
                     {side === 'left' && hasAxis(column) && axisOf(i)}
                     <Plot
@@ -116,7 +127,9 @@ export function Plots(props: Props) {
                       onBrush={onBrush}
                       onSelect={props.onSelect}
                       onOpen={props.onOpen}
+                      marks={props.marksOf(heat, scales[i])}
                     >
+                      {props.layersOf(heat, scales[i])}
                       {isTime && (
                         <AnnotationLines
                           // The texts are written once, at the top.
@@ -128,6 +141,9 @@ export function Plots(props: Props) {
                         />
                       )}
                     </Plot>
+                    {arrangement.sideWidth > 0 && (
+                      <RowHistogram heat={heat} range={range} scale={scales[i]} width={arrangement.sideWidth} />
+                    )}
                     {side === 'right' && hasAxis(column) && axisOf(i)}
                   </div>
                 </div>
@@ -146,7 +162,9 @@ export function Plots(props: Props) {
               style={{
                 marginLeft: indentOf(column),
                 marginRight:
-                  arrangement.rightMargin + (side === 'right' && hasAxis(column) ? arrangement.axisWidth : 0),
+                  arrangement.rightMargin +
+                  arrangement.sideWidth +
+                  (side === 'right' && hasAxis(column) ? arrangement.axisWidth : 0),
                 width: plotWidth,
               }}
             >

@@ -141,9 +141,17 @@ export function readHeats(frames: DataFrame[], columnWidth: number): Heat[] {
     const found = frames.map(
       (f) => `${nameOf(f)} has ${f.fields.map((field) => field.name).join(', ') || 'no fields'}`
     );
-    throw new MalformedFrame(`no heatmap: ${found.join('; ')}; needed are ${sparse.join(', ')}`);
+    throw new MalformedFrame(
+      `no heatmap: ${found.join('; ')}; needed are ${sparse.join(', ')}, or the transformation "Create heatmap"`
+    );
   }
   return heats;
+}
+
+/** Whether a frame is heat of any kind, and not a series or a table beside it. */
+export function isHeatFrame(frame: DataFrame): boolean {
+  const type = frame.meta?.type as string | undefined;
+  return type === 'heat-difference' || isCompact(frame) || isGrid(frame) || isRows(frame) || isHeat(frame);
 }
 
 function isHeat(frame: DataFrame): boolean {

@@ -1,4 +1,4 @@
-import { FieldConfigProperty, PanelPlugin } from '@grafana/data';
+import { FieldConfigProperty, PanelPlugin, ThresholdsMode } from '@grafana/data';
 import { HeatmapPanel } from './HeatmapPanel';
 import { changeFromHeatmap } from './migration';
 import { addOptions, type Options } from './options';
@@ -8,7 +8,15 @@ export { HeatmapPanel } from './HeatmapPanel';
 export { defaultOptions, type Options } from './options';
 
 export const plugin = new PanelPlugin<Options>(HeatmapPanel)
-  .useFieldConfig({ disableStandardOptions: Object.values(FieldConfigProperty) })
+  .useFieldConfig({
+    disableStandardOptions: Object.values(FieldConfigProperty).filter((p) => p !== FieldConfigProperty.Thresholds),
+    standardOptions: {
+      // Grafana would begin with a line at 80.
+      [FieldConfigProperty.Thresholds]: {
+        defaultValue: { mode: ThresholdsMode.Absolute, steps: [{ value: -Infinity, color: 'transparent' }] },
+      },
+    },
+  })
   .setPanelOptions(addOptions)
   .setPanelChangeHandler(changeFromHeatmap)
   .setSuggestionsSupplier(suggest)

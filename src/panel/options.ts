@@ -49,11 +49,15 @@ export interface Options {
     max?: number;
     /** The lowest values at the top. */
     reverse: boolean;
+    /** Panels of a dashboard that name the same group, and have the same unit, show the same range. */
+    group?: string;
   };
   /** How many hits rows have altogether, to the right of each plot, and columns, over it. */
   histograms: { right: boolean; top: boolean };
   /** Which version of each service ran when, above the plots. */
   versions: { show: boolean };
+  /** Series of other queries, over the heat. */
+  lines: { show: boolean };
   /** Marks of single measurements that the data source remembers. The color is one of CSS, or a name of the theme. */
   exemplars: { show: boolean; color: string };
   /** Of queries that compare, and of what is compared in the panel. */
@@ -76,6 +80,7 @@ export const defaultOptions: Options = {
   yAxis: { scale: 'auto', placement: 'left', reverse: false },
   histograms: { right: false, top: false },
   versions: { show: true },
+  lines: { show: true },
   exemplars: { show: true, color: 'rgba(255,0,255,0.7)' },
   comparison: { mode: 'difference', scheme: 'PuOr', reverse: false, scale: 'symlog' },
   tooltip: { show: true },
@@ -124,6 +129,7 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const xAxis = ['X axis'];
   const yAxis = ['Y axis'];
   const comparison = ['Comparison'];
+  const over = ['Beside the heat'];
   builder
     .addRadio({
       path: 'series',
@@ -294,6 +300,14 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       defaultValue: defaultOptions.yAxis.reverse,
     })
     .addTextInput({
+      path: 'yAxis.group',
+      name: 'Shared by',
+      description:
+        'Heat panels of this dashboard that have the same name here, the same unit and the same kind of scale show the same range of values',
+      category: yAxis,
+      settings: { placeholder: 'This panel alone' },
+    })
+    .addTextInput({
       path: 'xAxis.label',
       name: 'Label',
       description: 'What the columns are, written below the axis',
@@ -363,6 +377,41 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
           { value: 'linear', label: 'Linear' },
         ],
       },
+    })
+    .addBooleanSwitch({
+      path: 'histograms.right',
+      name: 'Hits of rows',
+      description: 'Show to the right of each plot how many hits its rows have altogether',
+      category: over,
+      defaultValue: defaultOptions.histograms.right,
+    })
+    .addBooleanSwitch({
+      path: 'histograms.top',
+      name: 'Hits of columns',
+      description: 'Show over each plot how many hits its columns have altogether',
+      category: over,
+      defaultValue: defaultOptions.histograms.top,
+    })
+    .addBooleanSwitch({
+      path: 'lines.show',
+      name: 'Lines',
+      description: 'Draw the series of other queries over the heat, on its Y axis',
+      category: over,
+      defaultValue: defaultOptions.lines.show,
+    })
+    .addBooleanSwitch({
+      path: 'exemplars.show',
+      name: 'Exemplars',
+      description: 'Mark single measurements that the data source remembers',
+      category: over,
+      defaultValue: defaultOptions.exemplars.show,
+    })
+    .addColorPicker({
+      path: 'exemplars.color',
+      name: 'Color of exemplars',
+      category: over,
+      defaultValue: defaultOptions.exemplars.color,
+      showIf: ({ exemplars }) => exemplars.show,
     })
     .addBooleanSwitch({
       path: 'tooltip.show',

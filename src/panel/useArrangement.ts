@@ -6,6 +6,7 @@ import { type Layout, layOut } from './layout';
 import { defaultOptions, type Options } from './options';
 import { columnScale, valueScale } from './picture';
 import type { Extent, Scale } from './scale';
+import { useSharedAxis } from './sharedAxis';
 import { columnWriter, valueWriter } from './words';
 
 /** Where everything in the panel lies, in CSS pixels, and on which scales. */
@@ -37,10 +38,15 @@ export function useArrangement(heats: Heat[], props: PanelProps<Options>, fit = 
   const { xAxis, yAxis } = options;
   const isStreaming = data.state === LoadingState.Streaming;
 
-  const extents = useMemo((): Extent[] => {
-    const shared = valueScale(fit, yAxis);
-    return heats.map(({ rowNames }) => (rowNames ? { kind: 'linear', min: 0, max: rowNames.length } : shared));
-  }, [heats, fit, yAxis]);
+  const own = useMemo(() => valueScale(fit, yAxis), [fit, yAxis]);
+  // Axes of one name and different units have nothing to share.
+  const unit = yAxis.unit || heats[0]?.yField.config.unit || '';
+  const group = yAxis.group && JSON.stringify([data.request?.dashboardUID, yAxis.group, unit]);
+  const shared = useSharedAxis(own, group || undefined);
+  const extents = useMemo(
+    (): Extent[] => heats.map(({ rowNames }) => (rowNames ? { kind: 'linear', min: 0, max: rowNames.length } : shared)),
+    [heats, shared]
+  );
   const labelsAt = useMemo(() => {
     const all = fit.map((heat) => heat.y);
     return (plotHeight: number) =>

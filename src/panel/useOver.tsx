@@ -1,0 +1,75 @@
+import { type ReactNode, useMemo } from 'react';
+import type { PanelProps } from '@grafana/data';
+import { readExemplars } from './exemplars';
+import { type Heat, isHeatFrame } from './heat';
+import { ExemplarMarks, LineLayer, LineLegend, ThresholdLines } from './Layers';
+import { linesOver, readLines, valueAt } from './lines';
+import type { Options } from './options';
+import type { Scale } from './scale';
+import type { Arrangement } from './useArrangement';
+import { type CellWords, valueWriter } from './words';
+
+/** What is drawn over heat and said beside it: thresholds, lines and exemplars. */
+interface Over {
+  layersOf: (heat: Heat, scale: Scale) => ReactNode;
+  marksOf: (heat: Heat, scale: Scale) => ReactNode;
+  legendOf: (heats: Heat[]) => ReactNode;
+  /** What lines have at a time. */
+  factsAt: (heat: Heat, time: number) => CellWords['facts'];
+}
+
+/** Finds in a panel's data and settings what lies over its heat. */
+export function useOver(panel: PanelProps<Options>, { across, range, plotWidth }: Arrangement): Over {
+  const { data, options, fieldConfig, timeZone } = panel;
+  const { yAxis } = options;
+  const all = useMemo(
+    () => (options.lines.show ? readLines(data.series, isHeatFrame) : []),
+    [data.series, options.lines.show]
+  );
+  const exemplars = useMemo(
+    () => (options.exemplars.show ? readExemplars([...data.series, ...(data.annotations ?? [])]) : []),
+    [data.series, data.annotations, options.exemplars.show]
+  );
+  return useMemo(() => {
+    const linesOf = (heat: Heat) => linesOver(all, heat, yAxis.unit);
+    // Values of gauges and cells of a grid have no such axis.
+    const hasValues = ({ rowNames, isGrid }: Heat) => !rowNames && !isGrid;
+    return {
+      layersOf: (heat, scale) =>
+        hasValues(heat) && (
+          <>
+            <LineLayer lines={linesOf(heat)} across={across} scale={scale} />
+            <ThresholdLines
+              config={fieldConfig.defaults.thresholds}
+              scale={scale}
+              width={plotWidth}
+              write={valueWriter(heat, yAxis)}
+            />
+          </>
+        ),
+      marksOf: (heat, scale) =>
+        hasValues(heat) &&
+        heat.xIsTime && (
+          <ExemplarMarks
+            exemplars={exemplars}
+            colour={options.exemplars.color}
+            range={range}
+            across={across}
+            scale={scale}
+            write={valueWriter(heat, yAxis)}
+            timeZone={timeZone}
+          />
+        ),
+      legendOf: (heats) => {
+        // Colours go by the place among all lines of a plot, and are told once.
+        const lines = heats.length === 1 ? linesOf(heats[0]) : all;
+        return lines.length > 0 && <LineLegend lines={lines} />;
+      },
+      factsAt: (heat, time) =>
+        linesOf(heat).flatMap((line) => {
+          const value = line.problem ? undefined : valueAt(line, time);
+          return value === undefined ? [] : [{ name: line.name, text: valueWriter(heat, yAxis)(value) }];
+        }),
+    };
+  }, [all, exemplars, across, range, plotWidth, fieldConfig, options.exemplars.color, yAxis, timeZone]);
+}
