@@ -17,6 +17,7 @@
 
 // Only what a map or a variable names is kept for bpf2go to see.
 const struct event *event_type;
+const struct long_event *long_event_type;
 const enum point *point_type;
 const enum program *program_type;
 const enum holder *holder_type;

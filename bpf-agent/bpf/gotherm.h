@@ -139,14 +139,21 @@ struct count {
 	u64 count, sum;
 };
 
+// A record of the ring. Most are no more than this: the shorter they are, the
+// longer the ring lasts while its reader is kept from its CPU.
 struct event {
 	struct key key;
 	u64 time, value, goid;
-	// What else is known; its meaning is the point's: see probe.Point.
-	u64 extra[NUM_EXTRAS];
 	// The pprof label of the goroutine, a word.
 	u32 label;
 	u32 unused;
+};
+
+// The record of a hit of which more is known.
+struct long_event {
+	struct event event;
+	// Its meaning is the point's: see probe.Point.
+	u64 extra[NUM_EXTRAS];
 };
 
 struct tally {
@@ -194,7 +201,7 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4 << 20);
+	__uint(max_entries, 8 << 20);
 } events SEC(".maps");
 
 // User space sizes it by the number of CPUs.
@@ -352,7 +359,7 @@ static __attribute__((noinline)) bool carry(struct key *key, u64 value, u64 g, c
 
 	if (!proc)
 		return false;
-	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	e = bpf_ringbuf_reserve(&events, extra ? sizeof(struct long_event) : sizeof(*e), 0);
 	if (!e)
 		return false;
 	e->key = *key;
@@ -362,8 +369,9 @@ static __attribute__((noinline)) bool carry(struct key *key, u64 value, u64 g, c
 	e->goid = 0;
 	if (g && bpf_probe_read_user(&e->goid, sizeof(e->goid), (void *)(g + proc->g_goid)))
 		e->goid = 0;
-	for (u32 i = 0; i < NUM_EXTRAS; i++)
-		e->extra[i] = extra ? extra[i] : 0;
+	if (extra)
+		for (u32 i = 0; i < NUM_EXTRAS; i++)
+			((struct long_event *)e)->extra[i] = extra[i];
 	e->label = key->point == ONCPU ? key->word : label_of(proc, slot, 0, g);
 	e->unused = 0;
 	bpf_ringbuf_submit(e, BPF_RB_NO_WAKEUP);

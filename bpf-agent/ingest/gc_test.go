@@ -69,8 +69,17 @@ func parseTrace(t *testing.T, text string) (all []collection) {
 	return all
 }
 
+// whole is an event as a long one, without extras where it has none.
+func whole(e *bpf.KernelEvent, extra *extras) bpf.KernelLongEvent {
+	l := bpf.KernelLongEvent{Event: *e}
+	if extra != nil {
+		l.Extra = *extra
+	}
+	return l
+}
+
 // eventsInRing returns what nobody has read yet, and leaves it there.
-func (a *agent) eventsInRing() (events []bpf.KernelEvent) {
+func (a *agent) eventsInRing() (events []bpf.KernelLongEvent) {
 	a.t.Helper()
 	r, err := openRing(a.kernel.Events)
 	if err != nil {
@@ -78,12 +87,12 @@ func (a *agent) eventsInRing() (events []bpf.KernelEvent) {
 	}
 	begin := r.position()
 	if err := r.read(r.end(), func(record []byte) {
-		e, err := decode(record)
+		e, extra, err := decode(record)
 		if err != nil {
 			a.t.Error(err)
 			return
 		}
-		events = append(events, *e)
+		events = append(events, whole(e, extra))
 	}); err != nil {
 		a.t.Error(err)
 	}
@@ -103,15 +112,15 @@ func TestCollectionsAreThoseThatTheRuntimeTraces(t *testing.T) {
 			before := program.Ask("stats")
 			after := program.Ask("collect 30")
 			program.Freeze()
-			var marks, cycles, begins, ends []bpf.KernelEvent
+			var marks, cycles, begins, ends []bpf.KernelLongEvent
 			for _, e := range a.eventsInRing() {
-				switch bpf.KernelPoint(e.Key.Point) {
+				switch bpf.KernelPoint(e.Event.Key.Point) {
 				case bpf.KernelPointGC_MARK:
 					marks = append(marks, e)
 				case bpf.KernelPointGC_CYCLE:
 					cycles = append(cycles, e)
 				case bpf.KernelPointGC_STW:
-					switch probe.Catalogue[e.Key.Point].Reason(nil, e.Key.Reason) {
+					switch probe.Catalogue[e.Event.Key.Point].Reason(nil, e.Event.Key.Reason) {
 					case "sweep termination":
 						begins = append(begins, e)
 					case "mark termination":
@@ -140,10 +149,10 @@ func TestCollectionsAreThoseThatTheRuntimeTraces(t *testing.T) {
 					whole.least += phase.least
 					whole.most += phase.most
 				}
-				if c.mark.fits(time.Duration(marks[i].Value)) && whole.fits(time.Duration(cycles[i].Value)) {
+				if c.mark.fits(time.Duration(marks[i].Event.Value)) && whole.fits(time.Duration(cycles[i].Event.Value)) {
 					within++
 				} else {
-					t.Logf("collection %d: mark %s, cycle %s; the runtime says %v, %v", i, time.Duration(marks[i].Value), time.Duration(cycles[i].Value), c.mark, whole)
+					t.Logf("collection %d: mark %s, cycle %s; the runtime says %v, %v", i, time.Duration(marks[i].Event.Value), time.Duration(cycles[i].Event.Value), c.mark, whole)
 				}
 				if live := cycles[i].Extra[1] >> 20; live != c.marked {
 					t.Errorf("collection %d: the heap is %d MiB at its end, the runtime marked %d MiB", i, live, c.marked)

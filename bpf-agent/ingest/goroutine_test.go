@@ -155,7 +155,7 @@ func seeGoids(t testing.TB, b build) goids {
 	var g goids
 	ended := map[uint64]bool{}
 	if err := ring.read(ring.end(), func(record []byte) {
-		e, err := decode(record)
+		e, _, err := decode(record)
 		if err != nil {
 			t.Error(err)
 			return

@@ -250,7 +250,7 @@ func TestEveryRequestIsCountedByItsRoute(t *testing.T) {
 }
 
 // readEvents takes the events of a point out of the ring.
-func (a *agent) readEvents(point bpf.KernelPoint) (events []bpf.KernelEvent) {
+func (a *agent) readEvents(point bpf.KernelPoint) (events []bpf.KernelLongEvent) {
 	a.t.Helper()
 	ring, err := openRing(a.kernel.Events)
 	if err != nil {
@@ -258,11 +258,11 @@ func (a *agent) readEvents(point bpf.KernelPoint) (events []bpf.KernelEvent) {
 	}
 	defer ring.close()
 	if err := ring.read(ring.end(), func(record []byte) {
-		e, err := decode(record)
+		e, extra, err := decode(record)
 		if err != nil {
 			a.t.Error(err)
 		} else if e.Key.Point == uint8(point) {
-			events = append(events, *e)
+			events = append(events, whole(e, extra))
 		}
 	}); err != nil {
 		a.t.Fatal(err)
@@ -324,7 +324,7 @@ func TestRequestsHaveTheTraceThatTheyCameWith(t *testing.T) {
 			got := map[string]int{}
 			for _, e := range a.readEvents(bpf.KernelPointHTTP_REQUEST) {
 				got[traceID(e.Extra[0], e.Extra[1])]++
-				if e.Goid == 0 {
+				if e.Event.Goid == 0 {
 					t.Errorf("a request without a goroutine: %+v", e)
 				}
 			}

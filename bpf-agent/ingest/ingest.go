@@ -8,11 +8,13 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"math/bits"
 	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -234,22 +236,21 @@ func (i *Ingest) setClock() error {
 
 // take moves one event into heat.
 func (i *Ingest) take(record []byte) {
-	e, err := decode(record)
+	e, extra, err := decode(record)
 	if err != nil {
 		i.log.Error("event dropped", "error", err)
 		return
 	}
-	key := e.Key
-	key.Bucket = 0
 	// Most events are of keys that were seen a moment ago.
-	recent := &i.recent[recentIndex(&key)]
-	if recent.series == nil || recent.key != key {
-		s := i.find(key)
+	words := *(*keyWords)(unsafe.Pointer(&e.Key))
+	recent := &i.recent[words.index()]
+	if recent.key != words || recent.series == nil {
+		s := i.find(e.Key)
 		if s == nil {
-			i.log.Error("event dropped", "error", "nobody has its slot", "slot", key.Slot)
+			i.log.Error("event dropped", "error", "nobody has its slot", "slot", e.Key.Slot)
 			return
 		}
-		recent.key, recent.series = key, s
+		recent.key, recent.series = words, s
 	}
 	s := recent.series
 	wall := int64(e.Time) + i.monotonicToWall
@@ -257,28 +258,33 @@ func (i *Ingest) take(record []byte) {
 	if s.grid != nil && e.Goid != 0 {
 		s.grid.Add(time.Unix(0, wall), i.goroutine(e, s), e.Value)
 	}
-	if s.exemplars != nil {
+	if s.exemplars != nil && extra != nil {
 		s.exemplars.Add(time.Unix(0, wall), e.Value, func() heat.Exemplar {
-			return heat.Exemplar{Key: s.key, Goroutine: i.goroutine(e, s), Extra: e.Extra}
+			return heat.Exemplar{Key: s.key, Goroutine: i.goroutine(e, s), Extra: *extra}
 		})
 	}
-	i.carried[key.Point]++
+	i.carried[e.Key.Point]++
 }
 
 // recentSeries remembers where the events of a key went.
 type recentSeries struct {
-	key    bpf.KernelKey
+	key    keyWords
 	series *series
 }
 
 // numRecent is a power of two.
-const numRecent = 256
+const numRecent = 1 << recentBits
+const recentBits = 8
 
-// recentIndex is where a key is remembered: at most one is at each place.
-func recentIndex(k *bpf.KernelKey) uint64 {
-	h := uint64(k.Function)<<32 ^ uint64(k.Word) ^ uint64(k.Slot)<<56 ^ uint64(k.Point)<<24 ^ uint64(k.Reason)<<16 ^
-		uint64(k.Cpu)<<8 ^ uint64(k.Depth)<<4 ^ uint64(k.Node)
-	return h * 0x9e3779b97f4a7c15 >> (64 - 8)
+// keyWords is a bpf.KernelKey as two numbers, which are compared faster than
+// its fields. The bucket of an event's key is 0.
+type keyWords [2]uint64
+
+var _ = [1]byte{}[unsafe.Sizeof(keyWords{})-unsafe.Sizeof(bpf.KernelKey{})]
+
+// index is where a key is remembered: at most one is at each place.
+func (k *keyWords) index() uint64 {
+	return (k[0] ^ bits.RotateLeft64(k[1], 29)) * 0x9e3779b97f4a7c15 >> (64 - recentBits)
 }
 
 // goroutine returns what an event says of its goroutine.

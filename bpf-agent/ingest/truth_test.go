@@ -111,7 +111,7 @@ func TestPauseSaysWhichPItWaitedFor(t *testing.T) {
 	defer ring.close()
 	pauses, seen := 0, map[int]int{}
 	if err := ring.read(ring.end(), func(record []byte) {
-		e, err := decode(record)
+		e, extra, err := decode(record)
 		if err != nil {
 			t.Error(err)
 			return
@@ -120,7 +120,7 @@ func TestPauseSaysWhichPItWaitedFor(t *testing.T) {
 			return
 		}
 		pauses++
-		if p := e.Extra[0] - 1; p >= uint64(runtime.GOMAXPROCS(0)) {
+		if p := extra[0] - 1; p >= uint64(runtime.GOMAXPROCS(0)) {
 			t.Errorf("a pause waited for P %d, there are %d", p, runtime.GOMAXPROCS(0))
 		}
 		// The kernel links each CPU to its node; a kernel without NUMA has no such link, and one node.

@@ -68,8 +68,8 @@ func TestCatalogueIsCoherent(t *testing.T) {
 		if slices.Contains(p.Dimensions, "reason") != (p.Reason != nil) {
 			t.Errorf("%s: what is split by reason names its reasons, and nothing else does", p.Name)
 		}
-		if len(p.Extra) > len(bpf.KernelEvent{}.Extra) {
-			t.Errorf("%s: events have room for %d extras", p.Name, len(bpf.KernelEvent{}.Extra))
+		if len(p.Extra) > len(bpf.KernelLongEvent{}.Extra) {
+			t.Errorf("%s: events have room for %d extras", p.Name, len(bpf.KernelLongEvent{}.Extra))
 		}
 		if len(p.Probes) == 0 {
 			t.Errorf("%s: no probe feeds it", p.Name)
