@@ -26,13 +26,15 @@ const (
 
 func newPace() *pace { return &pace{shortestWait} }
 
-// next takes how many bytes of the ring were read.
+// next takes how many bytes of the ring were read. The wait becomes shorter at
+// once and longer slowly: programs that were kept from their CPUs for a while
+// come back all at once.
 func (p *pace) next(read uint64) time.Duration {
 	switch {
 	case read > manyEvents:
-		p.wait = max(p.wait/2, shortestWait)
+		p.wait = max(p.wait*time.Duration(manyEvents)/time.Duration(read), shortestWait)
 	case read < fewEvents:
-		p.wait = min(p.wait*2, longestWait)
+		p.wait = min(p.wait+p.wait/32, longestWait)
 	}
 	return p.wait
 }
