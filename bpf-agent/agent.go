@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os"
+	"runtime"
 	"strings"
 	"time"
 
@@ -118,6 +120,11 @@ func newAgent(sel selection, budget pacer.Budget, pinDir string, log *slog.Logge
 // run watches until ctx is done, and leaves nothing behind in the kernel.
 // Serve, when there is one, serves meanwhile.
 func (a *agent) run(ctx context.Context, serve func(context.Context) error) error {
+	// The reader of the ring needs a P each time it wakes, and would wait for it
+	// behind queries while the ring fills: so there is one more than can run.
+	if os.Getenv("GOMAXPROCS") == "" {
+		runtime.GOMAXPROCS(runtime.GOMAXPROCS(0) + 1)
+	}
 	g, ctx := errgroup.WithContext(ctx)
 	// What was hit before the last probe is detached is still taken in.
 	reading, stopReading := context.WithCancel(context.WithoutCancel(ctx))

@@ -110,9 +110,10 @@ func New(k *probe.Kernel, w *probe.Watcher, head *heat.Head, log *slog.Logger) *
 // Run reads until ctx is done, and then once more.
 func (i *Ingest) Run(ctx context.Context) error {
 	// Between looks the thread sleeps by itself: a timer of the runtime that is
-	// due in less than a millisecond may come that much late.
+	// due in less than a millisecond may come that much late. It is locked for
+	// good: its slice goes with it.
 	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
+	runSoon()
 	defer i.packing()()
 	pace := newPace()
 	nextSweep := time.Now()
