@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 	"slices"
 	"sync"
@@ -38,26 +39,37 @@ func BenchmarkRing(b *testing.B) {
 	defer program.Thaw()
 	a.flush()
 	p := newProducer(b, a, a.kernel.Slots()[0].Number)
+	// One more for the reader, as the agent has, and those that watchCPUs keeps.
+	cpus := runtime.NumCPU()
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cpus + 1 + cpus))
 
+	before := stolen(b)
 	plain := consume(b, a, p, false)
 	realtime := consume(b, a, p, true)
+	steal := stolen(b) - before
 	report := func(name string, value float64) {
 		fmt.Printf("%s %.4g\n", name, value)
 		b.ReportMetric(value, name)
 	}
 	report("ring_events_per_s", plain.perSecond)
 	report("ring_lost", float64(plain.lost+realtime.lost))
+	report("ring_lost_realtime", float64(realtime.lost))
 	report("ring_ns_per_event", plain.taking)
 	report("ring_bare_ns_per_event", plain.bare)
 	report("ring_overhead_ratio", plain.taking/plain.bare)
-	report("ring_p50_us", plain.p50)
-	report("ring_p99_us", plain.p99)
+	report("ring_p50_us", plain.waits.at(0.5))
+	report("ring_p99_us", plain.waits.at(0.99))
+	report("ring_cpu_late_p99_us", plain.late.at(0.99))
+	report("ring_cpu_late_most_us", plain.late.at(1))
 	if realtime.granted {
-		report("ring_p50_us_realtime", realtime.p50)
-		report("ring_p99_us_realtime", realtime.p99)
+		report("ring_p50_us_realtime", realtime.waits.at(0.5))
+		report("ring_p99_us_realtime", realtime.waits.at(0.99))
+		report("ring_cpu_late_p99_us_realtime", realtime.late.at(0.99))
+		report("ring_cpu_late_most_us_realtime", realtime.late.at(1))
 	} else {
 		fmt.Println("cannot run here: SCHED_FIFO is not granted")
 	}
+	report("ring_steal_ms", float64(steal.Milliseconds()))
 	report("ring_with_goroutines_ns_per_event", withGoroutines(b, a, p))
 	report("kernel_aggregate_per_s", p.aggregate(b))
 	a.flush()
@@ -125,7 +137,7 @@ func (p *producer) offer(done *atomic.Bool) error {
 	due := time.Now()
 	for !done.Load() {
 		if late := time.Since(due); late < 0 {
-			runtime.Gosched()
+			sleep(-late)
 			continue
 		} else if late > 100*time.Millisecond {
 			due = time.Now()
@@ -182,8 +194,9 @@ type consumed struct {
 	granted      bool
 	perSecond    float64
 	lost         uint64
-	taking, bare float64 // CPU ns an event
-	p50, p99     float64 // µs from submission to heat
+	taking, bare float64   // CPU ns an event
+	waits        quantiles // from submission to heat
+	late         quantiles // of threads that only sleep, on each CPU
 }
 
 // consume reads as Run does, while events are offered.
@@ -192,16 +205,14 @@ func consume(b *testing.B, a *agent, p *producer, realtime bool) (c consumed) {
 	var done atomic.Bool
 	failed := make(chan error, 1)
 	go func() { failed <- p.offer(&done) }()
+	endWatch := watchCPUs()
 	var takingCPU, bareCPU time.Duration
 	var waits []time.Duration
 	var taken, bareHits uint64
 	reading := make(chan error, 1)
 	go func() {
 		reading <- func() error {
-			runtime.LockOSThread() // for good: its priority goes with it
-			if realtime {
-				c.granted = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0) == nil
-			}
+			c.granted = prioritize(realtime)
 			i := a.ingest
 			for turn := range 2 * int(ringLength/time.Second) {
 				cpu, err := threadCPU()
@@ -211,8 +222,9 @@ func consume(b *testing.B, a *agent, p *producer, realtime bool) (c consumed) {
 				pace, taking := newPace(), turn%2 == 0
 				for end := time.Now().Add(time.Second); time.Now().Before(end); {
 					var read uint64
+					// Both look at the events once more than Run does.
+					submitted := peek(i.ring)
 					if taking {
-						submitted := peek(i.ring)
 						if read, err = i.poll(); err != nil {
 							return err
 						}
@@ -249,6 +261,7 @@ func consume(b *testing.B, a *agent, p *producer, realtime bool) (c consumed) {
 	if err := errors.Join(<-reading, func() error { done.Store(true); return <-failed }()); err != nil {
 		b.Fatal(err)
 	}
+	c.late = endWatch()
 	a.flush()
 	after := a.accounting("sched.latency")
 	hits := after.Hits - before.Hits
@@ -259,21 +272,90 @@ func consume(b *testing.B, a *agent, p *producer, realtime bool) (c consumed) {
 	c.lost = hits - (after.Carried - before.Carried) - bareHits
 	c.perSecond = float64(hits) / (2 * ringLength.Seconds())
 	c.taking, c.bare = float64(takingCPU)/float64(taken), float64(bareCPU)/float64(bareHits)
-	slices.Sort(waits)
-	at := func(q float64) float64 { return float64(waits[int(q*float64(len(waits)-1))]) / 1e3 }
-	c.p50, c.p99 = at(0.5), at(0.99)
+	c.waits = sorted(waits)
 	return c
+}
+
+// sorted is durations that can be asked for their quantiles.
+type quantiles []time.Duration
+
+func sorted(d []time.Duration) quantiles {
+	slices.Sort(d)
+	return d
+}
+
+// at returns a quantile in µs.
+func (q quantiles) at(x float64) float64 { return float64(q[int(x*float64(len(q)-1))]) / 1e3 }
+
+// prioritize makes the thread one like that of Run, or one of real time if
+// that is granted.
+func prioritize(realtime bool) (granted bool) {
+	runtime.LockOSThread() // for good: its priority goes with it
+	if realtime {
+		return unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 1}, 0) == nil
+	}
+	runSoon()
+	return false
+}
+
+// watchCPUs starts a thread on each CPU that does nothing but to sleep for a
+// millisecond, at a real-time priority above the reader's if that is granted.
+// Where it is late its CPU did not run, and no reader could have made it good:
+// the function that is returned ends them and says by how much they were.
+func watchCPUs() (end func() quantiles) {
+	const period = time.Millisecond
+	var done atomic.Bool
+	late := make(chan []time.Duration)
+	for cpu := range runtime.NumCPU() {
+		go func() {
+			runtime.LockOSThread()
+			var only unix.CPUSet
+			only.Set(cpu)
+			_ = unix.SchedSetaffinity(0, &only)
+			_ = unix.SchedSetAttr(0, &unix.SchedAttr{Size: unix.SizeofSchedAttr, Policy: unix.SCHED_FIFO, Priority: 2}, 0)
+			var all []time.Duration
+			for !done.Load() {
+				begun, t := time.Now(), unix.NsecToTimespec(int64(period))
+				// Raw: not to wait for a P, but to keep one.
+				unix.RawSyscall(unix.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&t)), 0, 0)
+				all = append(all, time.Since(begun)-period)
+			}
+			late <- all
+		}()
+	}
+	return func() quantiles {
+		done.Store(true)
+		var all []time.Duration
+		for range runtime.NumCPU() {
+			all = append(all, <-late...)
+		}
+		return sorted(all)
+	}
+}
+
+// stolen returns what the hypervisor says that it gave to others so far.
+func stolen(b *testing.B) time.Duration {
+	all, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var skip, ticks int64 // user, nice, system, idle, iowait, irq, softirq, steal
+	if _, err := fmt.Sscanf(string(all), "cpu %d %d %d %d %d %d %d %d", &skip, &skip, &skip, &skip, &skip, &skip, &skip, &ticks); err != nil {
+		b.Fatalf("read /proc/stat: %v", err)
+	}
+	return time.Duration(ticks) * time.Second / 100
 }
 
 var sink atomic.Uint64
 
 // peek returns when some of the events that are waiting in the ring were submitted.
 func peek(r *ring) (at []int64) {
-	const oneIn = 32
+	const oneIn = 128
 	for position, n := r.position(), 0; position+eventBytes <= r.end(); position, n = position+eventBytes, n+1 {
 		if n%oneIn == 0 {
-			e := (*bpf.KernelEvent)(unsafe.Pointer(&r.data[position&r.mask+recordHeader]))
-			at = append(at, int64(e.Time))
+			// The event may wrap around, its time does not.
+			submitted := position + recordHeader + uint64(unsafe.Offsetof(bpf.KernelEvent{}.Time))
+			at = append(at, *(*int64)(unsafe.Pointer(&r.data[submitted&r.mask])))
 		}
 	}
 	return at
