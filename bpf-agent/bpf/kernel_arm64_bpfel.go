@@ -57,7 +57,6 @@ type KernelEvent struct {
 	Time   uint64
 	Value  uint64
 	Goid   uint64
-	Extra  [4]uint64
 	Label  uint32
 	Unused uint32
 }
@@ -159,6 +158,12 @@ type KernelLiveHeap struct {
 	Live    uint64
 	Goal    uint64
 	Trigger uint64
+}
+
+type KernelLongEvent struct {
+	_     structs.HostLayout
+	Event KernelEvent
+	Extra [4]uint64
 }
 
 type KernelMapLayout struct {
@@ -396,6 +401,7 @@ const (
 	KernelVarEventType         = "event_type"
 	KernelVarHolderType        = "holder_type"
 	KernelVarLabelLayoutType   = "label_layout_type"
+	KernelVarLongEventType     = "long_event_type"
 	KernelVarPointType         = "point_type"
 	KernelVarProgramType       = "program_type"
 	KernelVarSendsSeen         = "sends_seen"
@@ -510,6 +516,7 @@ type KernelVariableSpecs struct {
 	EventType       *ebpf.VariableSpec `ebpf:"event_type"`
 	HolderType      *ebpf.VariableSpec `ebpf:"holder_type"`
 	LabelLayoutType *ebpf.VariableSpec `ebpf:"label_layout_type"`
+	LongEventType   *ebpf.VariableSpec `ebpf:"long_event_type"`
 	PointType       *ebpf.VariableSpec `ebpf:"point_type"`
 	ProgramType     *ebpf.VariableSpec `ebpf:"program_type"`
 	SendsSeen       *ebpf.VariableSpec `ebpf:"sends_seen"`
@@ -602,6 +609,7 @@ type KernelVariables struct {
 	EventType       *ebpf.Variable `ebpf:"event_type"`
 	HolderType      *ebpf.Variable `ebpf:"holder_type"`
 	LabelLayoutType *ebpf.Variable `ebpf:"label_layout_type"`
+	LongEventType   *ebpf.Variable `ebpf:"long_event_type"`
 	PointType       *ebpf.Variable `ebpf:"point_type"`
 	ProgramType     *ebpf.Variable `ebpf:"program_type"`
 	SendsSeen       *ebpf.Variable `ebpf:"sends_seen"`
