@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/gotherm/gotherm/bpf-agent/render"
 )
 
 type cli struct {
@@ -19,6 +21,7 @@ type cli struct {
 	Doctor   doctorCommand    `cmd:"" help:"Say what this kernel and these capabilities allow, and the remedy for what is missing."`
 	List     listCommand      `cmd:"" help:"List the Go processes there are, and whether they can be watched."`
 	Top      topCommand       `cmd:"" help:"Show the heat of one measurement point of one process, live."`
+	Render   renderCommand    `cmd:"" help:"Draw the heat of one measurement point as a PNG, for reports and CI."`
 	Bpftrace bpftraceCommand  `cmd:"" help:"Print a bpftrace script that counts what a measurement point does, for one process."`
 	Debug    bool             `help:"Log more."`
 	Version  kong.VersionFlag `env:"-" help:"Print the agent's version."`
@@ -30,7 +33,7 @@ func main() {
 		kong.Name("gotherm-agent"),
 		kong.Description("Thermal imaging for Go programs. Each flag can be set by an environment variable as well."),
 		kong.DefaultEnvars("GOTHERM"),
-		kong.Vars{"version": version(), "agent_url": defaultAgent},
+		kong.Vars{"version": version(), "agent_url": defaultAgent, "scheme": render.Schemes()[0]},
 		kong.UsageOnError(),
 	)
 	level := slog.LevelInfo

@@ -17,7 +17,7 @@ import (
 
 // remote is an agent that answers at a URL, and how it lets one ask.
 type remote struct {
-	Agent      string `placeholder:"URL" help:"Agent to ask. Without one, top asks that on ${agent_url} if it answers, and list looks by itself."`
+	Agent      string `placeholder:"URL" help:"Agent to ask. Without one, render asks that on ${agent_url}, top too if it answers, and list looks by itself."`
 	TokenFile  string `type:"path" help:"File with the agent's bearer token."`
 	CA         string `name:"ca" env:"GOTHERM_CA" type:"path" help:"PEM file to check the agent's certificate against, when it is not a public one."`
 	ClientCert string `type:"path" help:"Client certificate to show the agent, as PEM."`
