@@ -27,7 +27,7 @@ export interface Ramp {
   linearUpTo?: number;
   /** For rank: what [ranksOf] made of all the values that share this ramp. */
   ranks?: Float32Array<ArrayBuffer>;
-  /** How many levels there are beside "no cell": 1 to 254. */
+  /** How many levels there are beside "no cell": 1 to 253. */
   steps: number;
 }
 

@@ -12,57 +12,55 @@ import { bitsOf, keyOf, levelOn, type Ramp } from './ramp';
 
 const firstLevel = 2;
 
-/** Added to entries of a toner's table that are no tones. */
-const noTone = 256;
+/** In place of a tone: look closer. */
+const crowded = 255;
 
-/** Turns values into tones. One is made for each ramp: it is a table, which has to be filled. */
+/**
+ * Turns values into tones. One is made for each ramp: it is a table, which has
+ * to be filled. The table has an entry for each 16 bits that a float begins
+ * with, since few of them have more than two tones:
+ *
+ *     bits  31-16  15-8   7-0
+ *           bound  above  below
+ *
+ * Floats whose other 16 bits are less than the bound have the tone "below",
+ * the others "above". No branch is needed to tell which, and that is what
+ * makes it fast: which cell is hot cannot be foreseen.
+ */
 export class Toner {
-  /**
-   * The tone of the values that begin with these 16 bits. Where they have more
-   * than one it is noTone + how many bounds they have reached at the least; of
-   * those of infinity, with which NaN begins too, that is none.
-   */
-  private readonly table = new Uint16Array(1 << 16).fill(noTone);
-  /** The least value of each level, ascending; then NaN, which no value reaches. */
+  private readonly table = new Int32Array(1 << 16);
+  /** Whether there are 16 bits that have more than two tones. */
+  private readonly hasCrowded: boolean;
+  /** The least value of each level, ascending. */
   private readonly bounds: Float32Array;
   /** The tone of values that have reached so many bounds: 0 for NaN, which reaches none. */
   private readonly tones: Uint8Array;
 
   constructor(ramp: Ramp) {
     const { steps } = ramp;
-    if (!(Number.isInteger(steps) && steps >= 1 && steps <= 254)) {
-      throw new Error(`ramp has ${steps} steps, must be 1 to 254`);
+    if (!(Number.isInteger(steps) && steps >= 1 && steps <= 253)) {
+      throw new Error(`ramp has ${steps} steps, must be 1 to 253`);
     }
     this.tones = new Uint8Array(steps + 1);
     byStrength(ramp).forEach((level, i) => (this.tones[1 + level] = firstLevel + i));
     const keys = boundsOf(ramp);
-    this.bounds = Float32Array.from([...keys].map(floatOf).concat(NaN));
-    // In ascending order of values, which for negative ones is not that of their bits.
-    const [lowest, highest] = [-Infinity, Infinity].map((value) => keyOf(bitsOfFloat(value)) >>> 16);
-    for (let prefix = lowest + 1, reached = 0; prefix < highest; prefix++) {
-      const key = prefix * 65536;
-      while (reached < keys.length && keys[reached] <= key) {
-        reached++;
-      }
-      const isOne = reached === keys.length || keys[reached] >= key + 65536;
-      this.table[bitsOf(key) >>> 16] = isOne ? this.tones[reached] : noTone + reached;
-    }
+    this.bounds = Float32Array.from(keys, floatOf);
+    this.hasCrowded = this.fillTable(keys);
   }
 
   /** Fills `filled[from]` to `filled[to - 1]` with those of the values there. Where `muted` is 1, a cell is muted. */
   fill(filled: Uint8Array, values: Float32Array, muted?: Uint8Array, from = 0, to = values.length) {
-    const { table, bounds, tones } = this;
-    const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+    const { table } = this;
+    const bits = new Int32Array(values.buffer, values.byteOffset, values.length);
     for (let cell = from; cell < to; cell++) {
-      let tone = table[bits[cell] >>> 16];
-      if (tone >= noTone) {
-        let reached = tone - noTone;
-        while (values[cell] >= bounds[reached]) {
-          reached++;
-        }
-        tone = tones[reached];
+      const entry = table[bits[cell] >>> 16];
+      const isAbove = ((entry >>> 16) - 1 - (bits[cell] & 0xffff)) >>> 31;
+      filled[cell] = entry >>> (isAbove << 3);
+    }
+    for (let cell = from; this.hasCrowded && cell < to; cell++) {
+      if (filled[cell] === crowded) {
+        filled[cell] = this.toneOf(values[cell]);
       }
-      filled[cell] = tone;
     }
     if (muted) {
       for (let cell = from; cell < to; cell++) {
@@ -72,7 +70,57 @@ export class Toner {
       }
     }
   }
+
+  private toneOf(value: number): number {
+    let reached = 0;
+    for (let end = this.bounds.length; reached < end;) {
+      const middle = (reached + end) >> 1;
+      if (value >= this.bounds[middle]) {
+        reached = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    return this.tones[reached];
+  }
+
+  /** Fills the table, given the keys of the bounds. Returns whether there are crowded entries in it. */
+  private fillTable(keys: Uint32Array): boolean {
+    const { table, tones } = this;
+    let hasCrowded = false;
+    const [lowest, highest] = [-Infinity, Infinity].map((value) => keyOf(bitsOfFloat(value)) >>> 16);
+    // In ascending order of values, which for negative ones is not that of their bits.
+    for (let prefix = lowest + 1, reached = 0; prefix < highest; prefix++) {
+      const key = prefix * 65536;
+      while (reached < keys.length && keys[reached] <= key) {
+        reached++;
+      }
+      let end = reached;
+      while (end < keys.length && keys[end] < key + 65536) {
+        end++;
+      }
+      const bits = bitsOf(key) >>> 16;
+      if (end === reached) {
+        table[bits] = entryOf(0, tones[reached], tones[reached]);
+      } else if (keys[end - 1] !== keys[reached]) {
+        table[bits] = entryOf(0, crowded, crowded);
+        hasCrowded = true;
+      } else if (prefix >= 0x8000) {
+        table[bits] = entryOf(keys[reached] - key, tones[end], tones[reached]);
+      } else {
+        // The bits of negative values fall as they rise.
+        table[bits] = entryOf(key + 65536 - keys[reached], tones[reached], tones[end]);
+      }
+    }
+    // Infinity has no other bits set: what has is NaN, and so are all floats that are left.
+    for (const value of [-Infinity, Infinity]) {
+      table[bitsOfFloat(value) >>> 16] = entryOf(1, 0, this.toneOf(value));
+    }
+    return hasCrowded;
+  }
 }
+
+const entryOf = (bound: number, above: number, below: number) => (bound << 16) | (above << 8) | below;
 
 /**
  * The colour of each tone. `table` has what is drawn where there is no cell,
