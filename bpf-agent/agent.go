@@ -23,14 +23,14 @@ import (
 
 // What the head holds, so that the agent stays small beside what it watches. An
 // hour of a busy service and nine quiet ones takes some 20 MB with all
-// dimensions (BenchmarkHour): most of it is held without those finer than the process.
+// dimensions (BenchmarkHour): most of it is held by process, node and reason.
 const (
 	// maxSeries is how many series are added to. A process has one for each start
 	// function and NUMA node of each point; beyond it, what has ended is summed up.
 	maxSeries = 2048
 	// maxHeat is how many bytes heat takes; beyond it, the oldest minutes lose
 	// their finer dimensions.
-	maxHeat = 12 << 20
+	maxHeat = 25 << 19 // 12.5 MiB
 )
 
 // selection says which processes to watch.

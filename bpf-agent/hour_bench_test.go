@@ -134,8 +134,8 @@ func BenchmarkHour(b *testing.B) {
 		}
 		took := heapInUse() - before
 		holding := head.Holding()
-		fmt.Printf("%[1]s_mib %.1[2]f\n%[1]s_said_mib %.1[3]f\n%[1]s_series %[4]d\n%[1]s_fine_minutes %[5]d\n%[1]s_process_minutes %[6]d\n%[1]s_release_minutes %[7]d\n",
-			name, mebibytes(took), mebibytes(holding.Bytes), holding.Series, holding.Fine, holding.OfProcess, holding.OfRelease)
+		fmt.Printf("%[1]s_mib %.1[2]f\n%[1]s_said_mib %.1[3]f\n%[1]s_series %[4]d\n%[1]s_fine_minutes %[5]d\n%[1]s_places_minutes %[6]d\n%[1]s_process_minutes %[7]d\n%[1]s_release_minutes %[8]d\n",
+			name, mebibytes(took), mebibytes(holding.Bytes), holding.Series, holding.Fine, holding.OfPlaces, holding.OfProcess, holding.OfRelease)
 		found := uint64(0)
 		for _, pom := range []string{"gc.stw", "gc.stw.stopping", "gc.stw.stopped", "gc.cycle", "gc.mark", "gc.assist", "sched.latency", "oncpu", "http.request", "tcp.send", "tcp.send.bytes"} {
 			asked := time.Now()

@@ -96,7 +96,7 @@ func newCollector(s *Server) *collector {
 	c.held = prometheus.NewDesc("gotherm_head_bytes", "Memory that the last hour of heat takes.", nil, nil)
 	c.series = prometheus.NewDesc("gotherm_head_series", "Series that hits come in to.", nil, nil)
 	c.minutes = prometheus.NewDesc("gotherm_head_minutes",
-		"Minutes of heat, by the dimensions that are kept of them: all, those of the process, or of its release. Older minutes lose the finer ones for want of memory, and no hits.",
+		"Minutes of heat, by the dimensions that are kept of them: all; those of the process, its nodes and reasons (places); those of the process, or of its release. Older minutes lose the finer ones for want of memory, and no hits.",
 		[]string{"dimensions"}, nil)
 	c.oldest = prometheus.NewDesc("gotherm_head_oldest_timestamp_seconds", "Time of the oldest second of heat that is remembered.", nil, nil)
 	who := []string{"process", "service", "version"}
@@ -197,6 +197,7 @@ func (c *collector) holding(ch chan<- prometheus.Metric) {
 	gauge(c.held, float64(h.Bytes))
 	gauge(c.series, float64(h.Series))
 	gauge(c.minutes, float64(h.Fine), "all")
+	gauge(c.minutes, float64(h.OfPlaces), "places")
 	gauge(c.minutes, float64(h.OfProcess), "process")
 	gauge(c.minutes, float64(h.OfRelease), "release")
 	gauge(c.oldest, float64(c.server.Head.Oldest().Unix()))

@@ -24,6 +24,7 @@ type kept int
 
 const (
 	keptAll     kept = iota
+	keptPlaces       // process, service and version; node and reason
 	keptProcess      // process, service and version
 	keptRelease      // service and version
 	keptNothing      // is forgotten
@@ -32,6 +33,8 @@ const (
 // of returns what is kept of a key.
 func (kept kept) of(k Key) Key {
 	switch kept {
+	case keptPlaces:
+		return k.places()
 	case keptProcess:
 		return k.coarse()
 	case keptRelease:

@@ -62,6 +62,13 @@ func (h *Head) fold(alive func(Key) bool, coarser func(Key) Key) {
 	}
 }
 
+// places is a key without what there are many of: functions, labels, routes,
+// CPUs and depths. Nodes and reasons are few.
+func (k Key) places() Key {
+	k.Function, k.Label, k.Route, k.CPU, k.Depth = "", "", "", 0, 0
+	return k
+}
+
 // coarse is a key without its finer dimensions.
 func (k Key) coarse() Key {
 	return Key{POM: k.POM, Process: k.Process, Service: k.Service, Version: k.Version}

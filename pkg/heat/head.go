@@ -240,9 +240,9 @@ type Holding struct {
 	Series int
 	// Bytes of memory.
 	Bytes int
-	// Minutes that have all dimensions, that have none finer than the process, and
-	// that have no process either.
-	Fine, OfProcess, OfRelease int
+	// Minutes that have all dimensions; that have no functions, labels, routes, CPUs
+	// and depths; that have none finer than the process; and that have no process either.
+	Fine, OfPlaces, OfProcess, OfRelease int
 }
 
 // Holding returns what the head holds now.
@@ -253,6 +253,8 @@ func (h *Head) Holding() Holding {
 		switch b.kept {
 		case keptAll:
 			holding.Fine++
+		case keptPlaces:
+			holding.OfPlaces++
 		case keptProcess:
 			holding.OfProcess++
 		case keptRelease:

@@ -122,10 +122,14 @@ func (p *past) holding() *holding {
 	return h
 }
 
-// within returns a past that takes at most so many bytes, if that can be. The
-// oldest minutes lose their finer dimensions first, all of them; then, oldest
-// first, their processes; and only then are they forgotten. Until then every
-// hit stays in its second.
+// newestMinutes is how many minutes keep all dimensions for as long as they can.
+const newestMinutes = 5
+
+// within returns a past that takes at most so many bytes, if that can be. They
+// lose functions, labels, routes, CPUs and depths first, the oldest before the
+// others; then nodes and reasons; then processes; and only then are they forgotten.
+// The newest minutes, which are looked at most, lose nothing that older ones can
+// spare. Until it is forgotten every hit stays in its second.
 func (p *past) within(limit int) *past {
 	held := p.holding()
 	if held.bytes <= limit {
@@ -133,13 +137,22 @@ func (p *past) within(limit int) *past {
 	}
 	after := *p
 	after.minutes = slices.Clone(p.minutes)
-	for keep := keptProcess; keep < keptNothing; keep++ {
-		for i, b := range after.minutes {
+	all := len(after.minutes)
+	older := max(0, all-newestMinutes)
+	for _, step := range []struct {
+		from, to int
+		keep     kept
+	}{
+		{0, older, keptPlaces}, {0, older, keptProcess},
+		{older, all, keptPlaces}, {older, all, keptProcess},
+		{0, all, keptRelease},
+	} {
+		for i := step.from; i < step.to; i++ {
 			if held.bytes <= limit {
 				return &after
 			}
-			if b.kept < keep {
-				after.minutes[i] = b.folded(keep)
+			if b := after.minutes[i]; b.kept < step.keep {
+				after.minutes[i] = b.folded(step.keep)
 				held.remove(b)
 				held.add(after.minutes[i])
 			}

@@ -123,7 +123,7 @@ func TestAFullHeadFoldsItsOldestMinutes(t *testing.T) {
 		h.Pack()
 		for process := range 5 {
 			for function := range 10 {
-				k := heat.Key{POM: "goroutine.create", Process: fmt.Sprint(process), Service: "shop", Function: fmt.Sprint(function)}
+				k := heat.Key{POM: "goroutine.create", Process: fmt.Sprint(process), Service: "shop", Node: heat.NodeKey(process % 2), Function: fmt.Sprint(function)}
 				h.Matrix(k).Add(at, 10+function, 1, 100, 100)
 				hits++
 			}
@@ -135,7 +135,7 @@ func TestAFullHeadFoldsItsOldestMinutes(t *testing.T) {
 			}
 		}
 	}
-	if holding.Fine == 0 || holding.OfProcess == 0 || holding.Fine+holding.OfProcess+holding.OfRelease < minutes-2 {
+	if holding.Fine == 0 || holding.OfPlaces == 0 || holding.Fine+holding.OfPlaces+holding.OfProcess+holding.OfRelease < minutes-2 {
 		t.Errorf("holds %+v of %d minutes: some must be fine, some folded, none missing", holding, minutes)
 	}
 	count := func(matchers ...heat.Matcher) (n uint64) {
@@ -153,8 +153,12 @@ func TestAFullHeadFoldsItsOldestMinutes(t *testing.T) {
 	if got := count(); got != hits {
 		t.Errorf("%d hits are in the past, want %d", got, hits)
 	}
-	if got := count(heat.Matcher{Dimension: "function", Values: []string{"3"}}); got == 0 || got >= hits/10 {
-		t.Errorf("%d hits have function 3, of %d: only the newer must have", got, hits/10)
+	ofFunction := count(heat.Matcher{Dimension: "function", Values: []string{"3"}})
+	if got := count(heat.Matcher{Dimension: "node", Values: []string{"1"}}); got <= 4*ofFunction {
+		t.Errorf("%d hits have node 1, and %d function 3, of four times as many: functions must go before nodes", got, ofFunction)
+	}
+	if ofFunction == 0 || ofFunction >= hits/10 {
+		t.Errorf("%d hits have function 3, of %d: only the newer must have", ofFunction, hits/10)
 	}
 }
 
@@ -197,7 +201,6 @@ func TestNothingIsLostWhileMinutesArePacked(t *testing.T) {
 	h := heat.NewHead(noon, heat.Limits{Bytes: 30_000})
 	var wg sync.WaitGroup
 	done := make(chan struct{})
-	packs := 0
 	wg.Go(func() {
 		for {
 			select {
@@ -205,7 +208,6 @@ func TestNothingIsLostWhileMinutesArePacked(t *testing.T) {
 				return
 			default:
 				h.Pack()
-				packs++
 			}
 		}
 	})
@@ -222,7 +224,7 @@ func TestNothingIsLostWhileMinutesArePacked(t *testing.T) {
 	if got := sum(t, h, noon, noon.Add(seconds*time.Second)).Count(); got != uint64(seconds-first) {
 		t.Errorf("%d hits since second %d, want %d; %+v", got, first, seconds-first, h.Holding())
 	}
-	if packs == 0 || h.Holding().Fine+h.Holding().OfProcess+h.Holding().OfRelease == 0 {
-		t.Errorf("packed %d times to %+v: nothing was proved", packs, h.Holding())
+	if h.Holding().Fine+h.Holding().OfPlaces+h.Holding().OfProcess+h.Holding().OfRelease == 0 {
+		t.Errorf("packed to %+v: nothing was proved", h.Holding())
 	}
 }
