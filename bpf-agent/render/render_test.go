@@ -1,9 +1,11 @@
 package render
 
 import (
+	"encoding/json"
 	"errors"
 	"image"
 	"image/color"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,7 +39,7 @@ func shown(seconds int, plots ...[]heat.Column) Picture {
 	return p
 }
 
-// draw returns the picture and where its plots are.
+// drawn returns the picture and where its plots are.
 func drawn(t *testing.T, p Picture, look Look) (*image.RGBA, []image.Rectangle) {
 	t.Helper()
 	img, err := Draw(p, look)
@@ -147,6 +149,44 @@ func TestHitsWithoutValueAreInOneRow(t *testing.T) {
 	for _, y := range []float64{0.01, 0.5, 0.99} {
 		if got := pixel(img, plots[0], 0.25, y); got != hot {
 			t.Errorf("at %.2f of the height is %v, want %v", y, got, hot)
+		}
+	}
+}
+
+// What testdata holds the front end's renderer has made: npm run generate:schemes.
+func TestCellsAndLevelsAreThoseOfTheFrontEnd(t *testing.T) {
+	content, err := os.ReadFile("testdata/drawn.gen.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want struct {
+		Levels []struct {
+			Fewest, Most uint64
+			Counts       []uint64
+			Levels       []uint8
+		}
+		Spans []struct {
+			Cells, Pixels int
+			Edges         []float64
+			First, Last   []int
+		}
+	}
+	if err := json.Unmarshal(content, &want); err != nil || len(want.Levels) == 0 || len(want.Spans) == 0 {
+		t.Fatalf("%d ramps and %d axes to compare with: %v", len(want.Levels), len(want.Spans), err)
+	}
+	for _, w := range want.Levels {
+		level := levelOn(w.Fewest, w.Most, 64)
+		for i, n := range w.Counts {
+			if got := level(n); got != w.Levels[i] {
+				t.Errorf("%d hits of %d to %d have level %d, want %d", n, w.Fewest, w.Most, got, w.Levels[i])
+			}
+		}
+	}
+	for _, w := range want.Spans {
+		for pixel, got := range spansOf(w.Cells, w.Pixels, func(i int) float64 { return w.Edges[i] }) {
+			if want := (span{w.First[pixel], w.Last[pixel]}); got != want {
+				t.Errorf("pixel %d of %d shows cells %v of %d, want %v", pixel, w.Pixels, got, w.Cells, want)
+			}
 		}
 	}
 }
