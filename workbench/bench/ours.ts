@@ -62,5 +62,6 @@ export function makeWorker(parent: HTMLElement, width: number, height: number): 
       return done;
     },
     finish: () => {},
+    paintings: () => surface.paintings,
   };
 }

@@ -17,6 +17,8 @@ export interface Rig {
   redraw(cells: Cells): Promise<void>;
   /** Waits until what was ordered is drawn. */
   finish(): void;
+  /** How many pictures were painted, where not each that is ordered is. */
+  paintings?(): number;
 }
 
 const max = 1000;
