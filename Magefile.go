@@ -137,7 +137,7 @@ func nodeModules() error {
 
 // -------------------------------------------------------------- generating
 
-// Generate makes all generated code anew: BPF objects, the API, the query model.
+// Generate makes all generated code anew: BPF objects, the API, the query model, the colours of pictures.
 func Generate() error {
 	if err := need(tool("clang"), tool("llvm-strip", "llvm"), tool("protoc", "protobuf-compiler"), header("/usr/include/bpf/bpf_helpers.h", "libbpf-dev")); err != nil {
 		return err
@@ -152,6 +152,9 @@ func Generate() error {
 		}
 		if err := run(exec.Command("npm", "run", "--silent", "generate:query")); err != nil {
 			return fmt.Errorf("generate the query model's types: %w", err)
+		}
+		if err := run(exec.Command("npm", "run", "--silent", "generate:schemes")); err != nil {
+			return fmt.Errorf("generate the colours of pictures: %w", err)
 		}
 		catalogue, err := exec.Command("go", "run", "./bpf-agent/probe/cataloguedoc").Output()
 		if err != nil {
@@ -209,7 +212,7 @@ func generatedIsCurrent() error {
 
 func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "bpf-agent/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md"} {
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "bpf-agent/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md", "bpf-agent/render/*.gen.json", "bpf-agent/render/testdata/*.gen.json"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err
