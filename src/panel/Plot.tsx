@@ -6,6 +6,7 @@ import { HeatCanvas, type HeatCanvasProps } from './HeatCanvas';
 import { cellAt, type Heat, isFilled } from './heat';
 import { move } from './keys';
 import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
+import { useWindowKeys } from './strip/useWindowKeys';
 
 /**
  * Where a user points in a plot. A pointer stays where it is on the screen
@@ -46,6 +47,8 @@ interface Props extends HeatCanvasProps {
   onBrush: (range: AbsoluteTimeRange | undefined) => void;
   /** A window is selected with the Shift key. */
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
+  /** Whether windows can be compared. */
+  canChooseWindow?: boolean;
   /** Called when a user wants to see what is in the cell that is pointed at. */
   onOpen?: () => void;
   /** Drawn over the cells, in SVG. */
@@ -56,6 +59,8 @@ interface Props extends HeatCanvasProps {
 
 /** What leads up leads to lower values where the axis runs down. */
 const turned: Record<string, string> = { ArrowUp: 'ArrowDown', ArrowDown: 'ArrowUp' };
+
+const windowHint = ' With Shift they select a window of time, which Enter takes to be compared.';
 
 /** A shorter drag than this, in pixels, is a click. */
 const leastDrag = 5;
@@ -100,7 +105,11 @@ export function Plot(props: Props) {
     onPoint({ by: 'keys', time: at, value, client: { x: rect.left + left(at), y: rect.top + top(value) } });
   };
 
+  const windowKeys = useWindowKeys(columns, onBrush, (range) => onSelect(range, true));
   const onKeyDown = (event: KeyboardEvent) => {
+    if (windowKeys.settle(event)) {
+      return;
+    }
     if (event.key === 'Escape' && pointing) {
       // Only the cursor is left: not also the mode that the dashboard is in.
       event.stopPropagation();
@@ -116,6 +125,9 @@ export function Plot(props: Props) {
     const next = move(heat, { from: across.min, to: across.max }, pointed?.cell, key);
     if (next) {
       event.preventDefault();
+      if (props.canChooseWindow) {
+        windowKeys.extend(event, pointed?.cell?.column ?? next.column, next.column);
+      }
       pointAtCell(next.column, next.row);
     }
   };
@@ -129,9 +141,14 @@ export function Plot(props: Props) {
       tabIndex={0}
       role="application"
       aria-roledescription="heatmap"
-      aria-label={`${props.label}. Arrow keys move from cell to cell${onOpen ? ', Enter opens one' : ''}.`}
+      aria-label={`${props.label}. Arrow keys move from cell to cell${onOpen ? ', Enter opens one' : ''}.${props.canChooseWindow ? windowHint : ''}`}
       onKeyDown={onKeyDown}
-      onBlur={() => pointing?.by === 'keys' && onPoint(undefined)}
+      onBlur={() => {
+        windowKeys.giveUp();
+        if (pointing?.by === 'keys') {
+          onPoint(undefined);
+        }
+      }}
       onPointerDown={(event) => {
         if (event.button === 0 && heat.xIsTime) {
           dragFrom.current = pointAt(event).x;

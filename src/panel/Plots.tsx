@@ -128,6 +128,7 @@ export function Plots(props: Props) {
                       onSelect={props.onSelect}
                       onOpen={props.onOpen}
                       marks={props.marksOf(heat, scales[i])}
+                      canChooseWindow={isTime && props.choosing !== undefined}
                     >
                       {props.layersOf(heat, scales[i])}
                       {isTime && (

@@ -35,6 +35,13 @@ describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (na
         expect(Math.min(cold, hot)).toBeGreaterThan(Math.max(cold, hot) / 3);
       }
     });
+
+    it('is warmer at its hot end than at its cold one', () => {
+      for (const onDark of [true, false]) {
+        const [cold, hot] = [0, 16].map((step) => rgb(coloursOf(name, 17, onDark)[step])).map(({ r, b }) => r - b);
+        expect(hot).toBeGreaterThan(cold);
+      }
+    });
   }
 
   it('runs the other way when reversed', () => {

@@ -26,7 +26,7 @@ const sequential = (startsDark: boolean) => (name: string, interpolate: Scheme['
 const fromDark = sequential(true);
 const fromLight = sequential(false);
 
-/** All of them have their warm end at t = 0, which is to be the hot one. */
+/** They have their warm end at t = 0, which is to be the hot one. */
 const diverging = (name: string, interpolate: Scheme['interpolate'], isSafe: boolean) => ({
   ...{ name, isSafe },
   interpolate: (t: number) => interpolate(1 - t),
@@ -68,7 +68,8 @@ export const schemes: Scheme[] = [
   fromLight('YlOrBr', chromatic.interpolateYlOrBr),
   fromLight('YlOrRd', chromatic.interpolateYlOrRd),
   diverging('RdBu', chromatic.interpolateRdBu, true),
-  diverging('PuOr', chromatic.interpolatePuOr, true),
+  // The one whose warm end is at t = 1.
+  diverging('PuOr', (t) => chromatic.interpolatePuOr(1 - t), true),
   diverging('BrBG', chromatic.interpolateBrBG, true),
   diverging('PRGn', chromatic.interpolatePRGn, true),
   diverging('PiYG', chromatic.interpolatePiYG, true),

@@ -1,7 +1,7 @@
 // What a cell of a heatmap should read, by the data source and by the agent.
 
-/** Asks the data source through the workbench as the panel does, and returns the fields of each frame, by name. */
-async function ask(workbench, query, { from, to }) {
+/** Asks the data source through the workbench as the panel does, and returns its frames. */
+async function askFrames(workbench, query, { from, to }) {
   const response = await fetch(`${workbench}/api/query`, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -16,9 +16,21 @@ async function ask(workbench, query, { from, to }) {
   if (error) {
     throw new Error(`query: ${error}`);
   }
+  return frames;
+}
+
+/** The same, as the fields of each frame, by name. */
+async function ask(workbench, query, range) {
+  const frames = await askFrames(workbench, query, range);
   return frames.map(({ schema, data }) =>
     Object.fromEntries(schema.fields.map(({ name }, i) => [name, data.values[i]]))
   );
+}
+
+/** What the data source says of a comparison. */
+export async function queryComparison(workbench, query, range) {
+  const frames = await askFrames(workbench, { kind: 'compare', ...query }, range);
+  return frames.map(({ schema }) => schema.meta?.custom?.comparison).find(Boolean);
 }
 
 /** The cells of each series of a heatmap. */

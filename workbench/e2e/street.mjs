@@ -94,27 +94,32 @@ export async function until(what, check, seconds = 60) {
 
 const answers = (url) => until(`${url} to answer`, async () => (await fetch(url)).ok);
 
-export async function startShop() {
-  const [port, metrics] = [await freePort(), await freePort()];
+/** Starts a shop under load: of another version, on a port of one's own, with more in its environment. */
+export async function startShop({ runs = version, port, env = {} } = {}) {
+  const metrics = await freePort();
+  port ??= await freePort();
   const url = `http://127.0.0.1:${port}`;
   const shop = start(
-    'shop',
+    `shop ${runs}`,
     built.shop,
     ['--listen', `127.0.0.1:${port}`, '--metrics-listen', `127.0.0.1:${metrics}`],
     {
       OTEL_SERVICE_NAME: service,
-      OTEL_RESOURCE_ATTRIBUTES: `service.version=${version}`,
+      OTEL_RESOURCE_ATTRIBUTES: `service.version=${runs}`,
+      ...env,
     }
   );
   await answers(`${url}/version`);
-  start('load', built.load, ['--url', url, '--rate', '200']);
+  start(`load ${runs}`, built.load, ['--url', url, '--rate', '200']);
   return shop;
 }
 
-export async function startAgent(shop, port) {
+/** Starts an agent that watches a process, or whatever listens on a list of ports. */
+export async function startAgent(watched, port) {
+  const selection = Array.isArray(watched) ? ['--port', watched.join(',')] : ['--pid', String(watched.pid)];
   const url = `http://127.0.0.1:${port ?? (await freePort())}`;
   const agent = start('agent', built.agent, [
-    ...['run', '--listen', new URL(url).host, '--pid', String(shop.pid)],
+    ...['run', '--listen', new URL(url).host, ...selection],
     // What is looked at here is what is drawn: on a slow machine the usual budget would shed it.
     ...['--budget', '50%'],
   ]);

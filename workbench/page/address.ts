@@ -1,6 +1,7 @@
 // What the page shows is in its address, so that a reload, the back button and
 // a link show the same.
 import { useCallback, useEffect, useState } from 'react';
+import { locationService } from '@grafana/runtime';
 import { Value, Values } from './templates';
 
 export interface Address {
@@ -52,15 +53,10 @@ function write({ dashboard, from, to, refresh, theme, live, variables }: Address
 /** The address, and how to change a part of it. */
 export function useAddress(): [Address, (part: Partial<Address>) => void] {
   const [address, setAddress] = useState(read);
-  useEffect(() => {
-    const back = () => setAddress(read());
-    window.addEventListener('popstate', back);
-    return () => window.removeEventListener('popstate', back);
-  }, []);
+  // Panels set variables by the same service.
+  useEffect(() => locationService.getHistory().listen(() => setAddress(read())), []);
   const change = useCallback((part: Partial<Address>) => {
-    const next = { ...read(), ...part };
-    window.history.pushState(null, '', write(next));
-    setAddress(next);
+    locationService.push({ search: write({ ...read(), ...part }) });
   }, []);
   return [address, change];
 }

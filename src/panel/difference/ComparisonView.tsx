@@ -10,9 +10,9 @@ import { Findings, findingsHeight } from './Findings';
 import { type Mode, modes } from './modes';
 
 const barHeight = 30;
-/** Lower than this, findings are said in one line; wider than this, side by side. */
-const roomyHeight = 260;
-const roomyWidth = 760;
+/** From here on there is room for words and figures side by side; in narrower panels, one below the other. */
+const wide = { width: 760, height: 260 };
+const stacked = { width: 420, height: 340 };
 
 interface Props {
   panel: PanelProps<Options>;
@@ -32,9 +32,9 @@ export function ComparisonView({ panel, comparisons, annotations, top, onBack }:
   const [chosen = panel.options.comparison.mode, setChosen] = useState<Mode>();
   // Where there is no difference to show, both sides are seen all the same.
   const mode = isRefused && chosen === 'difference' ? 'side by side' : chosen;
-  const room = panel.width >= roomyWidth ? 'wide' : panel.height >= 2 * roomyHeight ? 'stacked' : 'line';
-  const said = panel.height >= roomyHeight ? room : 'line';
-  const taken = (top?.height ?? 0) + barHeight + findingsHeight(comparisons, said);
+  const fits = (least: { width: number; height: number }) => panel.width >= least.width && panel.height >= least.height;
+  const room = fits(wide) ? 'wide' : fits(stacked) ? 'stacked' : 'line';
+  const taken = (top?.height ?? 0) + barHeight + findingsHeight(comparisons, room);
   const Body = { difference: Difference, flip: Flip, 'side by side': SideBySide, blend: Blend }[mode];
   return (
     <div className={styles.view} style={{ width: panel.width, height: panel.height }} data-testid="comparison">
@@ -54,7 +54,7 @@ export function ComparisonView({ panel, comparisons, annotations, top, onBack }:
           </Button>
         )}
       </div>
-      <Findings comparisons={comparisons} timeZone={panel.timeZone} room={said} />
+      <Findings comparisons={comparisons} timeZone={panel.timeZone} room={room} />
       <Body
         panel={{ ...panel, height: Math.max(100, panel.height - taken) }}
         comparisons={comparisons}

@@ -24,8 +24,8 @@ export function findingsHeight(comparisons: Comparison[], room: Room): number {
   if (comparisons.length > 1) {
     return lineHeight * Math.min(mostLines, comparisons.length);
   }
-  // Four lines of figures, three lines of words and one that says how sure they are.
-  return lineHeight * { line: 1, wide: 4, stacked: 8 }[room];
+  // Four lines of figures; and some of words with one that says how sure they are.
+  return lineHeight * { line: 1, wide: 4, stacked: 7 }[room];
 }
 
 /** What changed, in words and numbers; or why nothing can be said. Of several series it is a line of words for each. */
@@ -37,7 +37,7 @@ export function Findings({ comparisons, timeZone, room }: Props) {
     return (
       <div className={room === 'wide' ? styles.wide : undefined} style={{ height }} data-testid="findings">
         <div className={styles.said}>
-          <Words report={report} lines={3} />
+          <Words report={report} lines={room === 'wide' ? 3 : 2} />
           <div className={styles.verdict}>{verdictOf(report)}</div>
         </div>
         <Numbers report={report} timeZone={timeZone} />

@@ -53,7 +53,13 @@ function LaneOfVersions({ lane, range, width, timeZone, choosing }: LaneProps) {
   const theme = useTheme2();
   const numbers = colourNumbers(lane, colours.length);
   return (
-    <svg width={width} height={laneHeight} overflow="visible">
+    <svg
+      width={width}
+      height={laneHeight}
+      overflow="visible"
+      role="group"
+      aria-label={lane.service ? `Versions of ${lane.service}` : 'Versions of an unnamed service'}
+    >
       {lane.versions.map((drawn, i) => (
         <VersionBar
           key={drawn.version.version}

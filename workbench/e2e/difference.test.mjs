@@ -1,0 +1,209 @@
+// A release as a user sees it come: in the strip of versions, and as what it
+// changed. A shop runs, another version of it that has but one P is rolled out,
+// and the first one ends.
+import assert from 'node:assert/strict';
+import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { keep, nameless, openBrowser, painted, panel } from './browser.mjs';
+import { queryComparison } from './heat.mjs';
+import {
+  call,
+  firstHeat,
+  freePort,
+  needBuilt,
+  service,
+  startAgent,
+  startShop,
+  startWorkbench,
+  stop,
+  stopAll,
+  until,
+} from './street.mjs';
+
+const title = 'Scheduler latency';
+const [first, second] = ['1.4.0', '1.5.0'];
+/** Eight blocks of two seconds are the least that are compared; the newest five seconds are left out. */
+const enough = 24_000;
+
+describe('a release', () => {
+  let workbench;
+  let range;
+  let browser;
+  let page;
+  let complaints;
+  let talk;
+
+  before(async () => {
+    needBuilt();
+    const ports = [await freePort(), await freePort()];
+    const { url: agent } = await startAgent(ports);
+    ({ url: workbench } = await startWorkbench(agent, 19));
+    const started = Date.now();
+    const old = await startShop({ runs: first, port: ports[0] });
+    await firstHeat(agent, 'sched.latency');
+    await sleep(enough);
+    await startShop({ runs: second, port: ports[1], env: { GOMAXPROCS: '1' } });
+    await until('the agent to see the release', async () => {
+      const { releases = [] } = await call(agent, 'ListReleases', {});
+      return releases.some((release) => release.version === second);
+    });
+    await sleep(2000);
+    await stop(old);
+    await sleep(enough);
+    // The newest four seconds may still grow.
+    range = { from: started - 5000, to: Math.floor(Date.now() / 1000) * 1000 - 5000 };
+  });
+
+  after(stopAll);
+
+  beforeEach(async () => {
+    browser = await openBrowser();
+  });
+
+  afterEach(async ({ name }) => {
+    await keep(`difference ${name}`, page, talk);
+    await browser.close();
+    assert.deepEqual(complaints, [], 'the console complained');
+  });
+
+  async function open(search) {
+    const address = new URLSearchParams({ ...range, live: 'off', refresh: 'off', ...search });
+    ({ page, complaints, talk } = await browser.open(`${workbench}/?${address}`));
+  }
+
+  const strip = (of = title) => panel(page, of).getByTestId('version strip');
+  const version = (name, of) => strip(of).getByRole('button', { name: new RegExp(`^${service} ${name},`) });
+  const shown = () => panel(page, title).getByTestId('comparison');
+
+  async function compareByKeys() {
+    await version(first).focus();
+    await page.keyboard.press('Enter');
+    await version(second).focus();
+    await page.keyboard.press('Enter');
+    await shown().waitFor();
+  }
+
+  test('is in the strip of versions, beside the one before while both run', async () => {
+    await open();
+    await strip().waitFor();
+    const boxes = await Promise.all(
+      [first, second].map((name) =>
+        version(name)
+          .locator('rect[fill]')
+          .evaluateAll((rects) => rects.map((rect) => rect.getBoundingClientRect().toJSON()))
+      )
+    );
+    const whole = Math.max(...boxes.flat().map(({ height }) => height));
+    // Each runs alone for a time, and both for a time.
+    for (const pieces of boxes) {
+      assert.deepEqual(new Set(pieces.map(({ height }) => Math.round(whole / height))), new Set([1, 2]));
+    }
+    await version(first).hover();
+    await page.getByRole('tooltip').filter({ hasText: 'last seen' }).waitFor();
+    assert.deepEqual(await nameless(page), []);
+  });
+
+  test('is compared with the one before by keys, and says what the data source says', async () => {
+    await open();
+    await compareByKeys();
+    const said = await queryComparison(
+      workbench,
+      {
+        pom: 'sched.latency',
+        matchers: [{ dimension: 'service', values: [service] }],
+        baseline: { version: first },
+        candidate: { version: second },
+      },
+      range
+    );
+    assert.equal(said.refused ?? '', '');
+    const findings = await shown().getByTestId('findings').textContent();
+    assert.ok(findings.includes(said.words), `${findings} does not say: ${said.words}`);
+    assert.match(findings, new RegExp(`Baseline: ${first}.*Candidate: ${second}.*Change`));
+    assert.ok(said.significantCells > 0, `one P makes goroutines wait: ${said.words}`);
+
+    const plot = shown().getByRole('application');
+    await until('the difference to be painted', async () => (await painted(page, plot)).colours > 4);
+    // From nowhere the keys lead to the greatest difference that is significant.
+    await plot.focus();
+    await page.keyboard.press('ArrowRight');
+    const readout = panel(page, title).getByTestId('heat readout');
+    const text = await until('a cell to be read out', () => readout.textContent());
+    const [, baseline, candidate, difference] =
+      /Baseline ([\d.]+)%, Candidate ([\d.]+)%, Difference ([+-]?[\d.]+)%, q .*, Significant yes/.exec(text) ?? [];
+    assert.ok(Math.abs(candidate - baseline - difference) < 0.01, text);
+  });
+
+  test('is flipped, set side by side and blended without leaving the keyboard', async () => {
+    await open();
+    await compareByKeys();
+    const modes = shown().getByRole('radiogroup', { name: 'Show the comparison as' });
+    await modes.getByRole('radio', { name: 'Difference' }).focus();
+    await page.keyboard.press('ArrowRight');
+    await shown().getByTitle(`Baseline: ${first}`, { exact: true }).waitFor();
+    await shown().getByRole('application').focus();
+    await page.keyboard.press('Space');
+    await shown().getByTitle(`Candidate: ${second}`, { exact: true }).waitFor();
+
+    await modes.getByRole('radio', { name: 'Flip' }).focus();
+    await page.keyboard.press('ArrowRight');
+    const plots = shown().getByRole('application');
+    await until('both sides', async () => (await plots.count()) === 2);
+    const [left, right] = await Promise.all([plots.nth(0).boundingBox(), plots.nth(1).boundingBox()]);
+    assert.ok(left.x + left.width < right.x, 'the baseline is on the left');
+    assert.equal(left.height, right.height);
+    for (const plot of [plots.nth(0), plots.nth(1)]) {
+      await until('a side to be painted', async () => (await painted(page, plot)).colours > 4);
+    }
+
+    await modes.getByRole('radio', { name: 'Side by side' }).focus();
+    await page.keyboard.press('ArrowRight');
+    const slider = shown().getByRole('slider');
+    await slider.focus();
+    await page.keyboard.press('End');
+    assert.equal(await slider.inputValue(), '100');
+    assert.deepEqual(await nameless(page), []);
+
+    await shown().getByRole('button', { name: 'Back to heat' }).click();
+    await shown().waitFor({ state: 'detached' });
+  });
+
+  test('sets the variables of its dashboard, by a drag from one version to the other', async () => {
+    await open({ dashboard: 'gotherm-release' });
+    const heat = 'Requests, by version';
+    await strip(heat).waitFor();
+    // The other way round than the dashboard has it.
+    const [from, to] = await Promise.all(
+      [second, first].map((name) => version(name, heat).locator('rect[fill]').first().boundingBox())
+    );
+    await page.mouse.move(from.x + from.width / 2, from.y + from.height / 2);
+    await page.mouse.down();
+    await page.mouse.move(to.x + to.width / 2, to.y + to.height / 2, { steps: 5 });
+    await page.mouse.up();
+    await until('the address to name both', () => {
+      const { searchParams } = new URL(page.url());
+      return searchParams.get('var-baseline') === second && searchParams.get('var-candidate') === first;
+    });
+    const findings = panel(page, 'Time to be scheduled').getByTestId('findings');
+    await findings.scrollIntoViewIfNeeded();
+    await panel(page, 'Time to be scheduled').getByText(`more in the baseline: ${second}`).waitFor();
+  });
+
+  test('is refused as a comparison of windows that are too short, and both are seen', async () => {
+    await open();
+    await strip().waitFor();
+    const plot = panel(page, title).getByRole('application');
+    const box = await plot.boundingBox();
+    await page.keyboard.down('Shift');
+    for (const at of [0.3, 0.7]) {
+      await page.mouse.move(box.x + box.width * at, box.y + box.height / 2);
+      await page.mouse.down();
+      await page.mouse.move(box.x + box.width * (at + 0.08), box.y + box.height / 2, { steps: 4 });
+      await page.mouse.up();
+    }
+    await page.keyboard.up('Shift');
+    await shown().getByRole('alert').filter({ hasText: 'too few blocks' }).waitFor();
+    await until('both sides', async () => (await shown().getByRole('application').count()) === 2);
+    assert.equal(await shown().getByRole('radio', { name: 'Difference' }).isDisabled(), true);
+  });
+});
