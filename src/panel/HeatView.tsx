@@ -131,7 +131,7 @@ export function HeatView(props: Props) {
             colours={colours}
             marked={marked}
             write={shownWriter(heats[shown], measure, options.yAxis)}
-            name={shownName(heats[shown], measure, scales[shown])}
+            name={shownName(measure, scales[shown])}
           />
           {over.legendOf(heats)}
         </div>

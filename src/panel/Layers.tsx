@@ -104,7 +104,7 @@ export function LineLegend({ lines }: { lines: Line[] }) {
   return (
     <ul className={styles.legend} aria-label="Lines">
       {lines.map(({ name, problem }, i) => (
-        <li key={i}>
+        <li key={i} title={problem && `${name}: not drawn, ${problem}`}>
           <svg width={14} height={10} aria-hidden>
             <line
               x2={14}
@@ -274,17 +274,16 @@ export const ColumnHistogram = memo(function ColumnHistogram({
 const getStyles = (theme: GrafanaTheme2) => ({
   legend: css({
     display: 'flex',
-    flexWrap: 'wrap',
-    gap: theme.spacing(0, 2),
+    gap: theme.spacing(2),
     margin: 0,
     padding: 0,
     listStyle: 'none',
     minWidth: 0,
     overflow: 'hidden',
     fontSize: theme.typography.bodySmall.fontSize,
-    lineHeight: '10px',
+    lineHeight: '12px',
     color: theme.colors.text.secondary,
-    '& li': { whiteSpace: 'nowrap' },
+    '& li': { whiteSpace: 'nowrap', overflow: 'hidden', textOverflow: 'ellipsis' },
   }),
   mark: css({
     position: 'absolute',

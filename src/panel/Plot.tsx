@@ -190,6 +190,14 @@ export function Plot(props: Props) {
         label={props.label}
       />
       <svg className={styles.overlay} width={width} height={scale.length} aria-hidden>
+        <rect
+          x={0.5}
+          y={0.5}
+          width={width - 1}
+          height={scale.length - 1}
+          fill="none"
+          stroke={theme.colors.border.weak}
+        />
         {props.children}
         {brush && (
           <rect
@@ -242,7 +250,6 @@ const getStyles = (theme: GrafanaTheme2) => ({
     cursor: 'crosshair',
     touchAction: 'pan-y',
     background: theme.colors.background.primary,
-    boxShadow: `inset 0 0 0 1px ${theme.colors.border.weak}`,
     '&:focus-visible': { outline: `2px solid ${theme.colors.primary.main}`, outlineOffset: '-2px' },
   }),
   overlay: css({ position: 'absolute', inset: 0, pointerEvents: 'none' }),

@@ -102,6 +102,9 @@ describe("changing Grafana's own heatmap into this one", () => {
   it('finds the scale of the Y axis wherever it is', () => {
     const fields = (type: string) => ({ defaults: { custom: { scaleDistribution: { type } } }, overrides: [] });
     expect(fromHeatmap({}, fields('log')).yAxis?.scale).toBe('log');
+    // As each panel is saved: nobody has chosen it.
+    expect(fromHeatmap({}, fields('linear')).yAxis?.scale).toBe('auto');
+    expect(migrated({ rowsFrame: { yBucketScale: { type: 'linear' } } }).yAxis.scale).toBe('linear');
     expect(migrated({ rowsFrame: { yBucketScale: { type: 'symlog', linearThreshold: 4 } } }).yAxis).toMatchObject({
       scale: 'symlog',
       linearUpTo: 4,

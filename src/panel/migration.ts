@@ -71,10 +71,12 @@ function given<T extends object>(options: T): Partial<T> {
 /** The scale of the Y axis is in one of three places, depending on what kind of frames there are. */
 function scaleOf(core: Core, fieldConfig?: FieldConfigSource): Pick<Options['yAxis'], 'scale' | 'linearUpTo'> {
   const custom = fieldConfig?.defaults.custom as { scaleDistribution?: ScaleDistributionConfig } | undefined;
+  const ofCells = custom?.scaleDistribution;
   const found =
     (core.calculate ? core.calculation?.yBuckets?.scale : undefined) ??
     core.rowsFrame?.yBucketScale ??
-    custom?.scaleDistribution;
+    // Linear is what every panel has there, and draws buckets that grow on a log scale all the same.
+    (ofCells?.type === 'linear' ? undefined : ofCells);
   return found ? { scale: found.type, ...given({ linearUpTo: found.linearThreshold }) } : { scale: 'auto' };
 }
 

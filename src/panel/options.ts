@@ -131,7 +131,7 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
   const comparison = ['Comparison'];
   const over = ['Beside the heat'];
   builder
-    .addRadio({
+    .addSelect({
       path: 'series',
       name: 'Series',
       description: 'Give each series a plot of its own, or add their counts up in one',
@@ -139,10 +139,10 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       defaultValue: defaultOptions.series,
       settings: {
         options: [
-          { value: 'rows', label: 'Rows' },
-          { value: 'columns', label: 'Columns' },
-          { value: 'grid', label: 'Grid' },
-          { value: 'sum', label: 'Added up' },
+          { value: 'rows', label: 'Rows', description: 'Plots one below the other' },
+          { value: 'columns', label: 'Columns', description: 'Plots side by side, as many as have room' },
+          { value: 'grid', label: 'Grid', description: 'Plots in the shape of the panel' },
+          { value: 'sum', label: 'Added up', description: 'One plot of all' },
         ],
       },
     })
@@ -341,7 +341,7 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
       category: ['Releases'],
       defaultValue: defaultOptions.versions.show,
     })
-    .addRadio({
+    .addSelect({
       path: 'comparison.mode',
       name: 'Show as',
       description: 'How two versions, or windows of time, are compared. It can be changed in the panel',

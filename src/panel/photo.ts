@@ -73,8 +73,7 @@ async function drawElement(context: CanvasRenderingContext2D, element: Element, 
     context.rect(box.left, box.top, box.width, box.height);
     context.clip();
   }
-  context.fillStyle = style.backgroundColor;
-  context.fillRect(box.left, box.top, box.width, box.height);
+  drawBackground(context, element, box, style);
   for (const child of element.childNodes) {
     if (child instanceof Element) {
       await drawElement(context, child, pixelsOf);
@@ -82,6 +81,27 @@ async function drawElement(context: CanvasRenderingContext2D, element: Element, 
       drawText(context, child, style);
     }
   }
+  context.restore();
+}
+
+/** Fills the box of an element, which may be turned about its middle. */
+function drawBackground(
+  context: CanvasRenderingContext2D,
+  element: Element,
+  { left, top, width, height }: DOMRect,
+  { backgroundColor, transform }: CSSStyleDeclaration
+) {
+  context.fillStyle = backgroundColor;
+  if (transform === 'none' || !(element instanceof HTMLElement)) {
+    context.fillRect(left, top, width, height);
+    return;
+  }
+  const { a, b, c, d } = new DOMMatrix(transform);
+  const { offsetWidth, offsetHeight } = element;
+  context.save();
+  context.translate(left + width / 2, top + height / 2);
+  context.transform(a, b, c, d, 0, 0);
+  context.fillRect(-offsetWidth / 2, -offsetHeight / 2, offsetWidth, offsetHeight);
   context.restore();
 }
 

@@ -90,8 +90,8 @@ describe('the legend and the tooltip', () => {
   const heat = heatWith();
 
   it('say what the numbers are', () => {
-    expect(shownName(heat, 'share', log)).toBe('of column');
-    expect(shownName(heat, 'density', valueScale([heat], defaultOptions.yAxis))).toBe('per doubling');
+    expect(shownName('share', log)).toBe('of column');
+    expect(shownName('density', valueScale([heat], defaultOptions.yAxis))).toBe('per doubling');
     expect(shownWriter(heat, 'share', defaultOptions.yAxis)(0.125)).toBe('12.5%');
   });
 

@@ -54,21 +54,21 @@ export function shownWriter(heat: Heat, measure: Measure, options: Options['yAxi
   return measure === 'share' ? writerOf('percentunit') : heatWriter(heat, options);
 }
 
-/** What colours show, in words for the legend. */
-export function shownName(heat: Heat, measure: Measure, extent: Extent): string {
+/** What colours show, in words for the legend; counts and values go without saying. */
+export function shownName(measure: Measure, extent: Extent): string {
   switch (measure) {
     case 'share':
       return 'of column';
     case 'density':
       return extent.kind === 'log' ? 'per doubling' : extent.kind === 'ordinal' ? 'per bucket' : 'per unit';
     case 'count':
-      return heat.rowNames || heat.difference ? '' : 'count';
+      return '';
   }
 }
 
 /** What the colour of a cell shows, where there is nothing else that says it. */
 export function densityFacts(heat: Heat, measure: Measure, extent: Extent, value: number, options: Options['yAxis']) {
   return measure === 'density'
-    ? [{ name: `Count ${shownName(heat, measure, extent)}`, text: shownWriter(heat, measure, options)(value) }]
+    ? [{ name: `Count ${shownName(measure, extent)}`, text: shownWriter(heat, measure, options)(value) }]
     : [];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Scale } from './scale';
+import { type Scale, toPixel } from './scale';
 import { openCells, timeTicks, valueTicks as ticksOf } from './ticks';
 
 describe('the value axis', () => {
@@ -69,15 +69,14 @@ describe('an axis of buckets', () => {
     ]);
   });
 
-  it('is labelled at as many as have room', () => {
-    expect(ticksOf({ kind: 'ordinal', min: 0, max: 4, order, length: 40 }).map((t) => t.place)).toEqual([
-      0, 1, 2, 3, 4,
-    ]);
+  it.each([40, 90, 200, 700])('is labelled at as many as have room beside each other in %i px', (length) => {
     const many = Float64Array.from({ length: 100 }, (_, i) => i);
-    const hundred = { from: many, to: many.map((v) => v + 1) };
-    const labels = ticksOf({ kind: 'ordinal', min: 0, max: 100, order: hundred, length: 200 });
-    expect(labels.length).toBeGreaterThan(2);
-    expect(labels.length).toBeLessThanOrEqual(12);
+    for (const buckets of [order, { from: many, to: many.map((v) => v + 1) }]) {
+      const scale = { kind: 'ordinal' as const, min: 0, max: buckets.from.length, order: buckets, length };
+      const at = ticksOf(scale).map(({ place }) => toPixel(scale, place));
+      expect(at.length).toBeGreaterThan(1);
+      expect(Math.min(...at.slice(1).map((pixel, i) => pixel - at[i]))).toBeGreaterThan(14);
+    }
   });
 });
 

@@ -39,7 +39,7 @@ function roundValues(scale: Scale, most: number, isBinary: boolean): number[] {
 /** The lower end of the lowest bucket, and the upper ends of as many as have room. */
 function ordinalTicks({ min, max }: Scale, { from, to }: Bounds, most: number): ValueTick[] {
   const ends = [from[0], ...to].map((value, place) => ({ place, value }));
-  const every = Math.max(1, Math.ceil((max - min) / (2 * most)));
+  const every = Math.max(1, Math.ceil((max - min) / (1.4 * most)));
   return ends.filter(({ place }) => place % every === 0 && place >= min && place <= max);
 }
 
