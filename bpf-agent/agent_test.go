@@ -291,7 +291,7 @@ func TestAGoProgramIsWatchedQueriedAndLeftInPeace(t *testing.T) {
 				c.Env = append(c.Env, "OTEL_SERVICE_NAME=churn", "OTEL_RESOURCE_ATTRIBUTES=service.version=v7")
 			})
 			address := loopbackAddress(t)
-			agent := start(t, nil, build(t, "."), "run", "--pid", strconv.Itoa(target.Process.Pid), "--listen", address)
+			agent := start(t, nil, build(t, "."), "run", "--pid", strconv.Itoa(target.Process.Pid), "--listen", address, "--budget", "50%")
 
 			eventually(t, "both pauses of a collection", func() bool {
 				n := hits(address, "gc.stw", "reason")
