@@ -87,7 +87,7 @@ func BuildAll() error {
 // BuildFrontend makes the plugin's front end in dist/.
 func BuildFrontend() error {
 	mg.Deps(nodeModules)
-	newer, err := target.Dir("dist/module.js", "src", ".config", "plugin.json", "package.json", "package-lock.json", "README.md", "CHANGELOG.md")
+	newer, err := target.Dir("dist/module.js", "src", ".config", "pkg/heat", "plugin.json", "package.json", "package-lock.json", "README.md", "CHANGELOG.md")
 	if err != nil {
 		return fmt.Errorf("compare dist with its sources: %w", err)
 	}
@@ -123,6 +123,10 @@ func goBuild(out, pkg string, flags ...string) *exec.Cmd {
 func nodeModules() error {
 	if err := needNode(); err != nil {
 		return err
+	}
+	// npm would empty what a link leads to, which belongs to another checkout.
+	if at, err := os.Lstat("node_modules"); err == nil && at.Mode()&fs.ModeSymlink != 0 {
+		return errors.New("node_modules is a link to another checkout's: remove it, then run this again")
 	}
 	newer, err := target.Path("node_modules/.package-lock.json", "package-lock.json")
 	if err != nil {
