@@ -133,6 +133,8 @@ func TestCollectionsAreThoseThatTheRuntimeTraces(t *testing.T) {
 				a.checkConserved(pom)
 			}
 			program.Thaw()
+			// The runtime says what a collection was before the next may begin, and not sooner.
+			program.Ask("collect 1")
 			program.Stop()
 
 			collections := parseTrace(t, trace.String())
@@ -140,8 +142,11 @@ func TestCollectionsAreThoseThatTheRuntimeTraces(t *testing.T) {
 			if len(marks) != n || len(cycles) != n {
 				t.Fatalf("%d cycles and %d marks, NumGC has grown by %d", len(cycles), len(marks), n)
 			}
+			if int64(len(collections)) < after.NumGC {
+				t.Fatalf("the runtime says of %d collections, NumGC was %d", len(collections), after.NumGC)
+			}
 			// The first were before the program was watched.
-			collections = collections[len(collections)-n:]
+			collections = collections[before.NumGC:after.NumGC]
 			var within int
 			for i, c := range collections {
 				whole := printed{}
