@@ -66,7 +66,7 @@ export function seconds(text) {
 /** Reads what a tooltip, or the readout for the keyboard, says of a cell. */
 export function readCell(text) {
   const [, day, end] = /(\d{4}-\d\d-\d\d) \d\d:\d\d:\d\d – (?:\d{4}-\d\d-\d\d )?(\d\d:\d\d:\d\d)/.exec(text) ?? [];
-  const [, low, high] = /bucket\s*\(([^,]+), ([^\]]+)\]/i.exec(text) ?? [];
+  const [, low, high] = /bucket\s*[([]([^,]+), ([^\]]+)\]/i.exec(text) ?? [];
   const [, count] = /count\s*(\d+)/i.exec(text) ?? [];
   const [, share] = /([\d.]+)%/.exec(text) ?? [];
   if (!day || !low || !count || !share) {
@@ -84,7 +84,8 @@ export function readCell(text) {
 /** The cell of a query's answer that a text means: bounds are written rounded, buckets are 9 % apart. */
 export function findCell(cells, { end, low, high }) {
   const near = (a, b) => Math.abs(a / b - 1) < 0.04;
-  return cells.find((cell) => cell.end === end && near(cell.low, low) && near(cell.high, high));
+  // Plain frames draw the lowest bucket, which begins at 0, half an octave high.
+  return cells.find((cell) => cell.end === end && (low === 0 || near(cell.low, low)) && near(cell.high, high));
 }
 
 export const shareOf = (cells, { end, count }) =>
