@@ -10,7 +10,21 @@ export interface Query {
   /**
    * Kind is what to return.
    */
-  kind: "heatmap" | "series" | "spectrum" | "grid" | "exemplars" | "processes" | "releases" | "compare" | "cell";
+  kind:
+    | "heatmap"
+    | "series"
+    | "spectrum"
+    | "grid"
+    | "exemplars"
+    | "processes"
+    | "releases"
+    | "compare"
+    | "cell"
+    | "flame"
+    | "top"
+    | "profile-heat"
+    | "profile"
+    | "stages";
   /**
    * POM is the measurement point or gauge, such as "sched.latency". Not used by
    * releases and processes, nor by compare where both arms are queries.
@@ -71,6 +85,7 @@ export interface Query {
    * points that count hits.
    */
   per?: "" | "share" | "request" | "second";
+  profile?: Profile;
 }
 /**
  * Matcher keeps what has one of the values in a dimension.
@@ -104,6 +119,56 @@ export interface Arm {
   query?: string;
 }
 /**
+ * Profile is what flame, top, profile-heat, profile and stages are of: it says of which program, of what, and which part of it.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Profile".
+ */
+export interface Profile {
+  /**
+   * Target is the name of a configured target; empty where Process is set.
+   */
+  target?: string;
+  /**
+   * Process is a process that an agent watches, as the dimension process names it.
+   */
+  process?: string;
+  /**
+   * Type is what is profiled: cpu, heap, allocs, goroutine, mutex, block,
+   * threadcreate, goroutineleak, or the name of one of the program's own. Empty is cpu.
+   */
+  type?: string;
+  /**
+   * SampleType is which of the profile's values are meant, such as
+   * inuse_space; empty is the one that the profile says is usual.
+   */
+  sampleType?: string;
+  /**
+   * Seconds to collect for, of cpu and of an execution trace; 0 is 10. A
+   * profile that has been collected already is as long as it is.
+   */
+  seconds?: number;
+  /**
+   * Function is a regular expression: samples with such a function in their stack are kept.
+   */
+  function?: string;
+  /**
+   * Label keeps samples that have this label: key=value, the value a regular expression.
+   */
+  label?: string;
+  /**
+   * GroupBy is what the rows of profile-heat are: "function", which is also
+   * what nothing stands for, or "label:KEY".
+   */
+  groupBy?: string;
+  /**
+   * From and To are a window of its own, in milliseconds since 1970; 0 stands for the query's range.
+   */
+  from?: number;
+  to?: number;
+  base?: Profile;
+}
+/**
  * Settings is the jsonData of a data source.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
@@ -111,6 +176,10 @@ export interface Arm {
  */
 export interface Settings {
   agents?: Agent[];
+  /**
+   * Targets are programs that serve net/http/pprof.
+   */
+  targets?: Target[];
   /**
    * TimeoutSeconds limits one request to one agent; 0 means 10.
    */
@@ -135,6 +204,30 @@ export interface Agent {
    * CA is a PEM certificate that the agent's TLS certificate is checked against, when it is not a public one.
    */
   ca?: string;
+}
+/**
+ * Target is a program that serves net/http/pprof.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Target".
+ */
+export interface Target {
+  /**
+   * Name is what queries call it.
+   */
+  name: string;
+  /**
+   * URL of the index page, such as http://127.0.0.1:6060/debug/pprof/.
+   */
+  url: string;
+  /**
+   * CA is a PEM certificate that the target's TLS certificate is checked against, when it is not a public one.
+   */
+  ca?: string;
+  /**
+   * Headers are the names of those that are sent with each request, such as Authorization.
+   */
+  headers?: string[];
 }
 /**
  * ValuesAnswer lists dimensions, or values of one.
@@ -315,6 +408,35 @@ export interface Accounting {
    * Coarse are those of the counted whose finer dimensions were given up.
    */
   coarse: number;
+}
+/**
+ * ProfilesAnswer lists the profiles that a target serves.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ProfilesAnswer".
+ */
+export interface ProfilesAnswer {
+  profiles: ProfileType[];
+}
+/**
+ * ProfileType is one profile that a target serves.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "ProfileType".
+ */
+export interface ProfileType {
+  /**
+   * Type is its name in a query.
+   */
+  type: string;
+  /**
+   * Count is how many records it has now; 0 where the index page does not say.
+   */
+  count: number;
+  /**
+   * Timed says that it is collected for a number of seconds.
+   */
+  timed: boolean;
 }
 /**
  * Cost is what watching costs a process, over the last seconds.

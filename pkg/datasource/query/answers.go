@@ -10,6 +10,8 @@ package query
 //	points                                          PointsAnswer
 //	dimensions?pom=                                 ValuesAnswer, in the order of display
 //	values?dimension=[&pom=][&matchers=][&from=&to=]   ValuesAnswer, ascending
+//	targets                                         ValuesAnswer, in the order of the settings
+//	profiles?target=                                ProfilesAnswer
 //
 // For values, pom may be left out for the dimensions process, service and
 // version: then, and for a gauge, they are those of the processes that the
@@ -20,6 +22,21 @@ package query
 type ValuesAnswer struct {
 	Values  []string `json:"values"`
 	Notices []string `json:"notices,omitempty"`
+}
+
+// ProfilesAnswer lists the profiles that a target serves.
+type ProfilesAnswer struct {
+	Profiles []ProfileType `json:"profiles"`
+}
+
+// ProfileType is one profile that a target serves.
+type ProfileType struct {
+	// Type is its name in a query.
+	Type string `json:"type"`
+	// Count is how many records it has now; 0 where the index page does not say.
+	Count int64 `json:"count"`
+	// Timed says that it is collected for a number of seconds.
+	Timed bool `json:"timed"`
 }
 
 // PointsAnswer is the catalogue of measurement points, of all agents together.

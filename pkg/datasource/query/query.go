@@ -28,15 +28,26 @@ const (
 	// KindCell returns what is in a cell of heat, the query's range by a range of
 	// values: a table of hits for each dimension, goroutines, and exemplars.
 	KindCell Kind = "cell"
+	// KindFlame returns a profile as a flame graph, which the core panel draws;
+	// with a base, the difference of two.
+	KindFlame Kind = "flame"
+	// KindTop returns the functions of a profile, those with the most first.
+	KindTop Kind = "top"
+	// KindProfileHeat returns functions, or values of a label, by time, of profiles that have been collected.
+	KindProfileHeat Kind = "profile-heat"
+	// KindProfile returns a profile as it is, for go tool pprof.
+	KindProfile Kind = "profile"
+	// KindStages returns which stage of a program used what.
+	KindStages Kind = "stages"
 )
 
-// Kinds are all there are, in the order of display.
+// Kinds are all that are answered, in the order of display.
 var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases, KindCompare, KindCell}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
 	// Kind is what to return.
-	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare,enum=cell"`
+	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare,enum=cell,enum=flame,enum=top,enum=profile-heat,enum=profile,enum=stages"`
 	// POM is the measurement point or gauge, such as "sched.latency". Not used by
 	// releases and processes, nor by compare where both arms are queries.
 	POM string `json:"pom,omitempty"`
@@ -74,6 +85,39 @@ type Query struct {
 	// http.request, in the same arm), or hits per second. Empty is share, but second for
 	// points that count hits.
 	Per string `json:"per,omitempty" jsonschema:"enum=,enum=share,enum=request,enum=second"`
+
+	Profile *Profile `json:"profile,omitempty"`
+}
+
+// Profile is what flame, top, profile-heat, profile and stages are of: it says
+// of which program, of what, and which part of it. With a base they are the
+// difference, profile less base; what the base leaves out is as in the profile.
+type Profile struct {
+	// Target is the name of a configured target; empty where Process is set.
+	Target string `json:"target,omitempty"`
+	// Process is a process that an agent watches, as the dimension process names it.
+	Process string `json:"process,omitempty"`
+	// Type is what is profiled: cpu, heap, allocs, goroutine, mutex, block,
+	// threadcreate, goroutineleak, or the name of one of the program's own. Empty is cpu.
+	Type string `json:"type,omitempty"`
+	// SampleType is which of the profile's values are meant, such as
+	// inuse_space; empty is the one that the profile says is usual.
+	SampleType string `json:"sampleType,omitempty"`
+	// Seconds to collect for, of cpu and of an execution trace; 0 is 10. A
+	// profile that has been collected already is as long as it is.
+	Seconds int `json:"seconds,omitempty"`
+	// Function is a regular expression: samples with such a function in their stack are kept.
+	Function string `json:"function,omitempty"`
+	// Label keeps samples that have this label: key=value, the value a regular expression.
+	Label string `json:"label,omitempty"`
+	// GroupBy is what the rows of profile-heat are: "function", which is also
+	// what nothing stands for, or "label:KEY".
+	GroupBy string `json:"groupBy,omitempty"`
+	// From and To are a window of its own, in milliseconds since 1970; 0 stands for the query's range.
+	From int64 `json:"from,omitempty"`
+	To   int64 `json:"to,omitempty"`
+
+	Base *Profile `json:"base,omitempty"`
 }
 
 // Arm is one side of a comparison, baseline or candidate: all that is set must
@@ -111,6 +155,8 @@ type Matcher struct {
 // Settings is the jsonData of a data source.
 type Settings struct {
 	Agents []Agent `json:"agents,omitempty"`
+	// Targets are programs that serve net/http/pprof.
+	Targets []Target `json:"targets,omitempty"`
 	// TimeoutSeconds limits one request to one agent; 0 means 10.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 }
@@ -123,4 +169,16 @@ type Agent struct {
 	URL string `json:"url"`
 	// CA is a PEM certificate that the agent's TLS certificate is checked against, when it is not a public one.
 	CA string `json:"ca,omitempty"`
+}
+
+// Target is a program that serves net/http/pprof. The value of a header is the secret "header.<name of the target>.<header>".
+type Target struct {
+	// Name is what queries call it.
+	Name string `json:"name"`
+	// URL of the index page, such as http://127.0.0.1:6060/debug/pprof/.
+	URL string `json:"url"`
+	// CA is a PEM certificate that the target's TLS certificate is checked against, when it is not a public one.
+	CA string `json:"ca,omitempty"`
+	// Headers are the names of those that are sent with each request, such as Authorization.
+	Headers []string `json:"headers,omitempty"`
 }

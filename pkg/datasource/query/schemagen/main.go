@@ -23,6 +23,7 @@ type models struct {
 	Points    query.PointsAnswer    `json:"points"`
 	Processes query.ProcessesAnswer `json:"processes"`
 	Agents    query.AgentsAnswer    `json:"agents"`
+	Profiles  query.ProfilesAnswer  `json:"profiles"`
 }
 
 func main() {
