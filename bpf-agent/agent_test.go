@@ -148,13 +148,20 @@ func asNobody(c *exec.Cmd) {
 // eventually waits for what must come to be true, for as long as a busy machine may need.
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
+	if !becomes(done) {
+		t.Fatalf("waited 30 s for %s", what)
+	}
+}
+
+// becomes waits for 30 s that something is done.
+func becomes(done func() bool) bool {
 	for range 300 {
 		if done() {
-			return
+			return true
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Fatalf("waited 30 s for %s", what)
+	return false
 }
 
 func loopbackAddress(t testing.TB) string {
@@ -365,10 +372,13 @@ func TestANewProcessIsWatchedWithinASecondOfItsStart(t *testing.T) {
 		}
 		const perSecond = 10
 		var counted int
-		eventually(t, "readings of a program that was "+c.how, func() bool {
+		if !becomes(func() bool {
 			counted = hitsOf(address, "gc.stw", c.how)["read mem stats"]
 			return counted >= readings()-perSecond
-		})
+		}) {
+			t.Fatalf("%s: %d of %d readings were counted; of all services: %v; processes: %v", c.how, counted, readings(),
+				matching(address, "gc.stw", "service", ""), ask(address, "ListProcesses", `{}`))
+		}
 		if counted > readings()+1 { // the last may not have been said
 			t.Errorf("%s: %d readings were counted, there were %d", c.how, counted, readings())
 		}
