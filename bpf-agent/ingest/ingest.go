@@ -465,7 +465,9 @@ func (i *Ingest) free(s *probe.Slot) error {
 	for point := range i.tallies {
 		i.tallies[point].freed.Add(total.Of[point].Hits)
 	}
+	// The slot's next owner has the same keys.
 	maps.DeleteFunc(i.series, func(key bpf.KernelKey, _ *series) bool { return key.Slot == s.Number })
+	clear(i.recent[:])
 	maps.DeleteFunc(i.words, func(key bpf.KernelWordKey, _ string) bool { return key.Slot == uint32(s.Number) })
 	return nil
 }

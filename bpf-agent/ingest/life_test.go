@@ -144,6 +144,28 @@ func TestExitIsFollowedAndItsHeatKept(t *testing.T) {
 	}
 }
 
+// A slot is given to another process when its first is gone: what that one
+// does must not go on the first one's account.
+func TestHitsAreOfTheSlotsOwner(t *testing.T) {
+	path := target.Build(t, "")
+	a := watchFile(t, path)
+	for life := range 3 {
+		service := fmt.Sprintf("life-%d", life)
+		program := target.Start(t, path, "OTEL_SERVICE_NAME="+service)
+		a.waitFor("the program to be watched", func() bool { return a.status(program.PID()) != nil })
+		a.rateLimit(program.PID(), 0)
+		program.Ask("collect 10")
+		program.Stop()
+		a.waitFor("the slot to be free", func() bool { a.flush(); return len(a.kernel.Slots()) == 0 })
+		if n := a.total("gc.stw", gcReasons, heat.Matcher{Dimension: "service", Values: []string{service}}).Count(); n < 20 {
+			t.Errorf("%s has %d pauses, there were 20 or more", service, n)
+		}
+	}
+	if one := a.checkConserved("gc.stw"); one.Carried == 0 {
+		t.Error("no pause was carried by the ring")
+	}
+}
+
 func TestReexecIsFollowed(t *testing.T) {
 	path := target.Build(t, "")
 	for name, next := range map[string]string{
