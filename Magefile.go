@@ -47,6 +47,12 @@ const (
 	demoDir = ".demo"
 )
 
+// modules are those beside the root's, which "./..." does not reach: pkg/instrument and what is in it.
+const modules = "github.com/gotherm/gotherm/pkg/instrument/..."
+
+// moduleFolders are where they lie: what each requires is in its own go.mod.
+var moduleFolders = []string{"pkg/instrument", "pkg/instrument/memstats"}
+
 // ---------------------------------------------------------------- building
 
 // Build makes the agent, the plugin (back end and front end), the examples and the workbench.
@@ -66,6 +72,9 @@ func BuildExamples() error {
 		return err
 	}
 	if err := step("build the shop's next release", "", goBuild("bin/next/shop", "./examples/shop", "-tags", "release_1_1")); err != nil {
+		return err
+	}
+	if err := step("build the MapReduce job", "", goBuild("bin/mapreduce", "./examples/mapreduce")); err != nil {
 		return err
 	}
 	return step("build the shop's load", "", goBuild("bin/shop-load", "./examples/shop/load"))
@@ -250,7 +259,7 @@ func Test() error {
 func TestGo() error {
 	return timed("test the Go code", func() error {
 		fmt.Println()
-		cmd := exec.Command("go", "test", "-p", "1", "-timeout", "20m", "-json", "./...")
+		cmd := exec.Command("go", "test", "-p", "1", "-timeout", "20m", "-json", "./...", modules)
 		return goTest(cmd)
 	})
 }
@@ -374,12 +383,19 @@ func Lint() error {
 	if len(unformatted) > 0 {
 		return fmt.Errorf("gofmt would change:\n%s", unformatted)
 	}
+	for _, folder := range moduleFolders {
+		vet := exec.Command("go", "vet", "./...")
+		vet.Dir = folder
+		if err := step("go vet in "+folder, "", vet); err != nil {
+			return err
+		}
+	}
 	for _, check := range []struct {
 		title string
 		cmd   *exec.Cmd
 	}{
 		{"go vet", exec.Command("go", "vet", "./...")},
-		{"staticcheck", exec.Command("go", "tool", "staticcheck", "./...")},
+		{"staticcheck", exec.Command("go", "tool", "staticcheck", "./...", modules)},
 		{"eslint", exec.Command("npm", "run", "--silent", "lint")},
 		{"prettier", exec.Command("npm", "run", "--silent", "format:check")},
 		{"tsc", exec.Command("npm", "run", "--silent", "typecheck")},

@@ -1,0 +1,3 @@
+module github.com/gotherm/gotherm/pkg/instrument
+
+go 1.23

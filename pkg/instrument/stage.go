@@ -1,0 +1,53 @@
+package instrument
+
+import (
+	"context"
+	"runtime/pprof"
+	"runtime/trace"
+)
+
+// Stage begins a stage of a job on the calling goroutine: a region of that name
+// in execution traces, and the pprof label stage=name. Attributes are pairs of
+// key and value, such as "partition", "3": a goroutine has them as the label
+// stage.partition=3, and an execution trace as a log of that category.
+//
+//	ctx, stage := instrument.Stage(ctx, "map", "partition", "3")
+//	defer stage.End()
+//
+// Goroutines that are started within the stage belong to it. Stages nest: the
+// innermost counts. Names and attributes should be few: not the id of a request.
+//
+// It panics when an attribute has no value.
+func Stage(ctx context.Context, name string, attributes ...string) (context.Context, Running) {
+	if len(attributes)%2 != 0 {
+		panic("instrument.Stage " + name + ": attribute " + attributes[len(attributes)-1] + " has no value")
+	}
+	outer := setOf(ctx)
+	s := outer.with(label{key: LabelStage, value: name})
+	for i := 0; i < len(attributes); i += 2 {
+		s = s.with(label{true, attributes[i], attributes[i+1]})
+	}
+	// The region first, here and at the end: it takes its time when nothing but
+	// the labels is between the event in the trace and the caller's code.
+	region := trace.StartRegion(ctx, name)
+	pprof.SetGoroutineLabels(s.ctx)
+	if trace.IsEnabled() {
+		for i := 0; i < len(attributes); i += 2 {
+			trace.Log(ctx, attributePrefix+attributes[i], attributes[i+1])
+		}
+	}
+	return &labelled{ctx, s}, Running{outer, region}
+}
+
+// Running is a stage that has begun.
+type Running struct {
+	outer  *set
+	region *trace.Region
+}
+
+// End ends the stage, on the goroutine that began it. The goroutine's labels are
+// then those of the context that the stage was begun with.
+func (r Running) End() {
+	r.region.End()
+	pprof.SetGoroutineLabels(r.outer.ctx)
+}
