@@ -169,6 +169,9 @@ func Generate() error {
 		if err := run(exec.Command("npm", "run", "--silent", "generate:schemes")); err != nil {
 			return fmt.Errorf("generate the colours of pictures: %w", err)
 		}
+		if err := run(exec.Command("npm", "run", "--silent", "generate:kernel")); err != nil {
+			return fmt.Errorf("compile the kernel of points: %w", err)
+		}
 		catalogue, err := exec.Command("go", "run", "./bpf-agent/probe/cataloguedoc").Output()
 		if err != nil {
 			return fmt.Errorf("write down the catalogue: %w", err)
@@ -225,7 +228,7 @@ func generatedIsCurrent() error {
 
 func generatedFiles() (map[string][]byte, error) {
 	files := map[string][]byte{}
-	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "bpf-agent/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "docs/measurement-points.md", "bpf-agent/render/*.gen.json", "bpf-agent/render/testdata/*.gen.json"} {
+	for _, pattern := range []string{"bpf-agent/bpf/*_bpfel*", "bpf-agent/ingest/*_bpfel*", "bpf-agent/*_bpfel*", "pkg/gothermpb/*.pb.go", "pkg/gothermpb/gothermpbconnect/*.go", "src/datasource/query.gen.ts", "src/renderer/points/kernel.gen.ts", "docs/measurement-points.md", "bpf-agent/render/*.gen.json", "bpf-agent/render/testdata/*.gen.json"} {
 		paths, err := filepath.Glob(pattern)
 		if err != nil {
 			return nil, err

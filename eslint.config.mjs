@@ -9,6 +9,9 @@ export default [
       'workbench/react18/',
       'workbench/e2e/out/',
       'src/datasource/query.gen.ts',
+      // AssemblyScript is read by its own compiler only.
+      'src/renderer/points/kernel/',
+      'src/renderer/points/kernel.gen.ts',
     ],
   },
   ...grafana,

@@ -1,5 +1,10 @@
 import { Canvas2D, type Layout } from './canvas2d';
 import { type Edges, type Grid, spansOf } from './draw';
+import { Field, type InkBy } from './points/field';
+import { TooManyPoints } from './points/kept';
+import { type OpenRamp, rampOn } from './points/ramp';
+import type { Spray } from './points/spray';
+import type { Ramp } from './ramp';
 import { type Kept, type Tinge, TonedGrid } from './toned';
 import { toneTable } from './tones';
 import { sharedWebGL2, type WebGL2 } from './webgl2';
@@ -25,6 +30,18 @@ export interface Picture extends Tinge {
   height: number;
 }
 
+/** Points that a canvas shall show, as ink. */
+export interface PointPicture {
+  spray: Spray;
+  /** Of how much ink there is. Its ends are known when it has been painted, where they are left open. */
+  ramp: OpenRamp;
+  /** A pixel for each level: see [tableOf]. */
+  table: Uint32Array<ArrayBuffer>;
+  /** Of the canvas, in device pixels. */
+  width: number;
+  height: number;
+}
+
 /** What pixels are computed by. */
 export type By = 'canvas2d' | 'webgl2';
 
@@ -33,7 +50,9 @@ export interface Painting {
   by: By;
   /** How many columns of pixels were drawn: the others had only moved. */
   drawn: number;
-  /** Why the picture's cells can't be read: the one before is still there. */
+  /** Of points: the ramp that they were painted in, and what their ink was added by. */
+  points?: { ramp: Ramp; by: InkBy };
+  /** Why the picture's cells can't be read, or its points kept: the one before is still there. */
   problem?: string;
 }
 
@@ -44,24 +63,48 @@ export interface Painting {
 export class Painter {
   private readonly toned = new TonedGrid();
   private readonly canvas2D = new Canvas2D();
+  private field?: Field;
+  private pointRamp?: Ramp;
   private webGL2?: WebGL2;
   private layout?: Layout;
   private stopListening = () => {};
 
   /**
    * `onRepaint` is called when the picture was painted again without being
-   * asked for, because what it was painted by was lost. `by` is for tests: what
-   * to paint by, whatever this machine has.
+   * asked for, because what it was painted by was lost. `by` and `inkBy` are for tests: what
+   * to paint and to add ink by, whatever this machine has.
    */
   constructor(
     private readonly canvas: HTMLCanvasElement | OffscreenCanvas,
     private readonly onRepaint: (painting: Painting) => void = () => {},
-    private readonly by?: By
+    private readonly by?: By,
+    private readonly inkBy?: InkBy
   ) {
     canvas.addEventListener('contextrestored', this.repaint);
   }
 
-  paint(picture: Picture): Painting {
+  paint(picture: Picture | PointPicture): Painting {
+    return 'spray' in picture ? this.paintPoints(picture) : this.paintCells(picture);
+  }
+
+  private paintPoints({ spray, ramp: open, table, width, height }: PointPicture): Painting {
+    this.field ??= new Field(this.inkBy);
+    try {
+      const shaded = this.field.draw(spray, width, height);
+      const ramp = rampOn(open, shaded, this.pointRamp);
+      this.pointRamp = ramp;
+      const [x, y] = [pixelEdges(shaded.grid.columns), pixelEdges(shaded.grid.rows)];
+      const picture = { grid: shaded.grid, ramp, table, x, y: { from: y.from.toReversed(), to: y.to.toReversed() } };
+      return { ...this.paintCells({ ...picture, gap: 0, width, height }), points: { ramp, by: shaded.by } };
+    } catch (error) {
+      if (error instanceof TooManyPoints) {
+        return { by: 'canvas2d', drawn: 0, problem: error.message };
+      }
+      throw error;
+    }
+  }
+
+  private paintCells(picture: Picture): Painting {
     const { ramp, table, mutedColour, gap, width, height } = picture;
     let grid: Grid | undefined;
     try {
@@ -132,3 +175,9 @@ export class Painter {
     return found;
   }
 }
+
+/** Cells that are a pixel each. */
+const pixelEdges = (pixels: number): Edges => {
+  const from = Float32Array.from({ length: pixels }, (_, i) => i);
+  return { from, to: from.map((edge) => edge + 1) };
+};

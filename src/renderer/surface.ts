@@ -1,4 +1,6 @@
-import { type By, Painter, type Painting, type Picture } from './painter';
+import { type By, Painter, type Painting, type Picture, type PointPicture } from './painter';
+import type { InkBy } from './points/field';
+import { buffersOf, together } from './points/spray';
 import type { Answer, Order } from './worker';
 import { isWire } from './wire';
 import { source, url } from './worker?worker';
@@ -87,6 +89,7 @@ async function tryStart(place: Place, make: () => { worker: Worker; release: () 
  *
  *     data-painted     where they are painted: see [Place]
  *     data-by          what the last was painted by: see [By]
+ *     data-ink         of points, what their ink was added by: see [InkBy]
  *     data-drawn       how many columns of pixels of the last were drawn: the others had only moved
  *     data-paintings   how many there were
  */
@@ -99,7 +102,7 @@ export class Surface {
   private worker?: Worker;
   private painter?: Painter;
   private busy = true;
-  private waiting?: Picture;
+  private waiting?: Picture | PointPicture;
   /** Who waits for a copy, by the number of the request; and the requests that wait for a picture to be painted first. */
   private readonly requests = new Map<number, { resolve: (copy: ImageBitmap) => void; reject: (why: Error) => void }>();
   private held: number[] = [];
@@ -107,14 +110,15 @@ export class Surface {
   /**
    * Appends a canvas to `parent`. `onLost` is called when the worker died: the
    * surface is closed then, and a new one, with a new canvas, is needed.
-   * `onPainted` is told how each picture was painted. `by` is for tests: what
-   * to paint by, whatever this machine has.
+   * `onPainted` is told how each picture was painted. `by` and `inkBy` are
+   * for tests: what to paint and to add ink by, whatever this machine has.
    */
   constructor(
     parent: HTMLElement,
     private readonly onLost: () => void,
     private readonly onPainted: (painting: Painting) => void = () => {},
-    private readonly by?: By
+    private readonly by?: By,
+    private readonly inkBy?: InkBy
   ) {
     this.canvas = parent.ownerDocument.createElement('canvas');
     parent.append(this.canvas);
@@ -125,14 +129,13 @@ export class Surface {
 
   /**
    * Shows a picture, soon. While one is being painted only the newest of those
-   * that come meanwhile is kept. The buffers of its cells, and of what is muted, are given
-   * away: do not use them again.
+   * that come meanwhile is kept, with the points that all of them add. The
+   * buffers of its cells, of what is muted, and of its points are given away:
+   * do not use them again.
    */
-  show(picture: Picture) {
+  show(picture: Picture | PointPicture) {
     if (this.busy) {
-      // What is muted belongs to the grid.
-      const { grid, muted } = picture.grid ? picture : (this.waiting ?? picture);
-      this.waiting = { ...picture, grid, muted };
+      this.waiting = this.waiting ? both(this.waiting, picture) : picture;
       return;
     }
     if (this.painter) {
@@ -141,11 +144,7 @@ export class Surface {
       return;
     }
     this.busy = true;
-    const transfer = picture.grid && !isWire(picture.grid) ? [picture.grid.values.buffer] : [];
-    if (picture.grid && picture.muted) {
-      transfer.push(picture.muted.buffer);
-    }
-    this.order({ kind: 'paint', surface: this.id, picture }, transfer);
+    this.order({ kind: 'paint', surface: this.id, picture }, givenAway(picture));
     this.copy();
   }
 
@@ -190,9 +189,9 @@ export class Surface {
     if (started) {
       this.worker = started.worker;
       const canvas = this.canvas.transferControlToOffscreen();
-      this.order({ kind: 'open', surface: this.id, canvas, by: this.by }, [canvas]);
+      this.order({ kind: 'open', surface: this.id, canvas, by: this.by, inkBy: this.inkBy }, [canvas]);
     } else {
-      this.painter = new Painter(this.canvas, (painting) => this.note(painting), this.by);
+      this.painter = new Painter(this.canvas, (painting) => this.note(painting), this.by, this.inkBy);
     }
     this.proceed();
   }
@@ -262,14 +261,35 @@ export class Surface {
     this.note(painting);
   }
 
-  private note({ by, drawn }: Painting) {
+  private note({ by, drawn, points }: Painting) {
     this.canvas.dataset.by = by;
+    if (points) {
+      this.canvas.dataset.ink = points.by;
+    }
     this.canvas.dataset.drawn = String(drawn);
   }
 
   private order(order: Order, transfer: Transferable[] = []) {
     this.worker?.postMessage(order, transfer);
   }
+}
+
+/** What comes of two pictures of which the first was never painted. */
+function both(before: Picture | PointPicture, later: Picture | PointPicture): Picture | PointPicture {
+  if ('spray' in later) {
+    return 'spray' in before ? { ...later, spray: together(before.spray, later.spray) } : later;
+  }
+  // What is muted belongs to the grid.
+  const { grid, muted } = later.grid || 'spray' in before ? later : before;
+  return { ...later, grid, muted };
+}
+
+function givenAway(picture: Picture | PointPicture): ArrayBuffer[] {
+  if ('spray' in picture) {
+    return buffersOf(picture.spray);
+  }
+  const { grid, muted } = picture;
+  return grid ? [...(isWire(grid) ? [] : [grid.values.buffer]), ...(muted ? [muted.buffer] : [])] : [];
 }
 
 const closed = () => new Error('copy the picture: its surface is closed');

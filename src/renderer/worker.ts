@@ -3,7 +3,7 @@
  *
  *     page                                  worker
  *          <------------------------------  ready
- *     open    surface, canvas, by  ------>
+ *     open    surface, canvas  ---------->
  *     paint   surface, picture  --------->
  *          <------------------------------  painted  surface, painting
  *     copy    surface, request  --------->
@@ -15,12 +15,13 @@
  * picture on its way: the page holds back what comes meanwhile. What was
  * repainted was not ordered: the picture was lost with what painted it.
  */
-import { type By, Painter, type Painting, type Picture } from './painter';
+import { type By, Painter, type Painting, type Picture, type PointPicture } from './painter';
+import type { InkBy } from './points/field';
 
 /** What the page says. A canvas is named by a number that the page chooses; so is a request. */
 export type Order =
-  | { kind: 'open'; surface: number; canvas: OffscreenCanvas; by?: By }
-  | { kind: 'paint'; surface: number; picture: Picture }
+  | { kind: 'open'; surface: number; canvas: OffscreenCanvas; by?: By; inkBy?: InkBy }
+  | { kind: 'paint'; surface: number; picture: Picture | PointPicture }
   | { kind: 'copy'; surface: number; request: number }
   | { kind: 'close'; surface: number };
 
@@ -44,7 +45,12 @@ page.onmessage = ({ data: order }) => {
     case 'open':
       painters.set(
         surface,
-        new Painter(order.canvas, (painting) => page.postMessage({ kind: 'repainted', surface, painting }), order.by)
+        new Painter(
+          order.canvas,
+          (painting) => page.postMessage({ kind: 'repainted', surface, painting }),
+          order.by,
+          order.inkBy
+        )
       );
       break;
     case 'paint': {

@@ -2,6 +2,8 @@
 import { coloursOf, pixelOf, tableOf } from '../../src/renderer/colours.ts';
 import { measured } from '../../src/renderer/measure.ts';
 import { Painter } from '../../src/renderer/painter.ts';
+import { shapeOf } from '../../src/renderer/points/ink.ts';
+import { SimdInk } from '../../src/renderer/points/simd.ts';
 import { ranksOf } from '../../src/renderer/ramp.ts';
 import { Surface } from '../../src/renderer/surface.ts';
 
@@ -284,3 +286,99 @@ export async function shownNow() {
   const bitmap = await window.surface.pixels();
   return { wrong: differing(bitmap, painted(full(), 'canvas2d').canvas), ...window.surface.canvas.dataset };
 }
+
+/** Where points come to lie: 10 s to 110 s at the right, values from 0 to 60. */
+const pointPicture = (spray, more = {}) => ({
+  spray: {
+    isNew: false,
+    added: [],
+    dropped: 0,
+    x: { from: 10, to: 110 },
+    y: { from: 0, to: 60 },
+    sigma: 2,
+    area: 1,
+    ...spray,
+  },
+  ramp: { scale: 'log', steps: 32 },
+  table: tableOf(coloursOf('Inferno', 32, true)),
+  width: 100,
+  height: 60,
+  ...more,
+});
+
+/** Points anywhere on a canvas and around it. */
+function pointsBy(chance, n, to = 110) {
+  const some = (make) => Float64Array.from({ length: n }, make);
+  return {
+    x: some(() => to - 110 * chance()),
+    y: some(() => 70 * chance() - 5),
+    weight: Float32Array.from({ length: n }, () => Math.ceil(3 * chance())),
+  };
+}
+
+/** The same points by ink of both kinds and by both painters: what each was made by, and how many pixels are more than a colour step off. */
+export function comparePoints({ n, scale, halfLife }) {
+  const chance = makeChance(11);
+  const points = pointsBy(chance, n);
+  const copy = () => ({ x: points.x.slice(), y: points.y.slice(), weight: points.weight.slice() });
+  const picture = () => pointPicture({ added: [copy()], halfLife }, { ramp: { scale, steps: 32 } });
+  const shown = [
+    ['canvas2d', 'script'],
+    ['canvas2d', 'simd'],
+    ['webgl2', 'simd'],
+  ].map(([by, inkBy]) => {
+    const canvas = new OffscreenCanvas(1, 1);
+    const painting = new Painter(canvas, () => {}, by, inkBy).paint(picture());
+    return { canvas, painting };
+  });
+  const colours = tableOf(coloursOf('Inferno', 32, true));
+  const levels = ({ canvas }) => Array.from(pixelsOf(canvas), (pixel) => colours.indexOf(pixel));
+  const oracle = levels(shown[0]);
+  return shown.map((one) => ({
+    by: one.painting.by,
+    ink: one.painting.points.by,
+    ramp: one.painting.points.ramp,
+    levels: new Set(levels(one)).size,
+    strange: levels(one).filter((level) => level < 0).length,
+    // From no ink to the faintest is a step, too.
+    off: levels(one).filter((level, i) => Math.abs(level - oracle[i]) > 1).length,
+  }));
+}
+
+/** Live points on a surface in a worker: each picture adds some, and time goes on. Returns how the last differs from one that is painted anew. */
+export async function livePoints({ pictures, halfLife, inkBy }) {
+  const chance = makeChance(5);
+  const surface = new Surface(document.body, () => {}, undefined, undefined, inkBy);
+  const all = [];
+  let to = 110;
+  for (let i = 0; i < pictures; i++, to += 1.5) {
+    const points = pointsBy(chance, 20, to);
+    all.push({ x: points.x.slice(), y: points.y.slice(), weight: points.weight.slice() });
+    // Faster than they can be painted, but for some.
+    surface.show(pointPicture({ added: [points], x: { from: to - 100, to }, halfLife }));
+    if (chance() < 0.3) {
+      await new Promise((next) => setTimeout(next, 20));
+    }
+  }
+  to -= 1.5;
+  const bitmap = await surface.pixels();
+  const anew = new OffscreenCanvas(1, 1);
+  const painter = new Painter(anew, () => {}, 'canvas2d', 'script');
+  painter.paint(
+    pointPicture({ added: all, x: { from: to - 100, to }, halfLife }, { ramp: { scale: 'log', steps: 32, max: 1 } })
+  );
+  surface.show(pointPicture({ x: { from: to - 100, to }, halfLife }, { ramp: { scale: 'log', steps: 32, max: 1 } }));
+  const same = await surface.pixels();
+  const colours = tableOf(coloursOf('Inferno', 32, true));
+  const levels = (source) => Array.from(pixelsOf(source), (pixel) => colours.indexOf(pixel));
+  const [one, other] = [levels(same), levels(anew)];
+  return {
+    ...surface.canvas.dataset,
+    width: bitmap.width,
+    levels: new Set(one).size,
+    off: one.filter((level, i) => Math.abs(level - other[i]) > 1).length,
+  };
+}
+
+/** Whether ink can be added by SIMD here. */
+export const hasSimd = () => SimdInk.open(shapeOf(10, 10, 1)) !== undefined;

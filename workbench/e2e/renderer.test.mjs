@@ -119,6 +119,52 @@ describe('on a machine without a graphics processor', () => {
   });
 });
 
+describe('points', () => {
+  const open = useBrowser({ webgl: true });
+
+  test('are the same by SIMD and in typed arrays, by Canvas2D and WebGL2, within a colour step', async () => {
+    const { run } = await open();
+    for (const scene of [
+      { n: 40, scale: 'log' },
+      { n: 40, scale: 'linear', halfLife: 30 },
+      { n: 400, scale: 'rank' },
+      // So many that they are counted and blurred.
+      { n: 5000, scale: 'log', halfLife: 50 },
+    ]) {
+      const shown = await run('comparePoints', scene);
+      assert.deepEqual(
+        shown.map(({ by, ink }) => `${by} ${ink}`),
+        ['canvas2d script', 'canvas2d simd', 'webgl2 simd']
+      );
+      for (const { levels, strange, off, ramp } of shown) {
+        assert.deepEqual({ strange, off }, { strange: 0, off: 0 }, `${scene.n} points, ${scene.scale}`);
+        assert.ok(levels > 10, `${scene.n} points, ${scene.scale}: only ${levels} colours`);
+        assert.ok(ramp.max > ramp.min, `${scene.scale} from ${ramp.min} to ${ramp.max}`);
+      }
+    }
+  });
+
+  test('that come live are added to a picture that moves on and fades, in the worker', async () => {
+    const { run } = await open();
+    for (const halfLife of [undefined, 20]) {
+      const { painted, ink, levels, off } = await run('livePoints', { pictures: 60, halfLife });
+      assert.deepEqual({ painted, ink, off }, { painted: 'blob worker', ink: 'simd', off: 0 });
+      assert.ok(levels > 10, `only ${levels} colours`);
+    }
+  });
+
+  test('are drawn in typed arrays where the content security policy forbids WebAssembly', async () => {
+    const { page, run } = await open();
+    await page.setContent(
+      `<meta http-equiv="Content-Security-Policy" content="script-src 'unsafe-inline' blob:"><body></body>`
+    );
+    await page.addScriptTag({ path: path.join(bundle, 'page.js') });
+    assert.equal(await run('hasSimd'), false);
+    const { painted, ink, off } = await run('livePoints', { pictures: 20 });
+    assert.deepEqual({ painted, ink, off }, { painted: 'blob worker', ink: 'script', off: 0 });
+  });
+});
+
 describe('WebGL2', () => {
   const open = useBrowser({ webgl: true });
 
