@@ -9,7 +9,7 @@ import type { Heat } from './heat';
 import { Legend } from './Legend';
 import { type OpenedCell, openedCell } from './openedCell';
 import type { Options } from './options';
-import { find, type Pointing } from './Plot';
+import { type Cell, find, type Pointing } from './Plot';
 import { Plots } from './Plots';
 import { densityFacts, measureOf, shownName, shownWriter, valueOn } from './shown';
 import type { Choosing } from './strip/useChoosing';
@@ -35,8 +35,8 @@ interface Props {
   fit?: Heat[];
   /** Of those cells of a difference that are not significant. */
   mutedColour?: string;
-  /** Called with the cell that a user wants to see the inside of, by a click or by Enter. */
-  onOpenCell?: (cell: OpenedCell) => void;
+  /** Called with the cell that a user wants to see the inside of, by a click or by Enter; says whether that is shown. */
+  onOpenCell?: (cell: OpenedCell) => boolean;
 }
 
 /** Where the plots lie: the times from their left to their right, and both in pixels. */
@@ -91,6 +91,9 @@ export function HeatView(props: Props) {
     }
   };
 
+  const openCell = (i: number, { column, row }: Cell) =>
+    onOpenCell!(openedCell(heats[i], column, row, describe(heats[i], column, row, options, timeZone)));
+
   return (
     <div className={styles.view} style={{ width, height }}>
       {topHeight > 0 &&
@@ -116,10 +119,7 @@ export function HeatView(props: Props) {
         onPoint={onPoint}
         onBrushing={setBrushing}
         onSelect={onSelect}
-        onOpen={
-          onOpenCell &&
-          (() => pointed?.cell && onOpenCell(openedCell(heats[plot], pointed.cell.column, pointed.cell.row)))
-        }
+        onOpen={onOpenCell && openCell}
       />
       {arrangement.legendHeight > 0 && (
         <div

@@ -5,6 +5,8 @@ import { useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
 import { readAnnotations } from './annotations';
 import { ComparisonView } from './difference/ComparisonView';
+import { CellDrawer } from './drawer/CellDrawer';
+import { useOpenCell } from './drawer/useOpenCell';
 import { HeatView } from './HeatView';
 import { Menued } from './Menued';
 import type { Options } from './options';
@@ -38,6 +40,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
     [options.color, theme.isDark]
   );
+  const { opened, open, close } = useOpenCell(data.request);
 
   if (compared.comparisons.length > 0) {
     const range = { from: timeRange.from.valueOf(), to: timeRange.to.valueOf() };
@@ -55,16 +58,20 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
   }
   return (
-    <Menued panel={props} heats={heats}>
-      <HeatView
-        panel={props}
-        heats={heats}
-        ramp={ramp}
-        colours={colours}
-        annotations={strip?.annotations ?? annotations}
-        top={strip}
-        choosing={choosing}
-      />
-    </Menued>
+    <>
+      <Menued panel={props} heats={heats}>
+        <HeatView
+          panel={props}
+          heats={heats}
+          ramp={ramp}
+          colours={colours}
+          annotations={strip?.annotations ?? annotations}
+          top={strip}
+          choosing={choosing}
+          onOpenCell={open}
+        />
+      </Menued>
+      {opened && <CellDrawer panel={props} opened={opened} onClose={close} />}
+    </>
   );
 }

@@ -16,13 +16,19 @@ export type Pointing =
   | { by: 'pointer'; x: number; y: number; client: { x: number; y: number } }
   | { by: 'keys'; time: number; value: number; client: { x: number; y: number } };
 
+/** Which cell of a series. */
+export interface Cell {
+  column: number;
+  row: number;
+}
+
 /** What is there. */
 export interface Pointed {
   /** In milliseconds, or where it is among the bins. */
   time: number;
   value: number;
   /** The cell with a hit that is there. */
-  cell?: { column: number; row: number };
+  cell?: Cell;
 }
 
 /** Finds what a user points at. */
@@ -49,8 +55,8 @@ interface Props extends HeatCanvasProps {
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
   /** Whether windows can be compared. */
   canChooseWindow?: boolean;
-  /** Called when a user wants to see what is in the cell that is pointed at. */
-  onOpen?: () => void;
+  /** Called when a user wants to see what is in a cell; says whether that is shown. */
+  onOpen?: (cell: Cell) => boolean;
   /** Drawn over the cells, in SVG. */
   children?: ReactNode;
   /** What is over the cells, and can be pointed at and focused. */
@@ -72,6 +78,8 @@ export function Plot(props: Props) {
   const styles = useStyles2(getStyles);
   const box = useRef<HTMLDivElement>(null);
   const dragFrom = useRef<number>(undefined);
+  /** The middle of the cell that was opened, to come back to with the focus. */
+  const openedAt = useRef<{ time: number; value: number }>(undefined);
   const width = across.length;
   const rows = useMemo(() => drawable(heat.y, scale), [heat, scale]);
   const columns = useMemo(() => drawable(heat.x, across), [heat, across]);
@@ -98,14 +106,25 @@ export function Plot(props: Props) {
     return { from: timeAt(Math.min(from, to)), to: timeAt(Math.max(from, to)) };
   };
 
-  const pointAtCell = (column: number, row: number) => {
+  const middleOf = (column: number, row: number) => ({
+    time: (columns.from[column] + columns.to[column]) / 2,
+    value: (rows.from[row] + rows.to[row]) / 2,
+  });
+
+  const pointByKeys = ({ time: at, value }: { time: number; value: number }) => {
     const rect = box.current!.getBoundingClientRect();
-    const at = (columns.from[column] + columns.to[column]) / 2;
-    const value = (rows.from[row] + rows.to[row]) / 2;
     onPoint({ by: 'keys', time: at, value, client: { x: rect.left + left(at), y: rect.top + top(value) } });
   };
 
+  const open = (wanted: Cell | undefined) => {
+    if (wanted && onOpen?.(wanted)) {
+      openedAt.current = middleOf(wanted.column, wanted.row);
+      onPoint(undefined);
+    }
+  };
+
   const windowKeys = useWindowKeys(columns, onBrush, (range) => onSelect(range, true));
+
   const onKeyDown = (event: KeyboardEvent) => {
     if (windowKeys.settle(event)) {
       return;
@@ -118,7 +137,7 @@ export function Plot(props: Props) {
     }
     if (event.key === 'Enter' && pointed?.cell && onOpen) {
       event.preventDefault();
-      onOpen();
+      open(pointed.cell);
       return;
     }
     const key = scale.isReversed ? (turned[event.key] ?? event.key) : event.key;
@@ -128,7 +147,7 @@ export function Plot(props: Props) {
       if (props.canChooseWindow) {
         windowKeys.extend(event, pointed?.cell?.column ?? next.column, next.column);
       }
-      pointAtCell(next.column, next.row);
+      pointByKeys(middleOf(next.column, next.row));
     }
   };
 
@@ -143,6 +162,12 @@ export function Plot(props: Props) {
       aria-roledescription="heatmap"
       aria-label={`${props.label}. Arrow keys move from cell to cell${onOpen ? ', Enter opens one' : ''}.${props.canChooseWindow ? windowHint : ''}`}
       onKeyDown={onKeyDown}
+      onFocus={() => {
+        if (openedAt.current) {
+          pointByKeys(openedAt.current);
+          openedAt.current = undefined;
+        }
+      }}
       onBlur={() => {
         windowKeys.giveUp();
         if (pointing?.by === 'keys') {
@@ -168,8 +193,9 @@ export function Plot(props: Props) {
         onBrush(undefined);
         if (selected) {
           onSelect(selected, event.shiftKey);
-        } else if (event.button === 0 && pointed?.cell) {
-          onOpen?.();
+        } else if (event.button === 0) {
+          // What was pointed at before may be somewhere else: a tap points nowhere first.
+          open(find(pointAt(event), heat, across, scale).cell);
         }
       }}
       onPointerCancel={() => {

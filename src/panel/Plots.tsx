@@ -9,7 +9,7 @@ import type { Annotation } from './annotations';
 import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
 import { ColumnHistogram, RowHistogram } from './Layers';
-import { Plot, type Pointed, type Pointing } from './Plot';
+import { type Cell, Plot, type Pointed, type Pointing } from './Plot';
 import type { Scale } from './scale';
 import { measureOf } from './shown';
 import type { Choosing } from './strip/useChoosing';
@@ -47,8 +47,8 @@ interface Props {
   onBrushing: (isBrushing: boolean) => void;
   /** A window is selected with the Shift key. */
   onSelect: (range: AbsoluteTimeRange, isWindow: boolean) => void;
-  /** Called when a user wants to see what is in the cell that is pointed at. */
-  onOpen?: () => void;
+  /** Called when a user wants to see what is in a cell of a plot; says whether that is shown. */
+  onOpen?: (plot: number, cell: Cell) => boolean;
 }
 
 /** A plot for each series, side by side or one below the other, on one axis of time or bins. */
@@ -126,7 +126,7 @@ export function Plots(props: Props) {
                       onPoint={(at) => onPoint(i, at)}
                       onBrush={onBrush}
                       onSelect={props.onSelect}
-                      onOpen={props.onOpen}
+                      onOpen={props.onOpen && ((cell) => props.onOpen!(i, cell))}
                       marks={props.marksOf(heat, scales[i])}
                       canChooseWindow={isTime && props.choosing !== undefined}
                     >

@@ -45,6 +45,8 @@ export interface Heat {
   difference?: DifferenceCells;
   /** How the bounds of a cell are meant: see [Enclosure]. One for each cell, where the frame says it. */
   enclosures?: Int8Array;
+  /** The goroutines that a grid names, hottest first, by cell. */
+  goroutines?: Map<number, GridGoroutine[]>;
   /** What else a frame says of its cells: a text for each cell that has one. */
   details: Array<{ name: string; texts: Map<number, string> }>;
 }
@@ -337,9 +339,10 @@ interface GridMeta {
 }
 
 /** One of the goroutines of a cell. The id is text, since numbers here do not hold all of them. */
-interface GridGoroutine {
+export interface GridGoroutine {
   goid: string;
   function: string;
+  process: string;
   count: number;
   label?: string;
 }
@@ -362,7 +365,8 @@ function readGrid(frame: DataFrame): Heat {
   const bounds = { from, to: from.map((value) => value + 1) };
   const counts = new Float64Array(side * side).fill(NaN);
   const hottest = new Map<number, string>();
-  const goroutines = frame.fields.find((field) => field.name === 'goroutines');
+  const goroutines = new Map<number, GridGoroutine[]>();
+  const goroutineField = frame.fields.find((field) => field.name === 'goroutines');
   for (let i = 0; i < frame.length; i++) {
     for (const field of [x, y]) {
       const at = field.values[i];
@@ -378,7 +382,8 @@ function readGrid(frame: DataFrame): Heat {
     }
     const cell = x.values[i] * side + y.values[i];
     counts[cell] = count;
-    const named = (goroutines?.values[i] ?? []) as GridGoroutine[];
+    const named = (goroutineField?.values[i] ?? []) as GridGoroutine[];
+    goroutines.set(cell, named);
     hottest.set(
       cell,
       named.map((g) => `goroutine ${[g.goid, g.function, g.label].filter(Boolean).join(' ')}: ${g.count}`).join('\n')
@@ -396,6 +401,7 @@ function readGrid(frame: DataFrame): Heat {
     xField: x,
     yField: y,
     countField,
+    goroutines,
     details: [{ name: 'Hottest', texts: hottest }],
   };
 }
@@ -507,6 +513,8 @@ export function sumHeats(heats: Heat[], name: string): Heat {
     counts,
     totals: totalsOf(counts, columns, rows),
     enclosures,
+    // What series are told apart by is not of their sum.
+    countField: { ...heats[0].countField, labels: undefined },
     details: [],
   };
 }

@@ -9,7 +9,10 @@ export { defaultOptions, type Options } from './options';
 
 export const plugin = new PanelPlugin<Options>(HeatmapPanel)
   .useFieldConfig({
-    disableStandardOptions: Object.values(FieldConfigProperty).filter((p) => p !== FieldConfigProperty.Thresholds),
+    // Links are shown with what is in a cell.
+    disableStandardOptions: Object.values(FieldConfigProperty).filter(
+      (p) => p !== FieldConfigProperty.Thresholds && p !== FieldConfigProperty.Links
+    ),
     standardOptions: {
       // Grafana would begin with a line at 80.
       [FieldConfigProperty.Thresholds]: {

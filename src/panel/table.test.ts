@@ -56,7 +56,9 @@ describe('the table', () => {
 });
 
 it('a cell that is opened says what it takes to ask for what is in it', () => {
-  expect(openedCell(heatOf([3, 0, 7]), 2, 0)).toEqual({
+  const words = { series: '', where: '', facts: [] };
+  expect(openedCell(heatOf([3, 0, 7]), 2, 0, words)).toEqual({
+    words,
     refId: 'B',
     series: 'node=1',
     labels: { node: '1' },

@@ -1,0 +1,128 @@
+import { css } from '@emotion/css';
+import { Fragment, useEffect, useMemo } from 'react';
+import type { GrafanaTheme2, PanelProps } from '@grafana/data';
+import { Alert, Drawer, useStyles2, useTheme2 } from '@grafana/ui';
+import type { Options } from '../options';
+import { readContents } from './contents';
+import { withLinks } from './links';
+import { SectionTable } from './SectionTable';
+import { useContents } from './useContents';
+import { useExplore } from './useExplore';
+import type { Opened } from './useOpenCell';
+
+interface Props {
+  panel: PanelProps<Options>;
+  opened: Opened;
+  onClose: () => void;
+}
+
+/** What is in a cell: whose hits, of which functions, goroutines and requests, most of them first. */
+export function CellDrawer({ panel, opened, onClose }: Props) {
+  const { fieldConfig, replaceVariables, timeZone } = panel;
+  const { cell } = opened;
+  const { words } = cell;
+  const theme = useTheme2();
+  const styles = useStyles2(getStyles);
+  const { frames, error } = useContents(opened);
+  const explore = useExplore(opened);
+
+  // The tooltip of the drawer's own button takes the first Escape for itself.
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.key === 'Escape') {
+        event.stopPropagation();
+        onClose();
+      }
+    };
+    document.addEventListener('keydown', onKeyDown, true);
+    return () => document.removeEventListener('keydown', onKeyDown, true);
+  }, [onClose]);
+
+  const contents = useMemo(() => {
+    if (!frames) {
+      return undefined;
+    }
+    const { facts } = readContents(frames);
+    const process = facts.find(({ dimension }) => dimension === 'process')?.value ?? cell.labels.process;
+    const shaped = withLinks(frames, { cell, process, fieldConfig, replaceVariables, theme, timeZone });
+    return { ...readContents(shaped), process };
+  }, [frames, cell, fieldConfig, replaceVariables, theme, timeZone]);
+  const isEmpty = contents && contents.facts.length === 0 && contents.sections.every(({ rows }) => rows.length === 0);
+
+  return (
+    <Drawer title={words.series || 'Cell'} subtitle={words.where} onClose={onClose}>
+      <dl className={styles.facts}>
+        {/* Whom a grid names is listed below. */}
+        {(cell.goroutines ? words.facts.filter(({ name }) => name !== 'Hottest') : words.facts).map(
+          ({ name, text }) => (
+            <Fragment key={name}>
+              <dt>{name}</dt>
+              <dd>{text}</dd>
+            </Fragment>
+          )
+        )}
+        {contents?.facts.map(({ name, dimension, value }) => (
+          <Fragment key={dimension}>
+            <dt>{name}</dt>
+            <dd>
+              {value}
+              {dimension === 'process' && explore && (
+                <>
+                  {' '}
+                  <a className={styles.link} href={explore(value)}>
+                    Explore its heat at this time
+                  </a>
+                </>
+              )}
+            </dd>
+          </Fragment>
+        ))}
+      </dl>
+      {error && (
+        <Alert severity="error" title="What is in the cell could not be asked for">
+          {error}
+        </Alert>
+      )}
+      {!contents && !error && <p role="status">Looking into the cell …</p>}
+      {isEmpty && <p>Nothing is known of this cell any more: agents keep heat for an hour.</p>}
+      {contents?.sections.map((section) => (
+        <section key={section.title} className={styles.section}>
+          <h4>{section.title}</h4>
+          {section.rows.length > 0 ? (
+            <SectionTable
+              section={section}
+              defaults={fieldConfig.defaults.links}
+              explore={explore}
+              process={contents.process}
+            />
+          ) : (
+            <p className={styles.notice}>None</p>
+          )}
+          {section.notices.map((text) => (
+            <p key={text} className={styles.notice}>
+              {text}
+            </p>
+          ))}
+        </section>
+      ))}
+    </Drawer>
+  );
+}
+
+const getStyles = (theme: GrafanaTheme2) => ({
+  facts: css({
+    display: 'grid',
+    gridTemplateColumns: 'auto 1fr',
+    columnGap: theme.spacing(2),
+    margin: theme.spacing(0, 0, 2, 0),
+    '& dt': { color: theme.colors.text.secondary, fontWeight: theme.typography.fontWeightRegular },
+    '& dd': { margin: 0, overflowWrap: 'anywhere', whiteSpace: 'pre-line' },
+  }),
+  section: css({ marginBottom: theme.spacing(3) }),
+  notice: css({
+    margin: theme.spacing(0.5, 0, 0, 0),
+    color: theme.colors.text.secondary,
+    fontSize: theme.typography.bodySmall.fontSize,
+  }),
+  link: css({ color: theme.colors.text.link, '&:hover': { textDecoration: 'underline' } }),
+});
