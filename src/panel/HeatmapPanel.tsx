@@ -48,6 +48,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
       <ComparisonView
         panel={props}
         comparisons={compared.comparisons}
+        request={asked?.request ?? data.request}
         annotations={strip?.annotations ?? annotations}
         onBack={asked ? choosing?.clear : undefined}
         top={strip && { height: strip.height, element: strip.render({ range, left: 0, width }) }}

@@ -1,9 +1,13 @@
 import { css } from '@emotion/css';
-import { type ReactNode, useState } from 'react';
-import type { GrafanaTheme2, PanelProps } from '@grafana/data';
+import { type ReactNode, useMemo, useState } from 'react';
+import type { DataQueryRequest, GrafanaTheme2, PanelProps } from '@grafana/data';
 import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import type { Annotation } from '../annotations';
+import { CellDrawer } from '../drawer/CellDrawer';
+import { useOpenCell } from '../drawer/useOpenCell';
+import type { OpenedCell } from '../openedCell';
 import type { Options } from '../options';
+import type { Arm } from './arms';
 import { Blend, Difference, Flip, SideBySide } from './bodies';
 import type { Comparison } from './comparison';
 import { Findings, findingsHeight } from './Findings';
@@ -18,6 +22,8 @@ interface Props {
   panel: PanelProps<Options>;
   /** One for each series, one or more. */
   comparisons: Comparison[];
+  /** What they are the answer to. */
+  request?: DataQueryRequest;
   annotations: Annotation[];
   /** Over all else: the strip of versions. */
   top?: { height: number; element: ReactNode };
@@ -26,7 +32,7 @@ interface Props {
 }
 
 /** Both sides of a comparison, what is between them, and what that means. */
-export function ComparisonView({ panel, comparisons, annotations, top, onBack }: Props) {
+export function ComparisonView({ panel, comparisons, request, annotations, top, onBack }: Props) {
   const styles = useStyles2(getStyles);
   const isRefused = comparisons.every(({ difference }) => !difference);
   const [chosen = panel.options.comparison.mode, setChosen] = useState<Mode>();
@@ -35,6 +41,13 @@ export function ComparisonView({ panel, comparisons, annotations, top, onBack }:
   const fits = (least: { width: number; height: number }) => panel.width >= least.width && panel.height >= least.height;
   const room = fits(wide) ? 'wide' : fits(stacked) ? 'stacked' : 'line';
   const taken = (top?.height ?? 0) + barHeight + findingsHeight(comparisons, room);
+  const { opened, open, close } = useOpenCell(request);
+  // All series have the same sides.
+  const [{ report }] = comparisons;
+  const openCell = useMemo(
+    () => open && ((cell: OpenedCell, arm?: Arm) => open(cell, { report, arm })),
+    [open, report]
+  );
   const Body = { difference: Difference, flip: Flip, 'side by side': SideBySide, blend: Blend }[mode];
   return (
     <div className={styles.view} style={{ width: panel.width, height: panel.height }} data-testid="comparison">
@@ -59,7 +72,9 @@ export function ComparisonView({ panel, comparisons, annotations, top, onBack }:
         panel={{ ...panel, height: Math.max(100, panel.height - taken) }}
         comparisons={comparisons}
         annotations={annotations}
+        onOpenCell={openCell}
       />
+      {opened && <CellDrawer panel={panel} opened={opened} onClose={close} />}
     </div>
   );
 }

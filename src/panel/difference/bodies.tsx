@@ -5,6 +5,7 @@ import { Button, useStyles2, useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../../renderer';
 import type { Annotation } from '../annotations';
 import { HeatView } from '../HeatView';
+import type { OpenedCell } from '../openedCell';
 import type { Options } from '../options';
 import { rampOf } from '../picture';
 import { type Arm, captionOf, heatsOf, timeOf } from './arms';
@@ -19,10 +20,12 @@ interface Props {
   panel: PanelProps<Options>;
   comparisons: Comparison[];
   annotations: Annotation[];
+  /** Called with a cell that a user wants to see the inside of, and of which side it is; says whether that is shown. */
+  onOpenCell?: (cell: OpenedCell, arm?: Arm) => boolean;
 }
 
 /** The candidate less the baseline, in the candidate's time. */
-export function Difference({ panel, comparisons, annotations }: Props) {
+export function Difference({ panel, comparisons, annotations, onOpenCell }: Props) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const { scheme, reverse, scale } = panel.options.comparison;
@@ -53,13 +56,14 @@ export function Difference({ panel, comparisons, annotations }: Props) {
         colours={colours}
         mutedColour={mutedColour(theme)}
         annotations={annotations}
+        onOpenCell={onOpenCell && ((cell) => onOpenCell(cell))}
       />
     </>
   );
 }
 
 /** The heat of one side, on the colours and the values that both sides share. */
-function Side({ arm, panel, comparisons, annotations }: Props & { arm: Arm }) {
+function Side({ arm, panel, comparisons, annotations, onOpenCell }: Props & { arm: Arm }) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const { color: chosen, yAxis } = panel.options;
@@ -95,6 +99,7 @@ function Side({ arm, panel, comparisons, annotations }: Props & { arm: Arm }) {
       ramp={ramp}
       colours={colours}
       annotations={annotations}
+      onOpenCell={onOpenCell && ((cell) => onOpenCell(cell, arm))}
     />
   );
 }

@@ -1,11 +1,16 @@
 import { css } from '@emotion/css';
 import { Fragment, useEffect, useMemo } from 'react';
-import type { GrafanaTheme2, PanelProps } from '@grafana/data';
+import type { DataFrame, GrafanaTheme2, PanelProps } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import { Alert, Drawer, useStyles2, useTheme2 } from '@grafana/ui';
+import type { Report } from '../difference/comparison';
 import type { Options } from '../options';
+import { describeTimes, writeCount } from '../words';
+import { hitsIn, joinSides } from './compared';
 import { readContents } from './contents';
-import { withLinks } from './links';
+import { type Row, withLinks } from './links';
 import { SectionTable } from './SectionTable';
+import { type Inside, insideOf } from './sides';
 import { useContents } from './useContents';
 import { useExplore } from './useExplore';
 import type { Opened } from './useOpenCell';
@@ -16,15 +21,18 @@ interface Props {
   onClose: () => void;
 }
 
-/** What is in a cell: whose hits, of which functions, goroutines and requests, most of them first. */
+/**
+ * What is in a cell: whose hits, of which functions, goroutines and requests,
+ * most of them first. Of a difference it is what is there on both sides.
+ */
 export function CellDrawer({ panel, opened, onClose }: Props) {
   const { fieldConfig, replaceVariables, timeZone } = panel;
-  const { cell } = opened;
+  const { cell, compared, insides } = opened;
   const { words } = cell;
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
-  const { frames, error } = useContents(opened);
-  const explore = useExplore(opened);
+  const { frames: answers, error } = useContents(opened);
+  const explore = useExplore(opened, answers, replaceVariables);
 
   // The tooltip of the drawer's own button takes the first Escape for itself.
   useEffect(() => {
@@ -39,21 +47,26 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
   }, [onClose]);
 
   const contents = useMemo(() => {
-    if (!frames) {
+    if (!answers) {
       return undefined;
     }
+    const [baseline, candidate] = answers;
+    const frames = candidate ? joinSides({ baseline, candidate }) : baseline;
     const { facts } = readContents(frames);
     const process = facts.find(({ dimension }) => dimension === 'process')?.value ?? cell.labels.process;
-    const shaped = withLinks(frames, { cell, process, fieldConfig, replaceVariables, theme, timeZone });
+    const cellOf = (row: Row) => insideOf(insides, answers, row)?.cell ?? cell;
+    const shaped = withLinks(frames, { cellOf, process, fieldConfig, replaceVariables, theme, timeZone });
     return { ...readContents(shaped), process };
-  }, [frames, cell, fieldConfig, replaceVariables, theme, timeZone]);
+  }, [answers, insides, cell, fieldConfig, replaceVariables, theme, timeZone]);
   const isEmpty = contents && contents.facts.length === 0 && contents.sections.every(({ rows }) => rows.length === 0);
+  // What is compared has sides, which have names and times of their own.
+  const sides = compared ? insides.map((inside, i) => sideFact(inside, compared.report, answers?.[i], timeZone)) : [];
 
   return (
     <Drawer title={words.series || 'Cell'} subtitle={words.where} onClose={onClose}>
       <dl className={styles.facts}>
         {/* Whom a grid names is listed below. */}
-        {(cell.goroutines ? words.facts.filter(({ name }) => name !== 'Hottest') : words.facts).map(
+        {[...words.facts.filter(({ name }) => !(cell.goroutines && name === 'Hottest')), ...sides].map(
           ({ name, text }) => (
             <Fragment key={name}>
               <dt>{name}</dt>
@@ -69,7 +82,7 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
               {dimension === 'process' && explore && (
                 <>
                   {' '}
-                  <a className={styles.link} href={explore(value)}>
+                  <a className={styles.link} href={explore({ process: value })}>
                     Explore its heat at this time
                   </a>
                 </>
@@ -107,6 +120,16 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
       ))}
     </Drawer>
   );
+}
+
+/** What a side of a comparison is, and how many hits are in its cell. */
+function sideFact({ side, cell }: Inside, report: Report, answer: DataFrame[] | undefined, timeZone: TimeZone) {
+  const { label } = report[side!];
+  const hits = answer ? `${writeCount(hitsIn(answer))} hits, ` : '';
+  return {
+    name: side === 'baseline' ? 'Cell of the baseline' : 'Cell of the candidate',
+    text: `${label}: ${hits}${describeTimes(cell.times!, timeZone)}`,
+  };
 }
 
 const getStyles = (theme: GrafanaTheme2) => ({

@@ -4,16 +4,19 @@ import { Icon, useStyles2 } from '@grafana/ui';
 import { writeCount } from '../words';
 import type { Section } from './contents';
 import { linksOf, rowOf } from './links';
+import type { Explore } from './useExplore';
 
 interface Props {
   section: Section;
   /** The links that the panel gives every field. */
   defaults?: DataLink[];
-  /** Where Explore shows a process. */
-  explore?: (process: string) => string;
+  explore?: Explore;
   /** The one process of the cell, where there is but one. */
   process?: string;
 }
+
+/** Of the cell; or of the cell on both sides of a comparison. */
+const shareNames = ['share', 'baseline', 'candidate'];
 
 /** One table of what is in a cell. Shares are bars. */
 export function SectionTable({ section, defaults, explore, process }: Props) {
@@ -22,17 +25,22 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
   // A field that says nothing of any row is left out.
   const fields = frame.fields.filter(({ values }) => rows.some((row) => values[row] !== '' && values[row] !== null));
   const isPart = primary === 'value';
+  const shares = isPart ? fields.filter(({ name }) => shareNames.includes(name)) : [];
   const exploreAt = (row: number) => {
-    const own = rowOf(frame, row, undefined).process;
-    return row !== others && own && own !== process ? explore?.(own) : undefined;
+    const { process: own, arm } = rowOf(frame, row, undefined);
+    return row !== others && own && own !== process ? explore?.({ process: own, arm }) : undefined;
   };
   return (
     <table className={styles.table} aria-label={title}>
-      {!isPart && (
+      {(!isPart || shares.length > 1) && (
         <thead>
           <tr>
             {fields.map((field) => (
-              <th key={field.name} scope="col" className={field.type === 'number' ? styles.number : undefined}>
+              <th
+                key={field.name}
+                scope="col"
+                className={field.type === 'number' && !shares.includes(field) ? styles.number : undefined}
+              >
                 {field.config.displayNameFromDS ?? field.name}
               </th>
             ))}
@@ -46,10 +54,10 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
             <tr key={row}>
               {fields.map((field) => {
                 const links = row === others ? [] : linksOf(frame, field.name, row, field.name === primary, defaults);
-                const isShare = field.name === 'share' && isPart;
+                const isShare = shares.includes(field);
                 return (
                   <td key={field.name} className={field.type === 'number' && !isShare ? styles.number : undefined}>
-                    {isShare && (
+                    {isShare && field.values[row] !== null && (
                       <div className={styles.track} aria-hidden>
                         <div className={styles.bar} style={{ width: `${100 * field.values[row]}%` }} />
                       </div>
@@ -57,7 +65,7 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
                     <Linked
                       text={textOf(field, row)}
                       links={links}
-                      isFaint={row === others || field.values[row] === ''}
+                      isFaint={row === others || field.values[row] === '' || field.values[row] === null}
                     />
                     {url && field.name === (isPart ? 'value' : 'process') && (
                       <a
@@ -83,7 +91,7 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
 function textOf(field: Field, row: number): string {
   const value = field.values[row];
   if (value === null || value === '') {
-    return field.name === 'value' ? '(not known)' : '';
+    return field.name === 'value' ? '(not known)' : shareNames.includes(field.name) ? 'in others' : '';
   }
   if (field.name === 'count') {
     return writeCount(value);

@@ -1,10 +1,13 @@
 import { createDataFrame, type DataFrame, FieldType } from '@grafana/data';
+import type { Arm } from '../difference/arms';
 import type { GridGoroutine } from '../heat';
 
-/** What the back end says of a table in meta.custom. */
-interface PartMeta {
+/** What the back end says of a table in meta.custom; and of which side of a comparison it is. */
+export interface PartMeta {
   dimension?: string;
+  count?: number;
   others?: boolean;
+  arm?: Arm;
 }
 
 /** A table of what is in a cell. */
@@ -42,7 +45,8 @@ export const nameOf = (dimension: string) => names[dimension] ?? dimension.charA
 export function readContents(frames: DataFrame[]): Contents {
   const contents: Contents = { facts: [], sections: [] };
   for (const frame of frames) {
-    const { dimension, others }: PartMeta = frame.meta?.custom ?? {};
+    const { dimension, others, arm }: PartMeta = frame.meta?.custom ?? {};
+    const whose = arm ? ` of the ${arm}` : '';
     const notices = (frame.meta?.notices ?? []).map(({ text }) => text);
     const rows = Array.from({ length: frame.length }, (_, i) => i);
     const valuesOf = (name: string) => frame.fields.find((field) => field.name === name)?.values ?? [];
@@ -62,11 +66,11 @@ export function readContents(frames: DataFrame[]): Contents {
         });
       }
     } else if (frame.name === 'goroutines') {
-      contents.sections.push({ title: 'Goroutines', frame, rows, primary: 'goroutine', notices });
+      contents.sections.push({ title: `Goroutines${whose}`, frame, rows, primary: 'goroutine', notices });
     } else if (frame.name === 'exemplars') {
       const value = valuesOf('value');
       rows.sort((a, b) => value[b] - value[a]);
-      contents.sections.push({ title: 'Greatest hits', frame, rows, primary: 'traceID', notices });
+      contents.sections.push({ title: `Greatest hits${whose}`, frame, rows, primary: 'traceID', notices });
     }
   }
   return contents;

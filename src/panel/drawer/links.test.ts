@@ -50,7 +50,7 @@ const exemplars = createDataFrame({
 
 const shape = (frames: DataFrame[], fieldConfig: FieldConfigSource, process?: string) =>
   withLinks(frames, {
-    cell,
+    cellOf: () => cell,
     process,
     fieldConfig,
     replaceVariables,

@@ -12,12 +12,15 @@ import {
   urlUtil,
 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
+import type { Arm } from '../difference/arms';
 import type { OpenedCell } from '../openedCell';
 
 /** A row of a table of the drawer, as its links know it. */
-interface Row {
+export interface Row {
   process?: string;
   traceID?: string;
+  /** The side of a comparison that its table is of. */
+  arm?: Arm;
 }
 
 /** The variable `__cell` of data links: `${__cell.from}` and so on. Times are milliseconds since 1970. */
@@ -42,11 +45,13 @@ export function rowOf(frame: DataFrame, row: number, process: string | undefined
   return {
     process: (frame.meta?.custom?.dimension === 'process' ? at('value') : at('process')) || process,
     traceID: at('traceID'),
+    arm: frame.meta?.custom?.arm,
   };
 }
 
 interface Shaping {
-  cell: OpenedCell;
+  /** The cell that a row is about: the two sides of a comparison have their own times. */
+  cellOf: (row: Row) => OpenedCell;
   /** The one process of the cell, where there is but one. */
   process?: string;
   fieldConfig: FieldConfigSource;
@@ -57,11 +62,11 @@ interface Shaping {
 
 /** Gives tables the units and the data links that the panel's field options say, with the variables of their cell. */
 export function withLinks(frames: DataFrame[], shaping: Shaping): DataFrame[] {
-  const { cell, process, replaceVariables, fieldConfig, theme, timeZone } = shaping;
+  const { cellOf, process, replaceVariables, fieldConfig, theme, timeZone } = shaping;
   const replace: InterpolateFunction = (text, scoped, format) => {
     const { frame, rowIndex }: { frame?: DataFrame; rowIndex?: number } = scoped?.__dataContext?.value ?? {};
     const row = frame && rowIndex !== undefined ? rowOf(frame, rowIndex, process) : { process };
-    return replaceVariables(text, { ...scoped, ...cellVariables(cell, row) }, format);
+    return replaceVariables(text, { ...scoped, ...cellVariables(cellOf(row), row) }, format);
   };
   const { links } = fieldConfig.defaults;
   return applyFieldOverrides({

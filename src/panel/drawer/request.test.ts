@@ -45,7 +45,7 @@ describe('the query whose answer a cell is in', () => {
 
 describe('what is asked for a cell', () => {
   it('is its time, its bucket and its series, with the filters of the panel', () => {
-    const asked = cellRequest(cell, query, request);
+    const asked = cellRequest({ cell, target: query }, request);
     expect(asked.targets).toEqual([
       {
         refId: 'B',
@@ -77,7 +77,7 @@ describe('what is asked for a cell', () => {
       values: { from: 6.5, to: 7.5 },
     };
     expect(queryOf(opened, [spectrum])).toBe(spectrum);
-    const asked = cellRequest(opened, spectrum, request);
+    const asked = cellRequest({ cell: opened, target: spectrum }, request);
     expect(asked.targets[0]).toEqual({
       refId: 'B',
       datasource,

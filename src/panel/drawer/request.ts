@@ -1,6 +1,7 @@
 import { type DataQueryRequest, dateTime } from '@grafana/data';
 import type { DataQuery } from '@grafana/schema';
 import type { OpenedCell } from '../openedCell';
+import type { Inside } from './sides';
 
 export interface Matcher {
   dimension: string;
@@ -15,6 +16,8 @@ export interface HeatQuery extends DataQuery {
   y?: string;
   valueMin?: number;
   valueMax?: number;
+  baseline?: { version?: string; query?: string };
+  candidate?: { version?: string; query?: string };
 }
 
 /** The query whose answer a cell is in; undefined where its inside cannot be asked for. */
@@ -29,11 +32,7 @@ export function queryOf(cell: OpenedCell, targets: DataQuery[]): HeatQuery | und
  * and filters, and the labels of the cell's series. A cell of a spectrum is of
  * the whole range; its row is a value of the dimension that goes up.
  */
-export function cellRequest(
-  cell: OpenedCell,
-  target: HeatQuery,
-  request: DataQueryRequest
-): DataQueryRequest<HeatQuery> {
+export function cellRequest({ cell, target, side }: Inside, request: DataQueryRequest): DataQueryRequest<HeatQuery> {
   const isSpectrum = target.kind === 'spectrum';
   const matchers = [
     ...(target.matchers ?? []),
@@ -54,5 +53,7 @@ export function cellRequest(
   };
   const times = cell.times && { from: dateTime(cell.times.from), to: dateTime(cell.times.to) };
   const range = times ? { ...times, raw: times } : request.range;
-  return { ...request, requestId: `${request.requestId}-cell`, range, rangeRaw: range.raw, targets: [asked] };
+  // Of two requests of one id the first would be given up.
+  const requestId = [request.requestId, 'cell', side].filter(Boolean).join('-');
+  return { ...request, requestId, range, rangeRaw: range.raw, targets: [asked] };
 }

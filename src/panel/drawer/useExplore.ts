@@ -1,20 +1,31 @@
 import { useMemo } from 'react';
+import type { DataFrame, InterpolateFunction } from '@grafana/data';
 import { config, getDataSourceSrv } from '@grafana/runtime';
-import { exploreUrl } from './links';
+import { exploreUrl, type Row } from './links';
+import { insideOf } from './sides';
 import type { Opened } from './useOpenCell';
 
-/** Makes the address at which Explore shows a process around the time of a cell; undefined where there is no Explore. */
-export function useExplore({ cell, ask }: Opened): ((process: string) => string) | undefined {
+/** Where Explore shows the process of a row, around the time of its cell. */
+export type Explore = (row: Row & { process: string }) => string;
+
+/** Makes the addresses at which Explore shows processes; undefined where there is no Explore. */
+export function useExplore(
+  { insides, request }: Opened,
+  answers: DataFrame[][] | undefined,
+  replaceVariables: InterpolateFunction
+): Explore | undefined {
   return useMemo(() => {
     const may = config.bootData?.user?.permissions?.['datasources:explore'] ?? true;
-    const times = cell.times ?? ask?.request.range;
-    if (!config.exploreEnabled || !may || !ask || !times) {
+    const settings =
+      insides[0] && getDataSourceSrv().getInstanceSettings(insides[0].target.datasource, request?.scopedVars);
+    if (!config.exploreEnabled || !may || !request || !settings) {
       return undefined;
     }
-    const { target, request } = ask;
-    const dataSource = getDataSourceSrv().getInstanceSettings(target.datasource, request.scopedVars);
-    const range = { from: times.from.valueOf(), to: times.to.valueOf() };
-    const pom = target.pom ?? '';
-    return dataSource && ((process) => exploreUrl(dataSource, pom, process, range));
-  }, [cell, ask]);
+    return (row) => {
+      const { cell, target } = insideOf(insides, answers ?? [], row);
+      const { from, to } = cell.times ?? request.range;
+      const pom = replaceVariables(target.pom ?? '', request.scopedVars);
+      return exploreUrl(settings, pom, row.process, { from: from.valueOf(), to: to.valueOf() });
+    };
+  }, [insides, request, answers, replaceVariables]);
 }

@@ -1,15 +1,26 @@
 import { useCallback, useMemo, useState } from 'react';
 import type { DataQueryRequest } from '@grafana/data';
 import { getDataSourceSrv } from '@grafana/runtime';
+import type { Arm } from '../difference/arms';
+import type { Report } from '../difference/comparison';
 import type { OpenedCell } from '../openedCell';
-import { type HeatQuery, queryOf } from './request';
+import { queryOf } from './request';
+import { type Inside, insidesOf } from './sides';
 
 const ourDataSource = 'gotherm-runtime-datasource';
+
+/** A cell of a comparison: which, and of which side where it is no difference. */
+interface Compared {
+  report: Report;
+  arm?: Arm;
+}
 
 /** A cell, and what to ask for its inside: a goroutine grid says it by itself. */
 export interface Opened {
   cell: OpenedCell;
-  ask?: { target: HeatQuery; request: DataQueryRequest };
+  compared?: Compared;
+  insides: Inside[];
+  request?: DataQueryRequest;
 }
 
 /** Which cell is open. `open` is undefined where no cell of the panel can be. */
@@ -24,14 +35,18 @@ export function useOpenCell(request: DataQueryRequest | undefined) {
     [request]
   );
   const open = useCallback(
-    (cell: OpenedCell) => {
+    (cell: OpenedCell, compared?: Compared) => {
       const target = queryOf(cell, targets);
-      if (request && target) {
-        setOpened({ cell, ask: { target, request } });
-      } else if (cell.goroutines) {
-        setOpened({ cell });
+      const insides = compared
+        ? insidesOf(cell, targets, compared.report, compared.arm)
+        : target
+          ? [{ cell, target }]
+          : [];
+      const isThere = insides.length > 0 || cell.goroutines !== undefined;
+      if (isThere) {
+        setOpened({ cell, compared, insides, request });
       }
-      return Boolean((request && target) || cell.goroutines);
+      return isThere;
     },
     [request, targets]
   );

@@ -13,13 +13,17 @@ export interface Asked {
   /** Of the last answer; empty before there is one. */
   frames: DataFrame[];
   error?: string;
+  /** What was asked for it. */
+  request?: DataQueryRequest;
   /** Whether a newer answer is on its way. */
   isLoading: boolean;
 }
 
 /** What was answered, and to what. */
 interface Answered extends Choice {
+  /** The panel's own, and what was made of it. */
   request: DataQueryRequest;
+  asked: DataQueryRequest;
   frames: DataFrame[];
   error?: string;
 }
@@ -46,18 +50,19 @@ export function useComparison(
     if (!request || !target || !baseline || !candidate) {
       return undefined;
     }
+    const asked = compareRequest(request, target, baseline, candidate);
     const answer = from(getDataSourceSrv().get(target.datasource, request.scopedVars)).pipe(
-      switchMap((dataSource) => from(dataSource.query(compareRequest(request, target, baseline, candidate))))
+      switchMap((dataSource) => from(dataSource.query(asked)))
     );
-    const asked = { baseline, candidate, request };
+    const to = { baseline, candidate, request, asked };
     const subscription = answer.subscribe({
       next: ({ data, errors = [] }) =>
         setAnswered({
-          ...asked,
+          ...to,
           frames: data.map((frame) => toDataFrame(frame)),
           error: errors.length > 0 ? messageOf(errors[0]) : undefined,
         }),
-      error: (error: unknown) => setAnswered({ ...asked, frames: [], error: messageOf(error) }),
+      error: (error: unknown) => setAnswered({ ...to, frames: [], error: messageOf(error) }),
     });
     return () => subscription.unsubscribe();
   }, [baseline, candidate, request]);
@@ -68,7 +73,12 @@ export function useComparison(
     }
     // What was answered may be of what was chosen before.
     return answered?.baseline === baseline && answered.candidate === candidate
-      ? { frames: answered.frames, error: answered.error, isLoading: answered.request !== request }
+      ? {
+          frames: answered.frames,
+          error: answered.error,
+          request: answered.asked,
+          isLoading: answered.request !== request,
+        }
       : { frames: [], isLoading: true };
   }, [answered, baseline, candidate, request]);
 }
