@@ -28,12 +28,14 @@ const pauses = 'Stop-the-world pauses by reason';
 const query = { kind: 'heatmap', pom: 'sched.latency' };
 
 let agent;
+let shop;
 let started;
 
 before(async () => {
   needBuilt();
   started = Date.now();
-  ({ url: agent } = await startAgent(await startShop()));
+  shop = await startShop();
+  ({ url: agent } = await startAgent(shop));
   await firstHeat(agent, 'sched.latency');
   // Some columns to look at: the newest four seconds may still grow.
   await sleep(20_000);
@@ -161,6 +163,47 @@ for (const react of [19, 18]) {
       await until('the readout to fall silent', async () => (await readout.textContent()) === '');
     });
 
+    test('a cell opens to what is in it, by Enter and by a click, and Escape leads back to it', async () => {
+      const range = past();
+      await open({ from: range.from, to: range.to, live: 'off' });
+      // It comes over the plots, which are lower then.
+      await panel(page, latency).getByTestId('version strip').waitFor();
+      const plot = heatmap(page, latency);
+      const drawer = page.getByRole('dialog');
+      const functions = drawer.getByRole('table', { name: 'Start function' });
+      const readout = panel(page, latency).getByTestId('heat readout');
+      await plot.focus();
+      await page.keyboard.press('ArrowLeft');
+      const said = await until('the hottest cell to be read out', () => readout.textContent());
+
+      await page.keyboard.press('Enter');
+      await functions.waitFor();
+      const counts = await functions.locator('tr td:nth-child(2)').allTextContents();
+      const sum = counts.map(Number).reduce((a, b) => a + b);
+      assert.equal(sum, readCell(said).count, await functions.textContent());
+      const inside = await drawer.textContent();
+      assert.match(inside, new RegExp(`${shop.pid}-\\d+`), 'the process is named');
+      assert.match(inside, new RegExp(`Service\\s*${service}`));
+      assert.match(await drawer.getByRole('table', { name: 'Goroutines' }).textContent(), /\d+/);
+      assert.deepEqual(await nameless(page), []);
+      for (let i = 0; i < 5; i++) {
+        await page.keyboard.press('Tab');
+        const isInside = await drawer.evaluate((element) => element.contains(document.activeElement));
+        assert.ok(isInside, 'the focus stays in the drawer');
+      }
+      await page.keyboard.press('Escape');
+      await drawer.waitFor({ state: 'detached' });
+      assert.equal(await until('the cell to be read out again', () => readout.textContent()), said);
+
+      const mark = await plot.locator('svg rect').last().boundingBox();
+      // A mouse points at whole pixels.
+      await page.mouse.click(Math.floor(mark.x + mark.width / 2), Math.floor(mark.y + mark.height / 2));
+      await functions.waitFor();
+      await page.keyboard.press('Escape');
+      await drawer.waitFor({ state: 'detached' });
+      assert.equal(new URL(page.url()).searchParams.get('from'), String(range.from), 'a click selects no range');
+    });
+
     test('the brush changes the range, and back changes it back', async () => {
       const range = past();
       await open({ from: range.from, to: range.to, live: 'off' });
@@ -182,6 +225,7 @@ for (const react of [19, 18]) {
       assert.ok(Math.abs(chosen.to - (range.from + 22_500)) < tolerance, `to ${chosen.to - range.from} ms`);
       const label = () => heatmap(page, latency).getAttribute('aria-label');
       await until('the heatmap to show it', async () => (await label()).includes(clock(chosen.from)));
+      assert.equal(await page.getByRole('dialog').count(), 0, 'a drag opens no cell');
       await page.goBack();
       await until('the heatmap to show the first', async () => (await label()).includes(clock(range.from)));
     });
