@@ -62,6 +62,9 @@ type Ingest struct {
 	recent [numRecent]recentSeries
 	// carried is what was taken of each point since tallies were last added to.
 	carried [maxPoints]uint64
+	tails   []*Tail
+	// tailsChanged is how often tails were begun and ended.
+	tailsChanged uint64
 	// words that were read of slots.
 	words map[bpf.KernelWordKey]string
 	// lastEvents is, for slots to be freed, up to where the ring must be read first.
@@ -94,6 +97,9 @@ type series struct {
 	grid      *heat.Grid      // nil when the point has none
 	exemplars *heat.Exemplars // nil when the point has none
 	function  string
+	// tails that it is in, as they were at tailsChanged: see Ingest.tailsOf.
+	tails        []*Tail
+	tailsChanged uint64
 }
 
 // New returns an ingest that has read nothing yet. Without a kernel it only
@@ -264,6 +270,9 @@ func (i *Ingest) take(record []byte) {
 			return heat.Exemplar{Key: s.key, Goroutine: i.goroutine(e, s), Extra: *extra}
 		})
 	}
+	if len(i.tails) > 0 {
+		i.tailEvent(e, extra, s, wall)
+	}
 	i.carried[e.Key.Point]++
 }
 
@@ -371,12 +380,12 @@ func (i *Ingest) sweep(now time.Time, lazy bool) (time.Duration, error) {
 			return 0, err
 		}
 		slots := i.kernel.Slots()
+		// Who looks at single hits wants to know of the others too.
+		lazy = lazy && len(i.tails) == 0
 		if err := i.count(now, slots, lazy); err != nil {
 			return 0, err
 		}
-		if time.Since(now) > sweepPeriod/50 {
-			period = longSweepPeriod
-		}
+		period = i.sweepAgain(time.Since(now))
 		if err := i.freeRetired(now, slots); err != nil {
 			return 0, err
 		}
@@ -384,6 +393,7 @@ func (i *Ingest) sweep(now time.Time, lazy bool) (time.Duration, error) {
 			return 0, err
 		}
 	}
+	i.endBatches(now)
 	i.head.Advance(now)
 	i.grids.advance(now)
 	if since := now.Sub(i.forgot); since >= forgetPeriod || i.head.Crowded() && since >= crowdedPeriod {
@@ -391,6 +401,17 @@ func (i *Ingest) sweep(now time.Time, lazy bool) (time.Duration, error) {
 		i.forget(now)
 	}
 	return period, nil
+}
+
+// sweepAgain returns the period of sweeps when one has taken so long.
+func (i *Ingest) sweepAgain(took time.Duration) time.Duration {
+	switch {
+	case took > sweepPeriod/50:
+		return longSweepPeriod
+	case len(i.tails) > 0 && took <= tailPeriod/50:
+		return tailPeriod
+	}
+	return sweepPeriod
 }
 
 // count moves into heat what was counted since the last sweep. It counts for
@@ -407,11 +428,13 @@ func (i *Ingest) count(now time.Time, slots []*probe.Slot, lazy bool) error {
 			return
 		}
 		s.matrix.Add(at, g.bucket, g.n, g.sum, g.greatest)
+		i.tailCounted(&s.key, g.n)
 		i.tallies[key.Point].counted.Add(g.n)
 	}
 	coarse := func(slot *probe.Slot, point int, g growth) {
-		m := i.head.Matrix(seriesKey(slot.Process, probe.Catalogue[point].Name))
-		m.Add(at, g.bucket, g.n, g.sum, g.greatest)
+		k := seriesKey(slot.Process, probe.Catalogue[point].Name)
+		i.head.Matrix(k).Add(at, g.bucket, g.n, g.sum, g.greatest)
+		i.tailCounted(&k, g.n)
 		i.tallies[point].counted.Add(g.n)
 		i.tallies[point].coarse.Add(g.n)
 	}

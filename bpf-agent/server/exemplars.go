@@ -66,29 +66,43 @@ func (s *Server) QueryExemplars(_ context.Context, req *connect.Request[gothermp
 func exemplar(p probe.Point, x heat.Exemplar) *gothermpb.Exemplar {
 	out := &gothermpb.Exemplar{
 		Time: timestamppb.New(x.Time), Value: x.Value, Goid: x.ID, StartFunction: x.StartFunction,
-		Labels: map[string]string{}, Extra: map[string]uint64{},
-	}
-	for _, d := range p.Dimensions {
-		if v := x.Key.Value(d); v != "" {
-			out.Labels[d] = strings.ToValidUTF8(v, "\uFFFD")
-		}
+		Labels: labels(p, x.Key), TraceId: traceID(p, x.Extra), Extra: map[string]uint64{},
 	}
 	if x.Label != "" {
 		out.Labels["label"] = x.Label
 	}
+	for i, name := range p.Extra {
+		if name != probe.ExtraTraceHigh && name != probe.ExtraTraceLow {
+			out.Extra[name] = x.Extra[i]
+		}
+	}
+	return out
+}
+
+// labels returns the dimensions of a point that are known of a hit.
+func labels(p probe.Point, k heat.Key) map[string]string {
+	known := map[string]string{}
+	for _, d := range p.Dimensions {
+		if v := k.Value(d); v != "" {
+			known[d] = strings.ToValidUTF8(v, "\uFFFD")
+		}
+	}
+	return known
+}
+
+// traceID returns the trace id among what an event carries, "" when there is none.
+func traceID(p probe.Point, extra [4]uint64) string {
 	var high, low uint64
 	for i, name := range p.Extra {
 		switch name {
 		case probe.ExtraTraceHigh:
-			high = x.Extra[i]
+			high = extra[i]
 		case probe.ExtraTraceLow:
-			low = x.Extra[i]
-		default:
-			out.Extra[name] = x.Extra[i]
+			low = extra[i]
 		}
 	}
-	if high != 0 || low != 0 {
-		out.TraceId = fmt.Sprintf("%016x%016x", high, low)
+	if high == 0 && low == 0 {
+		return ""
 	}
-	return out
+	return fmt.Sprintf("%016x%016x", high, low)
 }

@@ -46,6 +46,7 @@ type Server struct {
 	attendance *attendance
 	requests   gate
 	streams    gate
+	tails      gate
 	walks      chan struct{}
 }
 
@@ -60,6 +61,7 @@ func New(from Sources) *Server {
 		attendance: newAttendance(),
 		requests:   newGate("requests", maxRequests),
 		streams:    newGate("streams", maxStreams),
+		tails:      newGate("streams of events", maxTails),
 		walks:      make(chan struct{}, maxWalks),
 	}
 }
@@ -166,7 +168,7 @@ func (s *Server) hurried(next http.Handler) http.Handler {
 }
 
 func isStream(r *http.Request) bool {
-	return r.URL.Path == gothermpbconnect.AgentServiceWatchHeatProcedure
+	return r.URL.Path == gothermpbconnect.AgentServiceWatchHeatProcedure || r.URL.Path == gothermpbconnect.AgentServiceWatchEventsProcedure
 }
 
 // limit holds requests and streams to their number.

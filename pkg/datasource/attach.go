@@ -17,6 +17,9 @@ import (
 // nobody looks any more, the agent detaches by itself.
 const attachFor = time.Minute
 
+// attachAgain is how often a stream renews the wish to watch a costly point; well under attachFor.
+const attachAgain = attachFor / 2
+
 // attachDimensions are the dimensions by which processes are chosen.
 var attachDimensions = []string{"process", "service", "version"}
 
@@ -59,4 +62,21 @@ func (a *agent) requestAttach(ctx context.Context, q heatQuery) (*pb.RequestAtta
 		return nil, err
 	}
 	return answer.Msg, nil
+}
+
+// keepAttached renews the wish to watch a costly point until ctx is done. Its
+// refusals are said by queries.
+func (a *agent) keepAttached(ctx context.Context, q heatQuery) {
+	again := time.NewTicker(attachAgain)
+	defer again.Stop()
+	for {
+		calling, cancel := context.WithTimeout(ctx, a.timeout)
+		_, _ = a.requestAttach(calling, q)
+		cancel()
+		select {
+		case <-ctx.Done():
+			return
+		case <-again.C:
+		}
+	}
 }

@@ -6,6 +6,7 @@ package datasource
 import (
 	"context"
 	"fmt"
+	"sync/atomic"
 
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/backend/instancemgmt"
@@ -23,6 +24,12 @@ type Datasource struct {
 	// channels are the live channels that queries have handed out, by path.
 	channels *lru.Cache[string, channel]
 	feeds    *feeds
+	// tails are those of single hits.
+	tails        *lru.Cache[string, eventsChannel]
+	eventStreams atomic.Int32
+	// disposed is done when the data source is.
+	disposed context.Context
+	dispose  context.CancelFunc
 }
 
 // New makes a data source of its settings. Settings that are wrong do not fail
@@ -32,7 +39,13 @@ func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instance
 	if err != nil {
 		return nil, fmt.Errorf("make data source: %w", err)
 	}
-	d := &Datasource{channels: channels, feeds: newFeeds()}
+	tails, err := lru.New[string, eventsChannel](maxChannels)
+	if err != nil {
+		return nil, fmt.Errorf("make data source: %w", err)
+	}
+	d := &Datasource{channels: channels, feeds: newFeeds(), tails: tails}
+	// It outlives the request that it is made for.
+	d.disposed, d.dispose = context.WithCancel(context.WithoutCancel(ctx))
 	d.CallResourceHandler = httpadapter.New(d.resources())
 	configured, err := readSettings(from)
 	if err != nil {
@@ -52,6 +65,7 @@ func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instance
 
 // Dispose ends the streams and closes the connections.
 func (d *Datasource) Dispose() {
+	d.dispose()
 	d.feeds.close()
 	for _, a := range d.agents {
 		a.close()

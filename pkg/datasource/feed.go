@@ -21,8 +21,6 @@ const (
 	// remembered is how many columns a feed can still correct when an agent
 	// that was away sends what is missing.
 	remembered = 120
-	// attachAgain is how often a feed renews the wish to watch a costly point; well under attachFor.
-	attachAgain = attachFor / 2
 )
 
 // feed merges the streams of all agents for one query, and gives each column to
@@ -102,7 +100,7 @@ func (f *feeds) watch(agents []*agent, q heatQuery, attach bool) (columns <-chan
 		for i, a := range agents {
 			go one.follow(ctx, i, a)
 			if attach {
-				go one.keepAttached(ctx, a)
+				go a.keepAttached(ctx, q)
 			}
 		}
 		go one.merge(ctx, len(agents))
@@ -209,22 +207,6 @@ func (f *feed) receive(ctx context.Context, index int, a *agent, next *time.Time
 		if !start.Before(*next) {
 			f.pass(ctx, part{agent: index, start: start, heat: heatOf{said.Unit, series}})
 			*next = end
-		}
-	}
-}
-
-// keepAttached renews the wish to watch a costly point. Its refusals are said by queries.
-func (f *feed) keepAttached(ctx context.Context, a *agent) {
-	again := time.NewTicker(attachAgain)
-	defer again.Stop()
-	for {
-		calling, cancel := context.WithTimeout(ctx, a.timeout)
-		_, _ = a.requestAttach(calling, f.query)
-		cancel()
-		select {
-		case <-ctx.Done():
-			return
-		case <-again.C:
 		}
 	}
 }

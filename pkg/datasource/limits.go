@@ -19,6 +19,10 @@ const (
 	maxCells = 500_000
 	// maxExemplars is how many exemplars one query returns: the greatest.
 	maxExemplars = 100
+	// maxEvents is how many single hits a second a query gets, of all agents
+	// together, and maxEventStreams how many streams of them one data source has.
+	maxEvents       = 2000
+	maxEventStreams = 8
 	// parallelCalls is how many of the questions about a cell one agent is asked at once.
 	parallelCalls = 4
 	// maxPoints is how many points the series frames of one query may have together.

@@ -77,6 +77,8 @@ func (d *Datasource) answer(ctx context.Context, all *backend.QueryDataRequest, 
 		result, failures, err = d.spectrum(ctx, r)
 	case query.KindExemplars:
 		result, failures, err = d.exemplars(ctx, r)
+	case query.KindEvents:
+		result, failures, err = d.events(ctx, all.PluginContext, r)
 	case query.KindProcesses:
 		result, failures, err = d.processTable(ctx, r)
 	case query.KindGrid:

@@ -19,7 +19,7 @@ type request struct {
 	query.Query
 	statistics []frames.Statistic
 	from, to   time.Time
-	// step is the width of a column; not used by grid, exemplars, processes and releases.
+	// step is the width of a column; not used by grid, exemplars, events, processes and releases.
 	step time.Duration
 	// columns is how many there may be.
 	columns int

@@ -25,6 +25,7 @@ import (
 // The hash stands for a query that passed all checks and is remembered here.
 // One that is not known, since the process or the settings are new, is
 // answered "not found": the panel asks its query again and gets a channel that is.
+// Channels of single hits are in events.go.
 const channelPrefix = "heat/"
 
 // recent is how far back a new subscriber is given columns: enough for what was
@@ -53,8 +54,13 @@ func (q heatQuery) canonical() string {
 }
 
 func (c channel) path() string {
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s %q %q %v %t %t %t", c.canonical(), c.about.Legend, c.statistic, labelKey(c.labels), c.all, c.attach, c.continues))
-	return channelPrefix + base64.RawURLEncoding.EncodeToString(hash[:18])
+	return channelPrefix + hashed("%s %q %q %v %t %t %t", c.canonical(), c.about.Legend, c.statistic, labelKey(c.labels), c.all, c.attach, c.continues)
+}
+
+// hashed is the end of a path that stands for a text.
+func hashed(format string, args ...any) string {
+	hash := sha256.Sum256(fmt.Appendf(nil, format, args...))
+	return base64.RawURLEncoding.EncodeToString(hash[:18])
 }
 
 // openChannel remembers the channel and names it in the frame that it continues.
@@ -68,6 +74,9 @@ func (d *Datasource) openChannel(from backend.PluginContext, f *data.Frame, c ch
 // and gives the columns that may have been completed since that query. For a
 // series it gives none: a reader of time series wants its times to ascend.
 func (d *Datasource) SubscribeStream(ctx context.Context, req *backend.SubscribeStreamRequest) (*backend.SubscribeStreamResponse, error) {
+	if c, known := d.tails.Get(req.Path); known {
+		return subscribeToEvents(c)
+	}
 	c, known := d.channels.Get(req.Path)
 	if !known {
 		return &backend.SubscribeStreamResponse{Status: backend.SubscribeStreamStatusNotFound}, nil
@@ -98,6 +107,9 @@ func (d *Datasource) PublishStream(context.Context, *backend.PublishStreamReques
 // rows when nothing was hit: so a reader can tell quiet from dead. Where a
 // column comes again, the later replaces the earlier.
 func (d *Datasource) RunStream(ctx context.Context, req *backend.RunStreamRequest, sender *backend.StreamSender) error {
+	if c, known := d.tails.Get(req.Path); known {
+		return d.runEvents(ctx, c, sender)
+	}
 	c, known := d.channels.Get(req.Path)
 	if !known {
 		return backend.DownstreamError(fmt.Errorf("run stream %s: no query of this process has handed it out: query again", req.Path))

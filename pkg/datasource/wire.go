@@ -141,6 +141,25 @@ func checkExemplars(answer *pb.QueryExemplarsResponse) error {
 	return nil
 }
 
+// checkEvents checks a batch of WatchEvents.
+func checkEvents(b *pb.WatchEventsResponse) error {
+	if err := checkUnit(b.Unit); err != nil {
+		return err
+	}
+	if n := uint64(len(b.Events)); n != b.Carried || n > b.Hits {
+		return garbagef("a batch has %d events, says %d, of %d hits", n, b.Carried, b.Hits)
+	}
+	for _, e := range b.Events {
+		if e.Time == nil || !e.Time.IsValid() {
+			return garbagef("an event of %d %s has no time", e.Value, b.Unit)
+		}
+		if int(e.Series) >= len(b.Series) {
+			return garbagef("an event is of series %d, there are %d", e.Series, len(b.Series))
+		}
+	}
+	return nil
+}
+
 // checkGrid checks an answer to QueryGrid.
 func checkGrid(g *pb.QueryGridResponse) error {
 	if g.Side != 256 && g.Side != 512 && g.Side != 1024 {

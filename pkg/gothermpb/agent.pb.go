@@ -3372,6 +3372,327 @@ func (x *Exemplar) GetExtra() map[string]uint64 {
 	return nil
 }
 
+type WatchEventsRequest struct {
+	state    protoimpl.MessageState `protogen:"open.v1"`
+	Pom      string                 `protobuf:"bytes,1,opt,name=pom,proto3" json:"pom,omitempty"`
+	Matchers []*Matcher             `protobuf:"bytes,2,rep,name=matchers,proto3" json:"matchers,omitempty"`
+	// At most so many a second; 0 for 2,000. At most 10,000.
+	MaxEventsPerSecond uint32 `protobuf:"varint,3,opt,name=max_events_per_second,json=maxEventsPerSecond,proto3" json:"max_events_per_second,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *WatchEventsRequest) Reset() {
+	*x = WatchEventsRequest{}
+	mi := &file_agent_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsRequest) ProtoMessage() {}
+
+func (x *WatchEventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsRequest.ProtoReflect.Descriptor instead.
+func (*WatchEventsRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *WatchEventsRequest) GetPom() string {
+	if x != nil {
+		return x.Pom
+	}
+	return ""
+}
+
+func (x *WatchEventsRequest) GetMatchers() []*Matcher {
+	if x != nil {
+		return x.Matchers
+	}
+	return nil
+}
+
+func (x *WatchEventsRequest) GetMaxEventsPerSecond() uint32 {
+	if x != nil {
+		return x.MaxEventsPerSecond
+	}
+	return 0
+}
+
+// A batch of events. The first of a stream has none, and comes at once.
+type WatchEventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Unit  string                 `protobuf:"bytes,1,opt,name=unit,proto3" json:"unit,omitempty"`
+	// The batch is of what the agent has learnt of in this time, which begins where that of the batch before ended.
+	Start *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=start,proto3" json:"start,omitempty"`
+	End   *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=end,proto3" json:"end,omitempty"`
+	// All hits of the selection, and how many of them are here as events. Those
+	// that were not carried by the ring, or are too many, are not: each event
+	// stands for hits / carried. Of those that were carried each has the same
+	// chance to be here. A batch without an event waits for one, for a second at most.
+	Hits    uint64 `protobuf:"varint,4,opt,name=hits,proto3" json:"hits,omitempty"`
+	Carried uint64 `protobuf:"varint,5,opt,name=carried,proto3" json:"carried,omitempty"`
+	// In order of time.
+	Events []*Event `protobuf:"bytes,6,rep,name=events,proto3" json:"events,omitempty"`
+	// What the events are of.
+	Series []*EventSeries `protobuf:"bytes,7,rep,name=series,proto3" json:"series,omitempty"`
+	// Batches since the last one sent that were given up because the client was
+	// too slow to take them, and the hits of these.
+	LostBatches   uint64 `protobuf:"varint,8,opt,name=lost_batches,json=lostBatches,proto3" json:"lost_batches,omitempty"`
+	LostHits      uint64 `protobuf:"varint,9,opt,name=lost_hits,json=lostHits,proto3" json:"lost_hits,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchEventsResponse) Reset() {
+	*x = WatchEventsResponse{}
+	mi := &file_agent_proto_msgTypes[45]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchEventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchEventsResponse) ProtoMessage() {}
+
+func (x *WatchEventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[45]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchEventsResponse.ProtoReflect.Descriptor instead.
+func (*WatchEventsResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{45}
+}
+
+func (x *WatchEventsResponse) GetUnit() string {
+	if x != nil {
+		return x.Unit
+	}
+	return ""
+}
+
+func (x *WatchEventsResponse) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *WatchEventsResponse) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *WatchEventsResponse) GetHits() uint64 {
+	if x != nil {
+		return x.Hits
+	}
+	return 0
+}
+
+func (x *WatchEventsResponse) GetCarried() uint64 {
+	if x != nil {
+		return x.Carried
+	}
+	return 0
+}
+
+func (x *WatchEventsResponse) GetEvents() []*Event {
+	if x != nil {
+		return x.Events
+	}
+	return nil
+}
+
+func (x *WatchEventsResponse) GetSeries() []*EventSeries {
+	if x != nil {
+		return x.Series
+	}
+	return nil
+}
+
+func (x *WatchEventsResponse) GetLostBatches() uint64 {
+	if x != nil {
+		return x.LostBatches
+	}
+	return 0
+}
+
+func (x *WatchEventsResponse) GetLostHits() uint64 {
+	if x != nil {
+		return x.LostHits
+	}
+	return 0
+}
+
+type EventSeries struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// All dimensions that are known.
+	Labels        map[string]string `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	StartFunction string            `protobuf:"bytes,2,opt,name=start_function,json=startFunction,proto3" json:"start_function,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventSeries) Reset() {
+	*x = EventSeries{}
+	mi := &file_agent_proto_msgTypes[46]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventSeries) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventSeries) ProtoMessage() {}
+
+func (x *EventSeries) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[46]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventSeries.ProtoReflect.Descriptor instead.
+func (*EventSeries) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{46}
+}
+
+func (x *EventSeries) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *EventSeries) GetStartFunction() string {
+	if x != nil {
+		return x.StartFunction
+	}
+	return ""
+}
+
+type Event struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Time  *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// In the unit.
+	Value uint64 `protobuf:"varint,2,opt,name=value,proto3" json:"value,omitempty"`
+	// Index of its series.
+	Series uint32 `protobuf:"varint,3,opt,name=series,proto3" json:"series,omitempty"`
+	// 0 when it is not known.
+	Goid uint64 `protobuf:"varint,4,opt,name=goid,proto3" json:"goid,omitempty"`
+	// The pprof label of its goroutine, "key=value", when it has one.
+	Label string `protobuf:"bytes,5,opt,name=label,proto3" json:"label,omitempty"`
+	// Lower-case hexadecimal, as in a traceparent header; empty when none is known.
+	TraceId       string `protobuf:"bytes,6,opt,name=trace_id,json=traceId,proto3" json:"trace_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Event) Reset() {
+	*x = Event{}
+	mi := &file_agent_proto_msgTypes[47]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Event) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Event) ProtoMessage() {}
+
+func (x *Event) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[47]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Event.ProtoReflect.Descriptor instead.
+func (*Event) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{47}
+}
+
+func (x *Event) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *Event) GetValue() uint64 {
+	if x != nil {
+		return x.Value
+	}
+	return 0
+}
+
+func (x *Event) GetSeries() uint32 {
+	if x != nil {
+		return x.Series
+	}
+	return 0
+}
+
+func (x *Event) GetGoid() uint64 {
+	if x != nil {
+		return x.Goid
+	}
+	return 0
+}
+
+func (x *Event) GetLabel() string {
+	if x != nil {
+		return x.Label
+	}
+	return ""
+}
+
+func (x *Event) GetTraceId() string {
+	if x != nil {
+		return x.TraceId
+	}
+	return ""
+}
+
 var File_agent_proto protoreflect.FileDescriptor
 
 const file_agent_proto_rawDesc = "" +
@@ -3678,7 +3999,34 @@ const file_agent_proto_rawDesc = "" +
 	"\n" +
 	"ExtraEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x012\x83\b\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x8a\x01\n" +
+	"\x12WatchEventsRequest\x12\x10\n" +
+	"\x03pom\x18\x01 \x01(\tR\x03pom\x12/\n" +
+	"\bmatchers\x18\x02 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x121\n" +
+	"\x15max_events_per_second\x18\x03 \x01(\rR\x12maxEventsPerSecond\"\xd3\x02\n" +
+	"\x13WatchEventsResponse\x12\x12\n" +
+	"\x04unit\x18\x01 \x01(\tR\x04unit\x120\n" +
+	"\x05start\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x12\n" +
+	"\x04hits\x18\x04 \x01(\x04R\x04hits\x12\x18\n" +
+	"\acarried\x18\x05 \x01(\x04R\acarried\x12)\n" +
+	"\x06events\x18\x06 \x03(\v2\x11.gotherm.v1.EventR\x06events\x12/\n" +
+	"\x06series\x18\a \x03(\v2\x17.gotherm.v1.EventSeriesR\x06series\x12!\n" +
+	"\flost_batches\x18\b \x01(\x04R\vlostBatches\x12\x1b\n" +
+	"\tlost_hits\x18\t \x01(\x04R\blostHits\"\xac\x01\n" +
+	"\vEventSeries\x12;\n" +
+	"\x06labels\x18\x01 \x03(\v2#.gotherm.v1.EventSeries.LabelsEntryR\x06labels\x12%\n" +
+	"\x0estart_function\x18\x02 \x01(\tR\rstartFunction\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\xaa\x01\n" +
+	"\x05Event\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value\x12\x16\n" +
+	"\x06series\x18\x03 \x01(\rR\x06series\x12\x12\n" +
+	"\x04goid\x18\x04 \x01(\x04R\x04goid\x12\x14\n" +
+	"\x05label\x18\x05 \x01(\tR\x05label\x12\x19\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId2\xd5\b\n" +
 	"\fAgentService\x12E\n" +
 	"\bGetAgent\x12\x1b.gotherm.v1.GetAgentRequest\x1a\x1c.gotherm.v1.GetAgentResponse\x12T\n" +
 	"\rListProcesses\x12 .gotherm.v1.ListProcessesRequest\x1a!.gotherm.v1.ListProcessesResponse\x12l\n" +
@@ -3691,7 +4039,8 @@ const file_agent_proto_rawDesc = "" +
 	"\fListReleases\x12\x1f.gotherm.v1.ListReleasesRequest\x1a .gotherm.v1.ListReleasesResponse\x12T\n" +
 	"\rRequestAttach\x12 .gotherm.v1.RequestAttachRequest\x1a!.gotherm.v1.RequestAttachResponse\x12N\n" +
 	"\vQueryGauges\x12\x1e.gotherm.v1.QueryGaugesRequest\x1a\x1f.gotherm.v1.QueryGaugesResponse\x12W\n" +
-	"\x0eQueryExemplars\x12!.gotherm.v1.QueryExemplarsRequest\x1a\".gotherm.v1.QueryExemplarsResponseB4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
+	"\x0eQueryExemplars\x12!.gotherm.v1.QueryExemplarsRequest\x1a\".gotherm.v1.QueryExemplarsResponse\x12P\n" +
+	"\vWatchEvents\x12\x1e.gotherm.v1.WatchEventsRequest\x1a\x1f.gotherm.v1.WatchEventsResponse0\x01B4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
 
 var (
 	file_agent_proto_rawDescOnce sync.Once
@@ -3706,7 +4055,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 49)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
 var file_agent_proto_goTypes = []any{
 	(ProcessHealth_State)(0),              // 0: gotherm.v1.ProcessHealth.State
 	(ProcessPoint_State)(0),               // 1: gotherm.v1.ProcessPoint.State
@@ -3755,124 +4104,138 @@ var file_agent_proto_goTypes = []any{
 	(*QueryExemplarsRequest)(nil),         // 44: gotherm.v1.QueryExemplarsRequest
 	(*QueryExemplarsResponse)(nil),        // 45: gotherm.v1.QueryExemplarsResponse
 	(*Exemplar)(nil),                      // 46: gotherm.v1.Exemplar
-	nil,                                   // 47: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 48: gotherm.v1.Series.LabelsEntry
-	nil,                                   // 49: gotherm.v1.GaugeSeries.LabelsEntry
-	nil,                                   // 50: gotherm.v1.Exemplar.LabelsEntry
-	nil,                                   // 51: gotherm.v1.Exemplar.ExtraEntry
-	(*timestamppb.Timestamp)(nil),         // 52: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 53: google.protobuf.Duration
+	(*WatchEventsRequest)(nil),            // 47: gotherm.v1.WatchEventsRequest
+	(*WatchEventsResponse)(nil),           // 48: gotherm.v1.WatchEventsResponse
+	(*EventSeries)(nil),                   // 49: gotherm.v1.EventSeries
+	(*Event)(nil),                         // 50: gotherm.v1.Event
+	nil,                                   // 51: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 52: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 53: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 54: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 55: gotherm.v1.Exemplar.ExtraEntry
+	nil,                                   // 56: gotherm.v1.EventSeries.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 57: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 58: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	52, // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
-	6,  // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	53, // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	52, // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
-	9,  // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
-	5,  // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
-	53, // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
-	53, // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
-	53, // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
-	53, // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
-	52, // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
-	10, // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
-	9,  // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
-	8,  // 13: gotherm.v1.Process.health:type_name -> gotherm.v1.ProcessHealth
-	0,  // 14: gotherm.v1.ProcessHealth.state:type_name -> gotherm.v1.ProcessHealth.State
-	53, // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
-	53, // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
-	53, // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
-	53, // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
-	1,  // 19: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	52, // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
-	7,  // 21: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
-	13, // 22: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
-	16, // 23: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
-	16, // 26: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	53, // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
-	21, // 30: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	53, // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	47, // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
-	22, // 33: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	52, // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
-	2,  // 35: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
-	16, // 36: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	53, // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
-	23, // 40: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
-	26, // 41: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	48, // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
-	23, // 43: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
-	27, // 44: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	52, // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
-	16, // 46: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
-	30, // 49: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
-	31, // 50: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
-	16, // 51: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	53, // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
-	21, // 53: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	52, // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	53, // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	52, // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	52, // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	52, // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
-	35, // 60: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
-	16, // 61: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	53, // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
-	39, // 63: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	52, // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
-	16, // 65: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
-	53, // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
-	42, // 69: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
-	49, // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
-	43, // 71: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
-	52, // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
-	16, // 73: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
-	52, // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
-	52, // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
-	46, // 76: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
-	52, // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
-	50, // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
-	51, // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
-	3,  // 80: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	11, // 81: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	14, // 82: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	17, // 83: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	19, // 84: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	24, // 85: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	28, // 86: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	32, // 87: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	34, // 88: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	37, // 89: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	40, // 90: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
-	44, // 91: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
-	4,  // 92: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	12, // 93: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	15, // 94: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	18, // 95: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	20, // 96: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	25, // 97: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	29, // 98: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	33, // 99: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	36, // 100: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	38, // 101: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	41, // 102: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
-	45, // 103: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
-	92, // [92:104] is the sub-list for method output_type
-	80, // [80:92] is the sub-list for method input_type
-	80, // [80:80] is the sub-list for extension type_name
-	80, // [80:80] is the sub-list for extension extendee
-	0,  // [0:80] is the sub-list for field type_name
+	57,  // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	6,   // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
+	58,  // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	57,  // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	9,   // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
+	5,   // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
+	58,  // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
+	58,  // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
+	58,  // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
+	58,  // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
+	57,  // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	10,  // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
+	9,   // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
+	8,   // 13: gotherm.v1.Process.health:type_name -> gotherm.v1.ProcessHealth
+	0,   // 14: gotherm.v1.ProcessHealth.state:type_name -> gotherm.v1.ProcessHealth.State
+	58,  // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
+	58,  // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
+	58,  // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	58,  // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	1,   // 19: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
+	57,  // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	7,   // 21: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
+	13,  // 22: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
+	16,  // 23: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	16,  // 26: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	58,  // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	21,  // 30: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	58,  // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	51,  // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	22,  // 33: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
+	57,  // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	2,   // 35: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
+	16,  // 36: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	58,  // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	23,  // 40: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
+	26,  // 41: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
+	52,  // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	23,  // 43: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
+	27,  // 44: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
+	57,  // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	16,  // 46: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	30,  // 49: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
+	31,  // 50: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
+	16,  // 51: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
+	58,  // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	21,  // 53: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
+	57,  // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	58,  // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	57,  // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	57,  // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	57,  // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	35,  // 60: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
+	16,  // 61: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
+	58,  // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	39,  // 63: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
+	57,  // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	16,  // 65: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	58,  // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	42,  // 69: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
+	53,  // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	43,  // 71: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
+	57,  // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	16,  // 73: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	57,  // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	46,  // 76: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
+	57,  // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	54,  // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	55,  // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	16,  // 80: gotherm.v1.WatchEventsRequest.matchers:type_name -> gotherm.v1.Matcher
+	57,  // 81: gotherm.v1.WatchEventsResponse.start:type_name -> google.protobuf.Timestamp
+	57,  // 82: gotherm.v1.WatchEventsResponse.end:type_name -> google.protobuf.Timestamp
+	50,  // 83: gotherm.v1.WatchEventsResponse.events:type_name -> gotherm.v1.Event
+	49,  // 84: gotherm.v1.WatchEventsResponse.series:type_name -> gotherm.v1.EventSeries
+	56,  // 85: gotherm.v1.EventSeries.labels:type_name -> gotherm.v1.EventSeries.LabelsEntry
+	57,  // 86: gotherm.v1.Event.time:type_name -> google.protobuf.Timestamp
+	3,   // 87: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	11,  // 88: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	14,  // 89: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	17,  // 90: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	19,  // 91: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	24,  // 92: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	28,  // 93: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	32,  // 94: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	34,  // 95: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	37,  // 96: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	40,  // 97: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	44,  // 98: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	47,  // 99: gotherm.v1.AgentService.WatchEvents:input_type -> gotherm.v1.WatchEventsRequest
+	4,   // 100: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	12,  // 101: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	15,  // 102: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	18,  // 103: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	20,  // 104: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	25,  // 105: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	29,  // 106: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	33,  // 107: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	36,  // 108: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	38,  // 109: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	41,  // 110: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	45,  // 111: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	48,  // 112: gotherm.v1.AgentService.WatchEvents:output_type -> gotherm.v1.WatchEventsResponse
+	100, // [100:113] is the sub-list for method output_type
+	87,  // [87:100] is the sub-list for method input_type
+	87,  // [87:87] is the sub-list for extension type_name
+	87,  // [87:87] is the sub-list for extension extendee
+	0,   // [0:87] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -3886,7 +4249,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   49,
+			NumMessages:   54,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

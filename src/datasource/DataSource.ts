@@ -25,6 +25,9 @@ export type HeatSettings = DataSourceJsonData & Settings;
 /** Rows that a live frame may grow to: more than the back end puts in one answer. */
 const liveRows = 1 << 20;
 
+/** The same of single hits, of which there are at most 2,000 a second: they are seen as they come, and fade. */
+const liveEvents = 1 << 17;
+
 /** Asks the back end, which asks the agents. */
 export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   annotations: AnnotationSupport<HeatQuery> = {
@@ -35,8 +38,8 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
     super(settings);
     this.variables = new HeatVariables(this);
     // A column has a row for each bucket, so a live frame is longer than the panel has points.
-    this.streamOptionsProvider = ({ range, rangeRaw }: DataQueryRequest<HeatQuery>) => ({
-      maxLength: liveRows,
+    this.streamOptionsProvider = ({ range, rangeRaw }, { meta }) => ({
+      maxLength: meta?.custom?.events ? liveEvents : liveRows,
       action: StreamingFrameAction.Append,
       maxDelta: rangeRaw?.to === 'now' ? range.to.valueOf() - range.from.valueOf() : undefined,
     });

@@ -54,6 +54,7 @@ export function QueryEditor({ datasource, query, queries = [], range, onChange, 
   const available = kind === 'processes' || kind === 'releases' ? known[kind] : (point?.dimensions ?? dimensions);
   // A gauge has one series for each process, and nothing is streamed of it.
   const isHeat = (kind === 'heatmap' || kind === 'series') && !point?.gauge;
+  const isEvents = kind === 'events';
   const pointProblem = misfit(kind, point);
   const statisticProblem = kind === 'series' ? statisticMisfit(query.statistics, point) : undefined;
   const id = (name: string) => `gotherm-${query.refId}-${name}`;
@@ -158,18 +159,22 @@ export function QueryEditor({ datasource, query, queries = [], range, onChange, 
             />
           </InlineField>
         )}
-        {(isHeat || kind === 'spectrum' || kind === 'compare') && (
+        {(isHeat || isEvents || kind === 'spectrum' || kind === 'compare') && (
           <InlineField
             label="Group by"
             labelWidth={16}
             grow
             className={wide}
             htmlFor={id('group')}
-            tooltip="One series for each value of these dimensions; all others are added up."
+            tooltip={
+              isEvents
+                ? 'What is told of each event, beside its goroutine and start function.'
+                : 'One series for each value of these dimensions; all others are added up.'
+            }
           >
             <MultiCombobox
               id={id('group')}
-              placeholder="nothing: one series"
+              placeholder={isEvents ? 'nothing' : 'nothing: one series'}
               value={query.groupBy ?? []}
               options={optionsOf(
                 available.filter((dimension) => !apart(query).includes(dimension)),
@@ -259,8 +264,16 @@ export function QueryEditor({ datasource, query, queries = [], range, onChange, 
             />
           </InlineField>
         )}
-        {isHeat && (
-          <InlineField label="Live" htmlFor={id('live')} tooltip="New columns are shown as they are complete.">
+        {(isHeat || isEvents) && (
+          <InlineField
+            label="Live"
+            htmlFor={id('live')}
+            tooltip={
+              isEvents
+                ? 'Events are shown as they happen. Without it, those of one second are.'
+                : 'New columns are shown as they are complete.'
+            }
+          >
             <InlineSwitch
               id={id('live')}
               value={Boolean(query.live)}

@@ -40,6 +40,8 @@ describe('a kind of query', () => {
     ['grid', request, 'http.request has no goroutines'],
     ['exemplars', request, undefined],
     ['exemplars', latency, 'sched.latency has no exemplars'],
+    ['events', latency, undefined],
+    ['events', heap, 'mem.heap.live has no hits, which events are'],
     ['compare', created, undefined],
     ['compare', heap, 'mem.heap.live has no hits, which a comparison is of'],
     ['cell', created, undefined],

@@ -18,6 +18,11 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
   { value: 'grid', label: 'Goroutine grid', description: 'Heat by goroutine' },
   { value: 'exemplars', label: 'Exemplars', description: 'The greatest hits, with goroutine and trace' },
   {
+    value: 'events',
+    label: 'Live events',
+    description: 'Single hits as they happen, and how many each stands for',
+  },
+  {
     value: 'processes',
     label: 'Processes',
     description: 'Those that are watched now, what it costs, and what was shed',
@@ -63,6 +68,8 @@ export function misfit(kind: Kind, point: Point | undefined): string | undefined
       return goroutines ? undefined : `${has} no goroutines, which a grid is of`;
     case 'exemplars':
       return exemplars ? undefined : `${has} no exemplars: its events carry only a value`;
+    case 'events':
+      return gauge ? `${has} no hits, which events are: it is a gauge` : undefined;
     case 'compare':
       return gauge ? `${has} no hits, which a comparison is of: it is a gauge` : undefined;
     case 'cell':

@@ -16,6 +16,7 @@ export interface Query {
     | "spectrum"
     | "grid"
     | "exemplars"
+    | "events"
     | "processes"
     | "releases"
     | "compare"
@@ -36,7 +37,7 @@ export interface Query {
   matchers?: Matcher[];
   /**
    * GroupBy lists the dimensions that tell series apart; all others are summed
-   * over. Not used by gauges, which have a series for each process.
+   * over. Events are not summed: each has a field of these. Not used by gauges, which have a series for each process.
    */
   groupBy?: string[];
   /**
@@ -65,7 +66,7 @@ export interface Query {
    */
   attach?: boolean;
   /**
-   * Live streams new columns as they are complete.
+   * Live streams new columns as they are complete, and events as they happen.
    */
   live?: boolean;
   /**

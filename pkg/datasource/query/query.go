@@ -18,6 +18,9 @@ const (
 	KindSpectrum Kind = "spectrum"
 	// KindExemplars returns a table of the greatest hits and what is known of each.
 	KindExemplars Kind = "exemplars"
+	// KindEvents returns single hits as they happen, live, or those of the next
+	// second; each says how many hits it stands for.
+	KindEvents Kind = "events"
 	// KindProcesses returns a table of the processes that the agents see now, and what watching costs them.
 	KindProcesses Kind = "processes"
 	// KindReleases returns one annotation for each release.
@@ -42,19 +45,19 @@ const (
 )
 
 // Kinds are all that are answered, in the order of display.
-var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindProcesses, KindReleases, KindCompare, KindCell}
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindEvents, KindProcesses, KindReleases, KindCompare, KindCell}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
 	// Kind is what to return.
-	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=processes,enum=releases,enum=compare,enum=cell,enum=flame,enum=top,enum=profile-heat,enum=profile,enum=stages"`
+	Kind Kind `json:"kind" jsonschema:"enum=heatmap,enum=series,enum=spectrum,enum=grid,enum=exemplars,enum=events,enum=processes,enum=releases,enum=compare,enum=cell,enum=flame,enum=top,enum=profile-heat,enum=profile,enum=stages"`
 	// POM is the measurement point or gauge, such as "sched.latency". Not used by
 	// releases and processes, nor by compare where both arms are queries.
 	POM string `json:"pom,omitempty"`
 	// Matchers keep what has one of the values in each dimension.
 	Matchers []Matcher `json:"matchers,omitempty"`
 	// GroupBy lists the dimensions that tell series apart; all others are summed
-	// over. Not used by gauges, which have a series for each process.
+	// over. Events are not summed: each has a field of these. Not used by gauges, which have a series for each process.
 	GroupBy []string `json:"groupBy,omitempty"`
 	// Statistics are what a series query computes: "count", "rate" (hits per
 	// second), "sum", "share" (sum per second: of a duration its share of wall
@@ -71,7 +74,7 @@ type Query struct {
 	Side int `json:"side,omitempty" jsonschema:"enum=0,enum=256,enum=512,enum=1024"`
 	// Attach asks the agents to watch a measurement point that is only watched on demand, while this query is being asked.
 	Attach bool `json:"attach,omitempty"`
-	// Live streams new columns as they are complete.
+	// Live streams new columns as they are complete, and events as they happen.
 	Live bool `json:"live,omitempty"`
 	// Compact asks for heat in frames that take a fraction of the bytes, which our
 	// panel reads. The data source's front end says so when the panel that asks is ours.

@@ -69,6 +69,9 @@ const (
 	// AgentServiceQueryExemplarsProcedure is the fully-qualified name of the AgentService's
 	// QueryExemplars RPC.
 	AgentServiceQueryExemplarsProcedure = "/gotherm.v1.AgentService/QueryExemplars"
+	// AgentServiceWatchEventsProcedure is the fully-qualified name of the AgentService's WatchEvents
+	// RPC.
+	AgentServiceWatchEventsProcedure = "/gotherm.v1.AgentService/WatchEvents"
 )
 
 // AgentServiceClient is a client for the gotherm.v1.AgentService service.
@@ -99,6 +102,8 @@ type AgentServiceClient interface {
 	// QueryExemplars returns the greatest hits of each ten seconds, or of each minute once they are five
 	// minutes old, with what is known of each.
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
+	// WatchEvents sends single hits as they come, ten times a second, and says of how many they are a part.
+	WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest]) (*connect.ServerStreamForClient[gothermpb.WatchEventsResponse], error)
 }
 
 // NewAgentServiceClient constructs a client for the gotherm.v1.AgentService service. By default, it
@@ -184,6 +189,12 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("QueryExemplars")),
 			connect.WithClientOptions(opts...),
 		),
+		watchEvents: connect.NewClient[gothermpb.WatchEventsRequest, gothermpb.WatchEventsResponse](
+			httpClient,
+			baseURL+AgentServiceWatchEventsProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("WatchEvents")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -201,6 +212,7 @@ type agentServiceClient struct {
 	requestAttach         *connect.Client[gothermpb.RequestAttachRequest, gothermpb.RequestAttachResponse]
 	queryGauges           *connect.Client[gothermpb.QueryGaugesRequest, gothermpb.QueryGaugesResponse]
 	queryExemplars        *connect.Client[gothermpb.QueryExemplarsRequest, gothermpb.QueryExemplarsResponse]
+	watchEvents           *connect.Client[gothermpb.WatchEventsRequest, gothermpb.WatchEventsResponse]
 }
 
 // GetAgent calls gotherm.v1.AgentService.GetAgent.
@@ -263,6 +275,11 @@ func (c *agentServiceClient) QueryExemplars(ctx context.Context, req *connect.Re
 	return c.queryExemplars.CallUnary(ctx, req)
 }
 
+// WatchEvents calls gotherm.v1.AgentService.WatchEvents.
+func (c *agentServiceClient) WatchEvents(ctx context.Context, req *connect.Request[gothermpb.WatchEventsRequest]) (*connect.ServerStreamForClient[gothermpb.WatchEventsResponse], error) {
+	return c.watchEvents.CallServerStream(ctx, req)
+}
+
 // AgentServiceHandler is an implementation of the gotherm.v1.AgentService service.
 type AgentServiceHandler interface {
 	// GetAgent says who answers, and how much it has seen, carried and counted.
@@ -291,6 +308,8 @@ type AgentServiceHandler interface {
 	// QueryExemplars returns the greatest hits of each ten seconds, or of each minute once they are five
 	// minutes old, with what is known of each.
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
+	// WatchEvents sends single hits as they come, ten times a second, and says of how many they are a part.
+	WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest], *connect.ServerStream[gothermpb.WatchEventsResponse]) error
 }
 
 // NewAgentServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -372,6 +391,12 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("QueryExemplars")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceWatchEventsHandler := connect.NewServerStreamHandler(
+		AgentServiceWatchEventsProcedure,
+		svc.WatchEvents,
+		connect.WithSchema(agentServiceMethods.ByName("WatchEvents")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/gotherm.v1.AgentService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AgentServiceGetAgentProcedure:
@@ -398,6 +423,8 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceQueryGaugesHandler.ServeHTTP(w, r)
 		case AgentServiceQueryExemplarsProcedure:
 			agentServiceQueryExemplarsHandler.ServeHTTP(w, r)
+		case AgentServiceWatchEventsProcedure:
+			agentServiceWatchEventsHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -453,4 +480,8 @@ func (UnimplementedAgentServiceHandler) QueryGauges(context.Context, *connect.Re
 
 func (UnimplementedAgentServiceHandler) QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.QueryExemplars is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest], *connect.ServerStream[gothermpb.WatchEventsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.WatchEvents is not implemented"))
 }
