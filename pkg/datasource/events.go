@@ -116,7 +116,7 @@ func (a *agent) watchEvents(ctx context.Context, request *pb.WatchEventsRequest,
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	// There is a batch at least once a second.
-	silence := time.AfterFunc(a.timeout, cancel)
+	silence := time.AfterFunc(a.timeout+eventsLook, cancel)
 	defer silence.Stop()
 	stream, err := a.api.WatchEvents(ctx, connect.NewRequest(request))
 	if err != nil {

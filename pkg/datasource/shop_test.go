@@ -50,6 +50,10 @@ type shopAgent struct {
 	mu       sync.Mutex
 	attached []*pb.RequestAttachRequest
 	streams  int
+	// batches of events that have happened; see [shopAgent.happen].
+	batches []*pb.WatchEventsResponse
+	// asked is the last request for events.
+	asked *pb.WatchEventsRequest
 }
 
 // watchedFor is how long the shop has been watched when a test begins.
@@ -368,6 +372,58 @@ func (a *shopAgent) WatchHeat(ctx context.Context, r *connect.Request[pb.WatchHe
 		}
 	}
 	return nil
+}
+
+// WatchEvents sends an empty batch, and then those that happen: see [shopAgent.happen].
+func (a *shopAgent) WatchEvents(ctx context.Context, r *connect.Request[pb.WatchEventsRequest], stream *connect.ServerStream[pb.WatchEventsResponse]) error {
+	p, err := a.point(r.Msg.Pom)
+	if err != nil {
+		return err
+	}
+	now := timestamppb.Now()
+	if err := stream.Send(&pb.WatchEventsResponse{Unit: p.Unit, Start: now, End: now}); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.streams++
+	next := len(a.batches)
+	a.asked = r.Msg
+	a.mu.Unlock()
+	defer func() {
+		a.mu.Lock()
+		a.streams--
+		a.mu.Unlock()
+	}()
+	for ctx.Err() == nil {
+		a.mu.Lock()
+		fresh := a.batches[next:]
+		next = len(a.batches)
+		a.mu.Unlock()
+		for _, b := range fresh {
+			if err := stream.Send(b); err != nil {
+				return err
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	return nil
+}
+
+// happen sends a batch of requests to whoever watches, each of so many hits.
+func (a *shopAgent) happen(hits uint64, at time.Time, took ...time.Duration) {
+	b := &pb.WatchEventsResponse{
+		Unit: "ns", Start: timestamppb.New(at), End: timestamppb.New(at.Add(100 * time.Millisecond)), Hits: hits, Carried: uint64(len(took)),
+		Series: []*pb.EventSeries{{Labels: map[string]string{"service": a.hostname, "version": "v2", "route": "GET /"}, StartFunction: "net/http.(*conn).serve"}},
+	}
+	for i, d := range took {
+		b.Events = append(b.Events, &pb.Event{Time: timestamppb.New(at.Add(time.Duration(i) * time.Millisecond)), Value: uint64(d), Goid: 1<<63 + 5})
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.batches = append(a.batches, b)
 }
 
 func (a *shopAgent) openStreams() int {

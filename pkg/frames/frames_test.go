@@ -192,6 +192,28 @@ func TestGoldenExemplars(t *testing.T) {
 	golden(t, "exemplars", frames.Exemplars(frames.Subject{POM: "http.request", Unit: "ns"}, []*pb.Exemplar{request, pause}))
 }
 
+func TestGoldenEvents(t *testing.T) {
+	at := func(ms int) *timestamppb.Timestamp {
+		return timestamppb.New(noon.Add(time.Duration(ms) * time.Millisecond))
+	}
+	served := func(ms int, value time.Duration, series uint32) *pb.Event {
+		return &pb.Event{Time: at(ms), Value: uint64(value), Series: series, Goid: 1<<63 + 7}
+	}
+	conn := &pb.EventSeries{Labels: map[string]string{"service": "shop", "route": "GET /"}, StartFunction: "net/http.(*conn).serve"}
+	unknown := &pb.EventSeries{Labels: map[string]string{"service": "till"}}
+	labelled := served(20, 80*time.Microsecond, 0)
+	labelled.Goid, labelled.Label = 0, "tenant=a"
+	batches := []*pb.WatchEventsResponse{
+		{Unit: "ns", Start: at(0), End: at(0)},
+		{Unit: "ns", Start: at(0), End: at(100), Hits: 9, Carried: 2, Series: []*pb.EventSeries{conn}, Events: []*pb.Event{served(10, time.Millisecond, 0), served(90, 3*time.Millisecond, 0)}},
+		{Unit: "ns", Start: at(0), End: at(110), Hits: 1, Carried: 1, Series: []*pb.EventSeries{unknown}, Events: []*pb.Event{labelled}, LostBatches: 2, LostHits: 70},
+	}
+	about := frames.Subject{POM: "http.request", Unit: "ns"}
+	golden(t, "events",
+		frames.Events(about, []string{"service", "route", "function", "label"}, batches),
+		frames.Events(frames.Subject{POM: "tcp.send.bytes", Unit: "By"}, nil, nil))
+}
+
 func TestGoldenProcesses(t *testing.T) {
 	point := func(pom string, state pb.ProcessPoint_State, reason string) *pb.ProcessPoint {
 		return &pb.ProcessPoint{Pom: pom, State: state, Reason: reason}
