@@ -1,0 +1,78 @@
+package profile
+
+import (
+	"path"
+	"strings"
+
+	pprof "github.com/google/pprof/profile"
+)
+
+// names numbers the functions of a profile, those of one name alike, as go
+// tool pprof does where it reports by function.
+type names struct {
+	text []string
+	of   map[string]int32
+	// frames are the functions of a location, the outermost first: the one that the others were inlined into.
+	frames map[*pprof.Location][]int32
+}
+
+func namesOf(p *pprof.Profile) *names {
+	n := &names{of: map[string]int32{}, frames: make(map[*pprof.Location][]int32, len(p.Location))}
+	for _, l := range p.Location {
+		lines := make([]int32, 0, max(1, len(l.Line)))
+		for i := len(l.Line) - 1; i >= 0; i-- {
+			lines = append(lines, n.number(frameName(l, l.Line[i].Function)))
+		}
+		if len(lines) == 0 {
+			lines = append(lines, n.number(frameName(l, nil)))
+		}
+		n.frames[l] = lines
+	}
+	return n
+}
+
+func (n *names) number(name string) int32 {
+	i, known := n.of[name]
+	if !known {
+		i = int32(len(n.text))
+		n.of[name] = i
+		n.text = append(n.text, name)
+	}
+	return i
+}
+
+// frameName is what a frame is called. One without a function has the name of its binary.
+func frameName(l *pprof.Location, f *pprof.Function) string {
+	switch {
+	case f != nil && f.Name != "":
+		return strings.ToValidUTF8(f.Name, "\uFFFD")
+	case l.Mapping != nil && l.Mapping.File != "":
+		return "[" + path.Base(strings.ToValidUTF8(l.Mapping.File, "\uFFFD")) + "]"
+	}
+	return "<unknown>"
+}
+
+// stack appends the functions of a sample, the outermost first.
+func (n *names) stack(into []int32, s *pprof.Sample) []int32 {
+	for i := len(s.Location) - 1; i >= 0; i-- {
+		into = append(into, n.frames[s.Location[i]]...)
+	}
+	return into
+}
+
+// Type is what the values of a profile are.
+type Type struct {
+	// Index of it among the profile's sample types.
+	Index int
+	// Name such as cpu, and unit such as nanoseconds, as the profile has them.
+	Name, Unit string
+}
+
+// TypeOf returns the sample type of a name; of an empty one, the profile's own choice, or else its last.
+func TypeOf(p *pprof.Profile, name string) (Type, error) {
+	i, err := p.SampleIndexByName(name)
+	if err != nil {
+		return Type{}, err
+	}
+	return Type{Index: i, Name: p.SampleType[i].Type, Unit: p.SampleType[i].Unit}, nil
+}
