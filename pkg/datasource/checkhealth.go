@@ -5,16 +5,18 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync/atomic"
 
 	"connectrpc.com/connect"
 	"github.com/gotherm/gotherm/pkg/datasource/query"
 	"github.com/gotherm/gotherm/pkg/frames"
 	pb "github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"golang.org/x/sync/errgroup"
 )
 
 // CheckHealth says of each agent what it sees, or why it does not answer. It
-// is an error when the settings are wrong or no agent answers. The details are
+// is an error when the settings are wrong or nobody answers. The details are
 // a [query.AgentsAnswer].
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
 	if d.broken != nil {
@@ -34,11 +36,43 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 		}
 		lines = append(lines, healthLine(s))
 	}
+	var said []string
+	if len(states) > 0 {
+		said = append(said, fmt.Sprintf("%d of %d agents answer. %s", answering, len(states), strings.Join(lines, " ")))
+	}
+	if len(d.targets) > 0 {
+		serving, line := d.targetsHealth(ctx)
+		answering += serving
+		said = append(said, line)
+	}
 	if answering == 0 {
 		result.Status = backend.HealthStatusError
 	}
-	result.Message = fmt.Sprintf("%d of %d agents answer. %s", answering, len(states), strings.Join(lines, " "))
+	result.Message = strings.Join(said, " ")
 	return result, nil
+}
+
+// targetsHealth says how many targets list their profiles, and why the others do not.
+func (d *Datasource) targetsHealth(ctx context.Context) (serving int, line string) {
+	lines := make([]string, len(d.targets))
+	var serves atomic.Int64
+	var group errgroup.Group
+	group.SetLimit(parallelQueries)
+	for i, t := range d.targets {
+		group.Go(func() error {
+			served, err := t.served(ctx)
+			if err != nil {
+				lines[i] = err.Error() + "."
+				return nil
+			}
+			serves.Add(1)
+			lines[i] = fmt.Sprintf("%s serves %d profiles.", t.name, len(served))
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in the lines
+	serving = int(serves.Load())
+	return serving, fmt.Sprintf("%d of %d targets answer. %s", serving, len(d.targets), strings.Join(lines, " "))
 }
 
 // saidShed is of how many processes health says what was shed.

@@ -1,5 +1,6 @@
 // Package datasource is the data source's back end: it asks the configured
-// agents, merges what they say and hands it to package frames. One file per
+// agents, merges what they say and hands it to package frames; and it collects
+// the profiles that configured targets serve. One file per
 // handler: querydata.go, checkhealth.go, resources.go, stream.go.
 package datasource
 
@@ -18,7 +19,8 @@ import (
 // settings change, and disposes of the old.
 type Datasource struct {
 	backend.CallResourceHandler
-	agents []*agent
+	agents  []*agent
+	targets []*target
 	// broken says what is wrong with the settings; every handler answers with it.
 	broken error
 	// channels are the live channels that queries have handed out, by path.
@@ -60,6 +62,14 @@ func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instance
 		}
 		d.agents = append(d.agents, a)
 	}
+	for _, s := range configured.targets {
+		t, err := newTarget(s, configured.timeout)
+		if err != nil {
+			d.broken = fmt.Errorf("target %s: %w", s.name, err)
+			return d, nil
+		}
+		d.targets = append(d.targets, t)
+	}
 	return d, nil
 }
 
@@ -69,5 +79,8 @@ func (d *Datasource) Dispose() {
 	d.feeds.close()
 	for _, a := range d.agents {
 		a.close()
+	}
+	for _, t := range d.targets {
+		t.close()
 	}
 }

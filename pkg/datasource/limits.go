@@ -33,6 +33,18 @@ const (
 	maxMatchers, maxValues = 16, 100
 	// maxAgents is how many agents a data source may have.
 	maxAgents = 100
+	// maxTargets is how many targets a data source may have, and maxHeaders how many headers each.
+	maxTargets, maxHeaders = 100, 16
+	// defaultProfileSeconds and maxProfileSeconds are how long a CPU profile is collected when the query does not say, and at most.
+	defaultProfileSeconds, maxProfileSeconds = 10, 60
+	// freshProfile is how long a profile that was collected is shown to whoever asks for the same.
+	freshProfile = 10 * time.Second
+	// maxCollections is how many different profiles of one target may be under way or fresh.
+	maxCollections = 16
+	// maxBars is how many bars a flame graph has before the narrowest are folded.
+	maxBars = 50_000
+	// maxFunctions is how many functions a table has: those with the most.
+	maxFunctions = 20_000
 	// maxTimeout is the longest that one request to one agent may take.
 	maxTimeout = 60 * time.Second
 	// maxAnswer is how many bytes one answer of an agent may have.

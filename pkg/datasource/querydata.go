@@ -64,6 +64,12 @@ func (d *Datasource) answer(ctx context.Context, all *backend.QueryDataRequest, 
 	if err != nil {
 		return badRequest(err)
 	}
+	if slices.Contains(profileKinds, r.Kind) {
+		return d.profile(ctx, r)
+	}
+	if len(d.agents) == 0 {
+		return badRequest(errNoAgents)
+	}
 	var notices []data.Notice
 	if r.Attach {
 		notices = d.attach(ctx, r)

@@ -36,6 +36,8 @@ func (d *Datasource) resources() http.Handler {
 	mux.Handle("GET /points", resource(d.points))
 	mux.Handle("GET /dimensions", resource(d.dimensions))
 	mux.Handle("GET /values", resource(d.values))
+	mux.Handle("GET /targets", resource(d.listTargets))
+	mux.Handle("GET /profiles", resource(d.listProfiles))
 	return mux
 }
 
@@ -66,6 +68,9 @@ func resource(answer func(*http.Request) (any, error)) http.Handler {
 func fromAll[T any](ctx context.Context, d *Datasource, ask func(context.Context, *agent) (T, error)) (answers []answer[T], notices []string, err error) {
 	if d.broken != nil {
 		return nil, nil, badParameter{d.broken}
+	}
+	if len(d.agents) == 0 {
+		return nil, nil, badParameter{errNoAgents}
 	}
 	answers, failures := askAll(ctx, d.agents, ask)
 	for _, f := range failures {

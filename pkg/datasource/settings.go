@@ -22,6 +22,7 @@ const (
 // settings is a data source's configuration that has passed all checks.
 type settings struct {
 	agents  []agentSettings
+	targets []targetSettings
 	timeout time.Duration
 }
 
@@ -44,8 +45,8 @@ func readSettings(from backend.DataSourceInstanceSettings) (settings, error) {
 	if result.timeout < 0 || result.timeout > maxTimeout {
 		return settings{}, fmt.Errorf("timeoutSeconds is %d, must be between 1 and %d", model.TimeoutSeconds, int(maxTimeout.Seconds()))
 	}
-	if len(model.Agents) == 0 {
-		return settings{}, fmt.Errorf("agents: none is configured: add one, such as http://127.0.0.1:7117")
+	if len(model.Agents) == 0 && len(model.Targets) == 0 {
+		return settings{}, errNoAgents
 	}
 	if err := atMost("agents", len(model.Agents), maxAgents, "use one data source for each group of agents"); err != nil {
 		return settings{}, err
@@ -73,7 +74,9 @@ func readSettings(from backend.DataSourceInstanceSettings) (settings, error) {
 		}
 		result.agents = append(result.agents, agentSettings{name: a.Name, url: address, ca: a.CA, token: token})
 	}
-	return result, nil
+	var err error
+	result.targets, err = readTargets(model.Targets, from.DecryptedSecureJSONData)
+	return result, err
 }
 
 // checkURL returns the URL without a slash at the end. Plain http leaves no
@@ -89,7 +92,7 @@ func checkURL(address string, hasToken bool) (string, error) {
 	case u.Hostname() == "":
 		return "", fmt.Errorf("%q has no host", address)
 	case u.User != nil:
-		return "", fmt.Errorf("%q has a user in it: agents know bearer tokens only", u.Redacted())
+		return "", fmt.Errorf("%q has a user in it: tokens and headers are set apart from the URL", u.Redacted())
 	case u.RawQuery != "" || u.Fragment != "":
 		return "", fmt.Errorf("%q has a query or a fragment: give scheme, host and port only", address)
 	case u.Scheme == "http" && !isLoopback(u.Hostname()):

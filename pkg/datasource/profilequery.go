@@ -1,0 +1,170 @@
+package datasource
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/frames"
+	"github.com/gotherm/gotherm/pkg/profile"
+	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
+	"golang.org/x/sync/errgroup"
+)
+
+// profileKinds are the kinds that are of profiles.
+var profileKinds = []query.Kind{query.KindFlame, query.KindTop, query.KindProfile}
+
+// profileSide is which profile is wanted, and which part of it.
+type profileSide struct {
+	query.Profile
+	filter profile.Filter
+	target *target
+}
+
+// profile answers the kinds flame, top and profile.
+//
+//	query ─▶ check ─▶ collect, or just collected ─▶ filter ─▶ less base ─▶ framer of the kind
+func (d *Datasource) profile(ctx context.Context, r request) backend.DataResponse {
+	side, base, err := d.readProfile(r.Profile)
+	if err != nil {
+		return badRequest(err)
+	}
+	fetched := make([]*profile.Fetched, len(base)+1)
+	group, ctx := errgroup.WithContext(ctx)
+	for i, s := range append([]profileSide{side}, base...) {
+		group.Go(func() (err error) {
+			fetched[i], err = s.target.collect(ctx, profile.Request{Type: s.Type, Seconds: s.Seconds})
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return backend.DataResponse{
+			Error: backend.DownstreamError(err), ErrorSource: backend.ErrorSourceDownstream, Status: backend.Status(http.StatusBadGateway),
+		}
+	}
+	f, err := profileFrame(r, side, base, fetched)
+	if err != nil {
+		return badRequest(err)
+	}
+	if time.Since(r.to) > fetched[0].To.Sub(fetched[0].From)+freshProfile {
+		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf(
+			"the time range ends at %s; a target can only be asked for what is now: this was collected from %s to %s",
+			clock(r.to), clock(fetched[0].From), clock(fetched[0].To))})
+	}
+	return backend.DataResponse{Frames: data.Frames{f}}
+}
+
+// profileFrame makes the frame of one profile, or of one and its base.
+func profileFrame(r request, side profileSide, base []profileSide, fetched []*profile.Fetched) (*data.Frame, error) {
+	p := side.filter.Keep(fetched[0].Profile)
+	about := frames.Profile{Of: side.target.name, Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil}
+	if base != nil {
+		var err error
+		if p, err = profile.Diff(p, base[0].filter.Keep(fetched[1].Profile)); err != nil {
+			return nil, err
+		}
+	}
+	var err error
+	if about.Type, err = profile.TypeOf(p, side.SampleType); err != nil {
+		return nil, fmt.Errorf("profile.sampleType: %w", err)
+	}
+	switch r.Kind {
+	case query.KindFlame:
+		flame, narrow := profile.FlameOf(p, about.Type).Fold(maxBars)
+		f := frames.Flame(about, flame)
+		if narrow > 0 {
+			f.AppendNotices(info("%d bars are too narrow to be seen: below each bar they are one, (other)", narrow))
+		}
+		return f, nil
+	case query.KindTop:
+		top := profile.TopOf(p, about.Type)
+		functions := len(top.Functions)
+		top.Functions = top.Functions[:min(functions, maxFunctions)]
+		f := frames.Top(about, top)
+		if functions > maxFunctions {
+			f.AppendNotices(info("%d functions have the least, and are not here", functions-maxFunctions))
+		}
+		return f, nil
+	}
+	name := fmt.Sprintf("%s.%s.%s.pb.gz", side.target.name, side.Type, about.From.UTC().Format("20060102T150405Z"))
+	raw := fetched[0].Raw
+	if p != fetched[0].Profile {
+		var written bytes.Buffer
+		if err := p.Write(&written); err != nil {
+			return nil, fmt.Errorf("write profile: %w", err)
+		}
+		raw = written.Bytes()
+	}
+	return frames.RawProfile(about, name, raw), nil
+}
+
+// readProfile reads and checks which profile a query is of, and its base where it has one. An error names the field.
+func (d *Datasource) readProfile(asked *query.Profile) (profileSide, []profileSide, error) {
+	if asked == nil {
+		return profileSide{}, nil, fmt.Errorf("profile is missing: name a target and the type of profile, such as cpu")
+	}
+	side, err := d.readSide("profile", *asked)
+	if err != nil || asked.Base == nil {
+		return side, nil, err
+	}
+	base, err := d.readSide("profile.base", inherit(*asked.Base, *asked))
+	if err != nil {
+		return side, nil, err
+	}
+	if base.Type != side.Type {
+		return side, nil, fmt.Errorf("profile.base.type is %s, which can't be compared with %s", base.Type, side.Type)
+	}
+	same, of := base.Profile, side.Profile
+	same.Base, of.Base = nil, nil
+	if same == of {
+		return side, nil, fmt.Errorf("profile.base is what it is compared with: give it another target, label, function or length")
+	}
+	return side, []profileSide{base}, nil
+}
+
+// inherit returns a base with what it leaves out as in the profile.
+func inherit(base, from query.Profile) query.Profile {
+	if base.Target == "" && base.Process == "" {
+		base.Target, base.Process = from.Target, from.Process
+	}
+	base.Type = cmp.Or(base.Type, from.Type)
+	base.SampleType = cmp.Or(base.SampleType, from.SampleType)
+	base.Seconds = cmp.Or(base.Seconds, from.Seconds)
+	base.Function = cmp.Or(base.Function, from.Function)
+	base.Label = cmp.Or(base.Label, from.Label)
+	return base
+}
+
+func (d *Datasource) readSide(field string, asked query.Profile) (profileSide, error) {
+	side := profileSide{Profile: asked}
+	side.Type = cmp.Or(side.Type, profile.CPU)
+	if side.Type == profile.CPU {
+		side.Seconds = cmp.Or(side.Seconds, defaultProfileSeconds)
+	}
+	switch {
+	case asked.Base != nil && asked.Base.Base != nil:
+		return side, fmt.Errorf("%s.base.base: a base has none itself", field)
+	case asked.Process != "":
+		return side, fmt.Errorf("%s.process is %q: no agent collects profiles yet: name a target", field, asked.Process)
+	case asked.From != 0 || asked.To != 0:
+		return side, fmt.Errorf("%s.from and to: a target can only be asked for what is now", field)
+	case side.Seconds < 0 || side.Seconds > maxProfileSeconds:
+		return side, fmt.Errorf("%s.seconds is %d, must be between 1 and %d, or 0", field, side.Seconds, maxProfileSeconds)
+	}
+	var err error
+	if side.target, err = d.targetOf(field+".target", asked.Target); err != nil {
+		return side, err
+	}
+	if side.filter, err = profile.NewFilter(side.Function, side.Label); err != nil {
+		return side, fmt.Errorf("%s.%w", field, err)
+	}
+	return side, nil
+}
+
+var errNoAgents = errors.New("agents: none is configured: add one, such as http://127.0.0.1:7117")
