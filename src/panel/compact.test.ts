@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type DataFrame, dataFrameFromJSON, type DataFrameJSON, FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { Enclosure, type Heat, isEmpty, MalformedFrame, readHeats, sumHeats } from './heat';
+import { MalformedFrame } from './fields';
+import { readHeats } from './frames';
+import { Enclosure, type Heat, isEmpty, sumHeats } from './heat';
 import { defaultOptions } from './options';
 import { gridOf, rampOf } from './picture';
 import { describe as tell } from './words';

@@ -1,6 +1,8 @@
 import { type DataFrame, type Field, FieldType } from '@grafana/data';
 import { countsOfWire, MalformedCells, maxWireCells, type WireGrid } from '../renderer';
-import { type Bounds, Enclosure, type Heat, joinCells, MalformedFrame, nameOf, seriesName, totalsOf } from './heat';
+import type { Bounds } from './bounds';
+import { MalformedFrame, nameOf, seriesName } from './fields';
+import { Enclosure, type Heat, joinCells, totalsOf } from './heat';
 
 /** What the back end says of a compact frame in meta.custom: pkg/frames/compact.go. */
 interface Custom {

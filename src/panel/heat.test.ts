@@ -1,6 +1,10 @@
 import { type DataFrame, FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { cellAt, Enclosure, type Heat, isFilled, MalformedFrame, maxCells, readHeats, sumHeats } from './heat';
+import { MalformedFrame } from './fields';
+import { readHeats } from './frames';
+import { cellAt, Enclosure, type Heat, isFilled, maxCells, sumHeats } from './heat';
+import { defaultOptions } from './options';
+import { valueScale } from './picture';
 
 const second = 1000;
 
@@ -233,6 +237,84 @@ describe('the rows of a gauge', () => {
 
   it('are refused with a value that is none', () => {
     expect(() => read(gauge([1, Infinity]))).toThrow('field shop 0, row 1: Infinity is not a number');
+  });
+});
+
+describe('the rows of a Prometheus histogram', () => {
+  const histogram = (les: string[], values: number[][], labels = {}) =>
+    toDataFrame({
+      // Grafana's Prometheus data source calls the frame as its first bucket.
+      name: les[0],
+      meta: { type: 'heatmap-rows' },
+      fields: [
+        { name: 'Time', type: FieldType.time, config: { interval: second }, values: [11 * second, 12 * second] },
+        ...les.map((le, i) => ({
+          name: le,
+          type: FieldType.number,
+          config: { displayNameFromDS: le },
+          labels: { ...labels, le },
+          values: values[i],
+        })),
+      ],
+    });
+  const requests = histogram(
+    ['0.1', '1', '2.5', '+Inf'],
+    [
+      [4, 0],
+      [2, 7],
+      [0, 0],
+      [1, 0],
+    ],
+    { job: 'shop' }
+  );
+
+  it('are buckets, the lowest from zero and the highest without an end', () => {
+    const [heat] = read(requests);
+    expect(heat.rowNames).toBeUndefined();
+    expect(heat.name).toBe('job=shop');
+    expect(cellsOf(heat).filter((cell) => !cell.endsWith(': 0'))).toEqual([
+      '10000-11000 0-0.1: 4',
+      '10000-11000 0.1-1: 2',
+      '10000-11000 2.5-Infinity: 1',
+      '11000-12000 0.1-1: 7',
+    ]);
+    expect([...heat.totals]).toEqual([7, 7]);
+    expect(isFilled(heat, cellAt(heat, 1, 0))).toBe(false);
+    const encloses = (row: number) => heat.enclosures?.[cellAt(heat, 0, row)];
+    expect([0, 1, 3].map(encloses)).toEqual([Enclosure.Closed, Enclosure.OpenLeft, Enclosure.Open]);
+  });
+
+  it('are equally high, as in the panel that Grafana has, unless a user wants them otherwise', () => {
+    const heats = read(requests);
+    expect(valueScale(heats, defaultOptions.yAxis)).toMatchObject({ kind: 'ordinal', min: 0, max: 4 });
+    expect(valueScale(heats, { ...defaultOptions.yAxis, scale: 'log' }).kind).toBe('log');
+  });
+
+  it('may begin below zero', () => {
+    const [heat] = read(
+      histogram(
+        ['-1', '1'],
+        [
+          [1, 0],
+          [0, 2],
+        ]
+      )
+    );
+    expect([...heat.y.from]).toEqual([-Infinity, -1]);
+  });
+
+  it('keep their names where their bounds are no ascending numbers', () => {
+    const twice = [
+      [1, 0],
+      [0, 2],
+    ];
+    expect(read(histogram(['1', '1.0'], twice))[0].rowNames).toEqual(['1', '1.0']);
+    expect(read(histogram(['fast', 'slow'], twice))[0].rowNames).toEqual(['fast', 'slow']);
+  });
+
+  it('are refused where they have other values than times', () => {
+    const frame = histogram(['1', '2'], [[1, 0], [2]]);
+    expect(() => read(frame)).toThrow(/field 2 has 1 values, Time has 2/);
   });
 });
 

@@ -1,6 +1,7 @@
 import { createDataFrame, type DataFrame, DataFrameType, FieldType } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { readHeats, sumHeats } from './heat';
+import { readHeats } from './frames';
+import { sumHeats } from './heat';
 import { openedCell } from './openedCell';
 
 const words = { series: '', where: '', facts: [] };

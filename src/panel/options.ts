@@ -94,7 +94,12 @@ const xScales: Array<SelectableValue<Options['xAxis']['scale']>> = [
 ];
 
 const yScales: Array<SelectableValue<Options['yAxis']['scale']>> = [
-  { value: 'auto', label: 'Auto', description: 'Log where buckets grow, symlog where they do on both sides of zero' },
+  {
+    value: 'auto',
+    label: 'Auto',
+    description:
+      'Log where buckets grow, symlog where they do on both sides of zero; ordinal for classic histograms of Prometheus',
+  },
   { value: 'log', label: 'Log', description: 'Equal factors are equally high' },
   { value: 'linear', label: 'Linear', description: 'Equal differences are equally high' },
   { value: 'symlog', label: 'Symlog', description: 'Log on both sides of zero, linear near it' },

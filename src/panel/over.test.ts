@@ -1,7 +1,7 @@
 import { FieldType, ThresholdsMode, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
 import { maxExemplars, readExemplars } from './exemplars';
-import { isHeatFrame, readHeats } from './heat';
+import { isHeatFrame, readHeats } from './frames';
 import { linesOver, pathOf, readLines, valueAt } from './lines';
 import { say, sharedExtent } from './sharedAxis';
 import { barsOf, sumsOfRows } from './sums';

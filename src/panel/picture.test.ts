@@ -1,6 +1,7 @@
 import { dateTime, FieldType, type TimeRange, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { type Heat, readHeats } from './heat';
+import { readHeats } from './frames';
+import type { Heat } from './heat';
 import { defaultOptions, type Options } from './options';
 import { columnEdges, columnScale, gridOf, misfit, rampOf, rowEdges, valueScale } from './picture';
 

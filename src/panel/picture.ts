@@ -1,6 +1,7 @@
 import type { AbsoluteTimeRange, TimeRange } from '@grafana/data';
 import { type Edges, type Grid, type Ramp, ranksOf, schemes } from '../renderer';
-import { type Bounds, type Heat, isFilled } from './heat';
+import type { Bounds } from './bounds';
+import { type Heat, isFilled } from './heat';
 import { defaultOptions, type Options } from './options';
 import {
   drawable,
@@ -32,7 +33,7 @@ export function columnScale(heats: Heat[], range: TimeRange, isStreaming: boolea
 export function valueScale(heats: Heat[], options: Options['yAxis']): Extent {
   const all = heats.map((heat) => heat.y);
   const warp = {
-    kind: kindOf(all, options.scale),
+    kind: kindOf(heats, options.scale),
     linearUpTo: options.linearUpTo ?? leastOf(all),
     order: orderOf(all),
   };
@@ -54,10 +55,14 @@ export function valueScale(heats: Heat[], options: Options['yAxis']): Extent {
 }
 
 /** What a scale is when the user leaves it to the data. */
-function kindOf(all: Bounds[], chosen: Options['yAxis']['scale']): Kind {
+function kindOf(heats: Heat[], chosen: Options['yAxis']['scale']): Kind {
   if (chosen !== 'auto') {
     return chosen;
   }
+  if (heats.length > 0 && heats.every(({ isOrdinal }) => isOrdinal)) {
+    return 'ordinal';
+  }
+  const all = heats.map((heat) => heat.y);
   return all.some(isExponentialAroundZero) ? 'symlog' : all.some(isExponential) ? 'log' : 'linear';
 }
 

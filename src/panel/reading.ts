@@ -1,6 +1,8 @@
 import type { DataFrame } from '@grafana/data';
 import { type Comparison, isComparison, readComparisons } from './difference/comparison';
-import { type Heat, isEmpty, MalformedFrame, readHeats, sumHeats } from './heat';
+import { MalformedFrame } from './fields';
+import { readHeats } from './frames';
+import { type Heat, isEmpty, sumHeats } from './heat';
 import type { Options } from './options';
 import { misfit } from './picture';
 

@@ -1,4 +1,4 @@
-import type { Bounds } from './heat';
+import type { Bounds } from './bounds';
 
 /**
  * What is even on an axis: differences (linear), factors (log), differences

@@ -1,5 +1,6 @@
 import { heightsOf, type Measure, measured } from '../renderer';
-import { type Bounds, cellAt, type Heat, isFilled } from './heat';
+import type { Bounds } from './bounds';
+import { cellAt, type Heat, isFilled } from './heat';
 import type { Options } from './options';
 import { drawable, type Extent } from './scale';
 import { heatWriter, type Writer, writerOf } from './words';

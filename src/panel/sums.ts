@@ -1,5 +1,6 @@
 import type { AbsoluteTimeRange } from '@grafana/data';
-import { type Bounds, type Heat, positionOf } from './heat';
+import type { Bounds } from './bounds';
+import { type Heat, positionOf } from './heat';
 import { drawable, type Scale, toPixel } from './scale';
 
 /** The hits of each row in the columns that are seen, hidden cells among them. */

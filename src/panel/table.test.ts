@@ -1,6 +1,6 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { readHeats } from './heat';
+import { readHeats } from './frames';
 import { openedCell } from './openedCell';
 import { defaultOptions } from './options';
 import { maxListed, tableOf } from './table';

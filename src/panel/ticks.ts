@@ -1,5 +1,5 @@
 import { dateTimeFormat, dateTimeForTimeZone, systemDateFormats } from '@grafana/data';
-import type { Bounds } from './heat';
+import type { Bounds } from './bounds';
 import { drawable, type Extent, isOpen, type Scale, toPixel } from './scale';
 
 /** About how far apart two labels of the value axis are, in pixels. */

@@ -1,7 +1,8 @@
 import { type ReactNode, useMemo } from 'react';
 import type { PanelProps } from '@grafana/data';
 import { readExemplars } from './exemplars';
-import { type Heat, isHeatFrame } from './heat';
+import { isHeatFrame } from './frames';
+import type { Heat } from './heat';
 import { ExemplarMarks, LineLayer, LineLegend, ThresholdLines } from './Layers';
 import { linesOver, readLines, valueAt } from './lines';
 import type { Options } from './options';

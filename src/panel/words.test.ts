@@ -1,6 +1,6 @@
 import { FieldType, toDataFrame } from '@grafana/data';
 import { describe as story, expect, it } from 'vitest';
-import { readHeats } from './heat';
+import { readHeats } from './frames';
 import { defaultOptions } from './options';
 import { type CellWords, columnWriter, describe, heatWriter, sayCell, valueWriter, writeCount } from './words';
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { toDataFrame, FieldType } from '@grafana/data';
-import { type Heat, readHeats } from '../panel/heat';
+import { readHeats } from '../panel/frames';
+import type { Heat } from '../panel/heat';
 import { countsOfWire } from '../renderer';
 import { startBuilt } from './built';
 import { type HeatProgram, ProgramError } from './program';

@@ -1,5 +1,5 @@
 import type { DataFrame } from '@grafana/data';
-import { readHeats } from '../panel/heat';
+import { readHeats } from '../panel/frames';
 import { bytesOf } from '../renderer';
 import type { HeatProgram } from './program';
 import { base64, NotSavedHeat, type SavedHeat } from './saved';

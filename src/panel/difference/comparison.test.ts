@@ -1,6 +1,7 @@
 import { type DataFrame, FieldType, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
-import { cellAt, isFilled, MalformedFrame } from '../heat';
+import { MalformedFrame } from '../fields';
+import { cellAt, isFilled } from '../heat';
 import { move } from '../keys';
 import { describe as describeCell, heatWriter } from '../words';
 import { isComparison, readComparisons } from './comparison';

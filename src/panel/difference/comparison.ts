@@ -1,5 +1,7 @@
 import { type DataFrame, DataFrameType, type Field, FieldType } from '@grafana/data';
-import { type Heat, isEmpty, MalformedFrame, readHeats } from '../heat';
+import { MalformedFrame } from '../fields';
+import { readHeats } from '../frames';
+import { type Heat, isEmpty } from '../heat';
 
 /** What is said of one side of a comparison: see pkg/frames/difference.go. Figures are in the unit of the report. */
 export interface SideReport {

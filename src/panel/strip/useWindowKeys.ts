@@ -1,6 +1,6 @@
 import { type KeyboardEvent, useRef } from 'react';
 import type { AbsoluteTimeRange } from '@grafana/data';
-import type { Bounds } from '../heat';
+import type { Bounds } from '../bounds';
 
 /**
  * Selects a window of time by keys: arrows with Shift extend it from column to
