@@ -20,7 +20,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -46,18 +45,23 @@ func main() {
 	workers := flag.Int("workers", runtime.GOMAXPROCS(0), "how many `goroutines` work at once")
 	rounds := flag.Int("rounds", 0, "`rounds` to do; 0 goes on until it is stopped")
 	busy := flag.Float64("busy", 1, "`share` of the time to work, 0.1 rests nine times as long as a round takes")
+	to := flag.String("record", "", "`directory` to write an execution trace and a CPU profile of all rounds to")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	j := job{files: *files, size: *size, partitions: *partitions, workers: *workers}
-	if err := run(ctx, *listen, *dir, j, *rounds, *busy); err != nil {
+	if *to != "" && *rounds == 0 {
+		fmt.Fprintln(os.Stderr, "mapreduce: record needs rounds: a trace of all time has no end")
+		os.Exit(2)
+	}
+	if err := run(ctx, *listen, *dir, *to, j, *rounds, *busy); err != nil {
 		fmt.Fprintln(os.Stderr, "mapreduce:", err)
 		os.Exit(1)
 	}
 }
 
 // run does rounds until they are done or ctx is.
-func run(ctx context.Context, listen, dir string, j job, rounds int, busy float64) error {
+func run(ctx context.Context, listen, dir, to string, j job, rounds int, busy float64) error {
 	if err := j.check(); err != nil {
 		return err
 	}
@@ -107,6 +111,15 @@ func run(ctx context.Context, listen, dir string, j job, rounds int, busy float6
 	go func() { served <- server.Serve(listener) }()
 	defer server.Close()
 	slog.Info("serving", "address", listener.Addr().String())
+	work := func() error { return work(ctx, &j, rounds, busy, &last, served) }
+	if to != "" {
+		return recordTo(to, work)
+	}
+	return work()
+}
+
+// work does rounds, and leaves what each found.
+func work(ctx context.Context, j *job, rounds int, busy float64, last *atomic.Pointer[result], served <-chan error) error {
 	for round := 1; rounds == 0 || round <= rounds; round++ {
 		began := time.Now()
 		found, err := j.round(ctx)
@@ -120,10 +133,7 @@ func run(ctx context.Context, listen, dir string, j job, rounds int, busy float6
 		case <-ctx.Done():
 			return nil
 		case err := <-served:
-			if !errors.Is(err, http.ErrServerClosed) {
-				return fmt.Errorf("serve: %w", err)
-			}
-			return nil
+			return fmt.Errorf("serve: %w", err)
 		case <-time.After(time.Duration(float64(took) * (1/busy - 1))):
 		}
 	}

@@ -29,25 +29,34 @@ func Stage(ctx context.Context, name string, attributes ...string) (context.Cont
 	}
 	// The region first, here and at the end: it takes its time when nothing but
 	// the labels is between the event in the trace and the caller's code.
+	traced := trace.IsEnabled()
 	region := trace.StartRegion(ctx, name)
 	pprof.SetGoroutineLabels(s.ctx)
-	if trace.IsEnabled() {
+	if traced {
 		for i := 0; i < len(attributes); i += 2 {
 			trace.Log(ctx, attributePrefix+attributes[i], attributes[i+1])
 		}
 	}
-	return &labelled{ctx, s}, Running{outer, region}
+	return &labelled{ctx, s}, Running{outer, region, name, traced}
 }
 
 // Running is a stage that has begun.
 type Running struct {
 	outer  *set
 	region *trace.Region
+	name   string
+	traced bool // as it began
 }
 
 // End ends the stage, on the goroutine that began it. The goroutine's labels are
 // then those of the context that the stage was begun with.
+//
+// Of a stage that was begun before an execution trace, the trace gets a log of
+// the category stage instead of a region: it says in which stage the goroutine was.
 func (r Running) End() {
 	r.region.End()
+	if !r.traced && trace.IsEnabled() {
+		trace.Log(context.Background(), LabelStage, r.name)
+	}
 	pprof.SetGoroutineLabels(r.outer.ctx)
 }

@@ -96,7 +96,7 @@ func TestAnAttributeWithoutValueIsRefused(t *testing.T) {
 		}
 		expectLabels(t, "")
 	}()
-	Stage(context.Background(), "map", "partition")
+	Stage(context.Background(), "map", []string{"partition"}...)
 }
 
 // Labels that vary without end are right all the same, and are not kept.
