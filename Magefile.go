@@ -455,6 +455,12 @@ func (Bench) Difference() error {
 	return bench("^Benchmark(Difference|Compare)", "./pkg/heat/difference")
 }
 
+// Profiles holds stages against what pprof and runtime/metrics say of the same
+// time, and measures how fast execution traces are read.
+func (Bench) Profiles() error {
+	return bench("^Benchmark(Stages|Trace)", "./pkg/profile/stages")
+}
+
 // Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.
 func (Bench) Panel() error {
 	mg.Deps(nodeModules)
