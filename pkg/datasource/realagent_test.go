@@ -2,6 +2,8 @@ package datasource
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -17,6 +19,7 @@ import (
 	"github.com/gotherm/gotherm/pkg/datasource/query"
 	"github.com/gotherm/gotherm/workbench/pluginhost"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
 // said is the output of a process, to read while it runs.
@@ -248,4 +251,91 @@ func TestWhatThisProcessServesReachesTheFrames(t *testing.T) {
 		spent, there := budget.At(0).(*float64)
 		return f.Rows() == 1 && state.At(0) == "firing" && there && spent != nil && *spent == 0.5
 	})
+}
+
+// TestEachRequestOfThisProcessIsShownAsItHappens has the agent watch this very
+// process while it serves requests, and streams them as single hits.
+func TestEachRequestOfThisProcessIsShownAsItHappens(t *testing.T) {
+	settings := configured(t, 5, "here", startAgent(t))
+	plugin := startPlugin(t)
+	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "here you are") })
+	mux.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
+	server := httptest.NewServer(mux)
+	defer server.Close()
+	get := func(path string) {
+		answer, err := server.Client().Get(server.URL + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+	}
+	watched := query.Query{Kind: query.KindSeries, POM: "http.request", Statistics: []string{"count"}}
+	waitFor(t, "the first request to be seen", func() bool {
+		get("/quick/0")
+		for _, f := range askPlugin(t, plugin, grafana, watched).Frames {
+			if f.Rows() > 0 {
+				return true
+			}
+		}
+		return false
+	})
+	q := query.Query{Kind: query.KindEvents, POM: "http.request", GroupBy: []string{"service", "route", "process"}, Live: true}
+	path := strings.TrimPrefix(askPlugin(t, plugin, grafana, q).Frames[0].Meta.Channel, "ds/gotherm/")
+	received := make(chan *data.Frame, 1000)
+	ctx, leave := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() {
+		ended <- plugin.RunStream(ctx, &backend.RunStreamRequest{PluginContext: grafana, Path: path}, func(packet json.RawMessage) error {
+			var f data.Frame
+			if err := json.Unmarshal(packet, &f); err != nil {
+				return err
+			}
+			received <- &f
+			return nil
+		})
+	}()
+	defer func() { leave(); <-ended }()
+
+	var panel shower
+	routes := map[string]float64{}
+	next := func() {
+		select {
+		case f := <-received:
+			panel.see(t, f)
+			for i := range f.Rows() {
+				route, took := f.At(6, i).(string), f.At(1, i).(float64)
+				routes[route] += f.At(2, i).(float64)
+				if strings.Contains(route, "slow") != (took >= 0.3) {
+					t.Errorf("a request to %s took %g s", route, took)
+				}
+				if f.At(3, i).(string) == "" || !strings.HasPrefix(f.At(7, i).(string), fmt.Sprint(os.Getpid(), "-")) {
+					t.Errorf("a request is of goroutine %q of process %q", f.At(3, i), f.At(7, i))
+				}
+			}
+		case err := <-ended:
+			t.Fatalf("the stream has ended: %v", err)
+		case <-time.After(20 * time.Second):
+			t.Fatalf("waited in vain: %+v", panel)
+		}
+	}
+	// The first frame is of the first batch; the second says that counting has begun.
+	next()
+	next()
+	before := panel.hits
+	const requests = 60
+	for i := range requests {
+		get(fmt.Sprintf("/quick/%d", i))
+	}
+	get("/slow")
+	for panel.hits < before+requests+1 {
+		next()
+	}
+	if got := panel.hits - before; got != requests+1 || !panel.addsUp() || panel.lost != 0 {
+		t.Errorf("the panel has seen %+v: %d requests, %d were made", panel, got, requests+1)
+	}
+	if routes["GET /slow"] < 1 || routes["GET /quick/{id}"] < requests/2 || len(panel.byService) != 1 {
+		t.Errorf("events stand for %v of %v", routes, panel.byService)
+	}
 }
