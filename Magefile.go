@@ -360,7 +360,8 @@ func TestFrontend() error {
 	return timed("test the front end", func() error { return shown(exec.Command("npm", "test", "--silent")) })
 }
 
-// E2E passes the browser tests: a real shop, agent, back end and Chromium.
+// E2E passes the browser tests: a real shop, agent, back end and Chromium. With
+// GOTHERM_GRAFANA_URL it passes those in the Grafana there, too.
 func E2E() error {
 	mg.Deps(Build)
 	if !canWatch() {
@@ -369,7 +370,15 @@ func E2E() error {
 	if err := need(tool("chromium", "chromium")); err != nil {
 		return err
 	}
-	return timed("test in the browser", func() error { return shown(exec.Command("npm", "run", "--silent", "e2e")) })
+	if err := timed("test in the browser", func() error { return shown(exec.Command("npm", "run", "--silent", "e2e")) }); err != nil {
+		return err
+	}
+	url := os.Getenv("GOTHERM_GRAFANA_URL")
+	if url == "" {
+		fmt.Println("Not tested in a Grafana: run \"go tool mage demo\" with GOTHERM_GRAFANA_HOME, and this with GOTHERM_GRAFANA_URL=http://127.0.0.1:3000.")
+		return nil
+	}
+	return timed("test in the Grafana at "+url, func() error { return shown(exec.Command("npm", "run", "--silent", "e2e:grafana")) })
 }
 
 // Lint checks form: gofmt, go vet, staticcheck, eslint, prettier, tsc.

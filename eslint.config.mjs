@@ -8,6 +8,7 @@ export default [
       'workbench/dist*/',
       'workbench/react18/',
       'workbench/e2e/out/',
+      'workbench/grafana/out/',
       'src/datasource/query.gen.ts',
       // AssemblyScript is read by its own compiler only.
       'src/renderer/points/kernel/',
@@ -30,5 +31,10 @@ export default [
     files: ['workbench/page/**/*.{ts,tsx}'],
     languageOptions: { parserOptions: { project: './workbench/page/tsconfig.json' } },
     rules: { 'react/react-in-jsx-scope': 'off', 'react/prop-types': 'off' },
+  },
+  {
+    files: ['workbench/grafana/**/*.ts'],
+    languageOptions: { parserOptions: { project: './workbench/grafana/tsconfig.json' } },
+    rules: { '@typescript-eslint/no-deprecated': 'error' },
   },
 ];

@@ -37,7 +37,7 @@ export function Menued({ panel, heats, children }: Props) {
 
   return (
     <div className={styles.panel}>
-      <div ref={content} className={styles.content} style={{ width, height }}>
+      <div ref={content} className={styles.content} style={{ width, height }} data-testid="heat content">
         {isTable ? (
           <TableView {...{ heats, options, timeZone, width, height }} range={rangeOf(heats, timeRange)} />
         ) : (
