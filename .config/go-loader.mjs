@@ -27,6 +27,9 @@ export async function pitch() {
 
     const { stdout: goroot } = await go('go', ['env', 'GOROOT'], { cwd: folder });
     const exec = await readFile(path.join(goroot.trim(), 'lib/wasm/wasm_exec.js'), 'utf8');
+    // Of wasm_exec.js, and of what is in the program of Go's library.
+    const licence = await readFile(path.join(goroot.trim(), 'LICENSE'), 'utf8');
+    this._module.buildInfo.licence = { of: 'Go', text: licence };
 
     const out = await mkdtemp(path.join(tmpdir(), 'gotherm-go-'));
     const file = path.join(out, 'program.wasm');
@@ -39,7 +42,10 @@ export async function pitch() {
     this.emitFile(name, wasm);
     done(
       null,
-      `const own = {};
+      // Whose wasm_exec.js is: said so that it is not minified away.
+      `/*!
+${/^(\/\/.*\n)+/.exec(exec)[0]}*/
+const own = {};
 const globals = new Proxy(own, { get: (_, name) => (name in own ? own[name] : globalThis[name]) });
 const files = new Proxy({}, { get: (_, name) => own.fs[name] });
 ((globalThis, fs) => {

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import CopyPlugin from 'copy-webpack-plugin';
 import TerserPlugin from 'terser-webpack-plugin';
+import { licences } from './licences.mjs';
 import { resolve, rules } from './rules.mjs';
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -54,10 +55,17 @@ export default ({ production = false }) => ({
     clean: { keep: /gpx_|go_plugin_build_manifest/ },
   },
   optimization: {
-    minimizer: [new TerserPlugin({ extractComments: false, terserOptions: { format: { comments: false } } })],
+    minimizer: [
+      new TerserPlugin({
+        extractComments: false,
+        // Those that say that they want to be kept.
+        terserOptions: { format: { comments: 'some' } },
+      }),
+    ],
   },
   performance: { hints: false },
   plugins: [
+    licences('LICENSES.txt'),
     new CopyPlugin({
       patterns: [
         { from: 'plugin.json', to: '.', transform: stamp },
