@@ -83,6 +83,9 @@ func open(start, step float64, columns, rows uint32) bool {
 	if step < 1 || step > math.MaxInt64/1e6 || math.Abs(start) > math.MaxInt64/1e6 || start != math.Trunc(start) || step != math.Trunc(step) {
 		return failed(fmt.Errorf("open heat: columns of %g ms from %g ms on, must be whole milliseconds", step, start))
 	}
+	if math.Mod(start, step) != 0 {
+		return failed(fmt.Errorf("open heat: columns of %g ms from %g ms on, must begin at a multiple of their width", step, start))
+	}
 	if rows > 0 && columns > heat.MaxCells/rows {
 		return failed(fmt.Errorf("open heat: %d columns of %d rows, at most %d cells", columns, rows, heat.MaxCells))
 	}

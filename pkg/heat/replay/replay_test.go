@@ -168,6 +168,7 @@ func TestWhatABrowserAsksAmissIsAnErrorAndNeverTheEnd(t *testing.T) {
 		{order{"cut", []number{0, 0, 1, 1, 0}, nil}, "cut heat: sheet 0, 0 are open"},
 		{order{"open", []number{0, 0, 1, 1}, nil}, "open heat: columns of 0 ms from 0 ms on, must be whole milliseconds"},
 		{order{"open", []number{0.5, 1, 1, 1}, nil}, "open heat: columns of 1 ms from 0.5 ms on"},
+		{order{"open", []number{7, 2, 1, 1}, nil}, "open heat: columns of 2 ms from 7 ms on, must begin at a multiple of their width"},
 		{order{"open", []number{0, 1, 1 << 21, 3}, nil}, "open heat: 2097152 columns of 3 rows, at most 4194304 cells"},
 		{order{"open", []number{0, 1, 1, 1}, []byte{1}}, "open heat: read cells: byte 0: a number is 0"},
 		{order{"press", nil, floats(1, 1.5)}, "write cells: cell 1 has 1.5 hits, must be a whole number up to 9007199254740991"},
