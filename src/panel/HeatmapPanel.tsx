@@ -3,6 +3,7 @@ import type { PanelProps } from '@grafana/data';
 import { PanelDataErrorView } from '@grafana/runtime';
 import { useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
+import { OpenButton } from '../replay/files';
 import { readAnnotations } from './annotations';
 import { ComparisonView } from './difference/ComparisonView';
 import { CellDrawer } from './drawer/CellDrawer';
@@ -56,7 +57,12 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     );
   }
   if (heats.length === 0) {
-    return <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />;
+    return (
+      <>
+        <PanelDataErrorView panelId={id} fieldConfig={fieldConfig} data={data} message={problem} />
+        <OpenButton />
+      </>
+    );
   }
   return (
     <>

@@ -28,7 +28,7 @@ export function Menued({ panel, heats, children }: Props) {
     try {
       const background = theme.colors.background.primary;
       const picture = await photograph(content.current!, { title, background, pixelsOf });
-      download(content.current!.ownerDocument, picture, fileName(title, new Date()));
+      download(content.current!.ownerDocument, picture, fileName(title, new Date(), '.png'));
       setProblem(undefined);
     } catch (error) {
       setProblem(error instanceof Error ? error.message : String(error));

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import type { GrafanaTheme2 } from '@grafana/data';
 import { Dropdown, IconButton, Menu, useStyles2 } from '@grafana/ui';
+import { FileItems } from '../replay/files';
 
 interface Props {
   isTable: boolean;
@@ -19,6 +20,7 @@ export function PanelMenu({ isTable, onTable, onPicture }: Props) {
         onClick={() => onTable(!isTable)}
       />
       <Menu.Item label="Download PNG" icon="camera" onClick={onPicture} />
+      <FileItems />
     </Menu>
   );
   return (

@@ -8,17 +8,26 @@ import { Enclosure, type Heat, joinCells, totalsOf } from './heat';
 interface Custom {
   /** The stream that goes on where the frame ends; the plain frame that has it says the same. */
   stream?: string;
-  compact?: {
-    version: number;
-    x: { start: number; step: number; columns: number };
-    y: { unit: string; bounds: Array<number | null> };
-    count: { cells: number; least: number; most: number };
-  };
+  compact?: Compact;
+}
+
+/** What the cells of a compact frame are. */
+export interface Compact {
+  version: number;
+  /** In milliseconds. */
+  x: { start: number; step: number; columns: number };
+  /** One bound more than there are rows; null is infinity. Rows are `ordinal` where a heat's are: see [Heat]. */
+  y: { unit: string; bounds: Array<number | null>; ordinal?: boolean };
+  count: { cells: number; least: number; most: number };
 }
 
 const customOf = (frame: DataFrame): Custom => frame.meta?.custom ?? {};
 
 export const isCompact = (frame: DataFrame) => customOf(frame).compact !== undefined;
+
+export const compactOf = (frame: DataFrame): Compact => customOf(frame).compact!;
+
+export const rowsOf = ({ y }: Compact) => Math.max(0, y.bounds.length - 1);
 
 /** Counts that have been read, by the values of their field: frames are made anew with each packet of a stream, those are not. */
 const read = new WeakMap<object, Float64Array>();
@@ -31,7 +40,8 @@ export function readCompact(frame: DataFrame): Heat {
   const fail = (what: string): never => {
     throw new MalformedFrame(`${nameOf(frame)}: ${what}`);
   };
-  const { version, x, y, count } = customOf(frame).compact!;
+  const compact = compactOf(frame);
+  const { version, x, y, count } = compact;
   if (version !== 1) {
     fail(
       `meta.custom.compact.version is ${version}, must be 1: the plugin's front end and back end are of different versions`
@@ -41,6 +51,7 @@ export function readCompact(frame: DataFrame): Heat {
     'x.start': x?.start,
     'x.step': x?.step,
     'x.columns': x?.columns,
+    'count.cells': count?.cells,
     'count.least': count?.least,
     'count.most': count?.most,
   };
@@ -49,7 +60,10 @@ export function readCompact(frame: DataFrame): Heat {
       fail(`meta.custom.compact.${name} is ${value}, must be a whole number`);
     }
   }
-  const bounds = (y?.bounds ?? []).map((bound, i, all) => (bound === null && i === all.length - 1 ? Infinity : bound!));
+  if (typeof y?.unit !== 'string' || !Array.isArray(y.bounds)) {
+    fail('meta.custom.compact.y must have a unit, and a list of bounds');
+  }
+  const bounds = y.bounds.map((bound, i, all) => (bound === null && i === all.length - 1 ? Infinity : bound!));
   const wrong = bounds.findIndex((bound, i) => typeof bound !== 'number' || (i > 0 && !(bound > bounds[i - 1])));
   if (wrong >= 0) {
     fail(`meta.custom.compact.y.bounds[${wrong}] is ${bounds[wrong]}, must be a number over the one before`);
@@ -61,11 +75,11 @@ export function readCompact(frame: DataFrame): Heat {
   const cells = field as Field<string>;
   const wire: WireGrid = {
     columns: x.columns,
-    rows: Math.max(0, bounds.length - 1),
+    rows: rowsOf(compact),
     at: Math.round(x.start / x.step),
     cells: cells.values[0],
   };
-  if (wire.columns * wire.rows > maxWireCells) {
+  if (wire.columns * Math.max(1, wire.rows) > maxWireCells) {
     fail(
       `${wire.columns} columns of ${wire.rows} rows: ${wire.columns * wire.rows} cells, at most ${maxWireCells} can be drawn`
     );
@@ -77,6 +91,7 @@ export function readCompact(frame: DataFrame): Heat {
       name: seriesName(frame, cells),
       x: { from, to: from.map((start) => start + x.step) },
       y: rows,
+      isOrdinal: y.ordinal === true || undefined,
       xIsTime: true,
       isGrid: false,
       wire,

@@ -1,4 +1,5 @@
 import { FieldConfigProperty, PanelPlugin, ThresholdsMode } from '@grafana/data';
+import { replayed } from '../replay/Replayed';
 import { HeatmapPanel } from './HeatmapPanel';
 import { changeFromHeatmap } from './migration';
 import { addOptions, type Options } from './options';
@@ -7,7 +8,7 @@ import { suggest } from './suggestions';
 export { HeatmapPanel } from './HeatmapPanel';
 export { defaultOptions, type Options } from './options';
 
-export const plugin = new PanelPlugin<Options>(HeatmapPanel)
+export const plugin = new PanelPlugin<Options>(replayed(HeatmapPanel))
   .useFieldConfig({
     // Links are shown with what is in a cell.
     disableStandardOptions: Object.values(FieldConfigProperty).filter(

@@ -153,11 +153,11 @@ export function download(page: Document, file: Blob, name: string) {
   setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
 }
 
-/** The name of a file for a panel's picture: its title, as far as file systems take it, and a time. */
-export function fileName(title: string, at: Date): string {
+/** The name of a file that is made of a panel: its title, as far as file systems take it, a time, and what kind it is. */
+export function fileName(title: string, at: Date, extension: string): string {
   const name = title
     .toLowerCase()
     .replace(/[^\p{L}\p{N}]+/gu, '-')
     .replace(/^-|-$/g, '');
-  return `${name || 'heat'}-${at.toISOString().slice(0, 19).replace(/[:T]/g, '-')}.png`;
+  return `${name || 'heat'}-${at.toISOString().slice(0, 19).replace(/[:T]/g, '-')}${extension}`;
 }

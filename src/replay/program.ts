@@ -33,13 +33,13 @@ export interface Cut {
   parts?: number;
 }
 
-/** What was cut out: columns from `start` on, how many cells are not empty, and the least and the most in one. */
+/** What was cut out. */
 export interface Piece {
+  /** Of its first column. */
   start: number;
   columns: number;
-  filled: number;
-  least: number;
-  most: number;
+  /** How many cells are not empty, and the least and the most in one. */
+  count: { cells: number; least: number; most: number };
   /** As pkg/heat/cells.go writes them. */
   cells: Uint8Array<ArrayBuffer>;
 }
@@ -78,10 +78,13 @@ export class HeatProgram {
 
   /** Cuts a piece out of heat that was opened: whole columns, so that it is rounded out. Throws [ProgramError]. */
   cut(heat: number, { from, to, every, parts = 0 }: Cut): Piece {
+    if (every > 0xffff_ffff) {
+      throw new ProgramError(`cut heat: every is ${every}, at most ${0xffff_ffff}`);
+    }
     const answer = this.answer(this.go.cut(heat, from, to, every, parts));
     const numbers = new Float64Array(answer.buffer.slice(0, 5 * 8));
     const [start, columns, filled, least, most] = numbers;
-    return { start, columns, filled, least, most, cells: answer.slice(numbers.byteLength) };
+    return { start, columns, count: { cells: filled, least, most }, cells: answer.slice(numbers.byteLength) };
   }
 
   /** Forgets all heat that was opened. */

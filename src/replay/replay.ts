@@ -1,8 +1,8 @@
 import type { DataFrame } from '@grafana/data';
-import { readHeats } from '../panel/frames';
+import { compactOf, rowsOf } from '../panel/compact';
 import { bytesOf } from '../renderer';
 import type { HeatProgram } from './program';
-import { base64, NotSavedHeat, type SavedHeat } from './saved';
+import { base64, frameOf, type SavedHeat } from './saved';
 
 /** A range of time, in milliseconds. */
 export interface Range {
@@ -17,9 +17,9 @@ export class Replay {
   readonly saved: number;
   /** All of it. */
   readonly range: Range;
-  private readonly series: Array<{ frame: DataFrame; number: number; step: number }>;
+  private readonly series: Array<{ frame: DataFrame; number: number }>;
 
-  /** Throws [NotSavedHeat], [MalformedFrame], [MalformedCells] or [ProgramError] for what can't be opened. */
+  /** Throws [MalformedCells] or [ProgramError] for what can't be opened. */
   constructor(
     private readonly program: HeatProgram,
     { title, saved, frames }: SavedHeat
@@ -27,41 +27,24 @@ export class Replay {
     this.title = title;
     this.saved = saved;
     this.range = { from: Infinity, to: -Infinity };
-    this.series = frames.flatMap((frame) => {
-      const [{ wire, x }] = readHeats([frame], 1);
-      const columns = x.from.length;
-      if (typeof wire?.cells !== 'string') {
-        throw new NotSavedHeat(`frame ${JSON.stringify(frame.name ?? '')} of the saved heat is no compact frame`);
-      }
-      if (columns === 0) {
-        return [];
-      }
-      this.range.from = Math.min(this.range.from, x.from[0]);
-      this.range.to = Math.max(this.range.to, x.to[columns - 1]);
-      const step = x.to[0] - x.from[0];
-      return [{ frame, step, number: program.open({ ...wire, start: x.from[0], step }, bytesOf(wire.cells)) }];
+    this.series = frames.map((frame) => {
+      const compact = compactOf(frame);
+      const { start, step, columns } = compact.x;
+      this.range.from = Math.min(this.range.from, start);
+      this.range.to = Math.max(this.range.to, start + columns * step);
+      const cells = bytesOf(frame.fields[0].values[0]);
+      return { frame, number: program.open({ ...compact.x, rows: rowsOf(compact) }, cells) };
     });
-    if (this.series.length === 0) {
-      throw new NotSavedHeat('there is no hit in the saved heat');
-    }
   }
 
   /** The heat in a range as compact frames, in columns that are as fine as they were saved, or as `most` of them have room. */
   show({ from, to }: Range, most: number): DataFrame[] {
-    return this.series.map(({ frame, number, step }) => {
-      const every = Math.max(1, Math.ceil((to - from) / step / Math.max(1, most)));
-      const { start, columns, filled, least, most: greatest, cells } = this.program.cut(number, { from, to, every });
-      const { compact } = frame.meta!.custom!;
-      const cut = {
-        ...compact,
-        x: { start, step: every * step, columns },
-        count: { ...compact.count, cells: filled, least, most: greatest },
-      };
-      return {
-        ...frame,
-        meta: { ...frame.meta, custom: { ...frame.meta!.custom, stepMs: every * step, compact: cut } },
-        fields: frame.fields.map((field) => ({ ...field, values: [base64(cells)] })),
-      };
+    return this.series.map(({ frame, number }) => {
+      const { version, x, y } = compactOf(frame);
+      const every = Math.max(1, Math.ceil((to - from) / x.step / Math.max(1, most)));
+      const { start, columns, count, cells } = this.program.cut(number, { from, to, every });
+      const cut = { version, x: { start, step: every * x.step, columns }, y, count };
+      return frameOf(frame.name!, frame.fields[0].labels, cut, base64(cells));
     });
   }
 

@@ -1,5 +1,7 @@
-import { type DataFrame, type DataFrameJSON, dataFrameFromJSON, dataFrameToJSON, FieldType } from '@grafana/data';
-import type { Heat } from '../panel/heat';
+import { type DataFrame, type DataFrameJSON, dataFrameToJSON, FieldType, type Labels } from '@grafana/data';
+import { type Compact, compactOf, readCompact, rowsOf } from '../panel/compact';
+import { type Heat, isEmpty } from '../panel/heat';
+import { maxWireCells } from '../renderer';
 
 /**
  * A file of saved heat: JSON, whose frames are compact frames as our data
@@ -11,7 +13,7 @@ export interface SavedHeat {
   title: string;
   /** When it was saved, in milliseconds. */
   saved: number;
-  /** Compact frames. */
+  /** Compact frames: at least one, all of them with columns. */
   frames: DataFrame[];
 }
 
@@ -21,58 +23,96 @@ export const extension = '.heat.json';
 /** The largest file that is opened, in bytes. */
 export const maxFile = 64 << 20;
 
-/** Text is not saved heat; the message says what is wrong with it. */
+/** The most series that a file may have, and the most cells of all of them together. */
+export const maxSeries = 1000;
+export const maxCells = 1 << 24;
+
+/** A file is no saved heat, or heat is none that can be saved; the message says why. */
 export class NotSavedHeat extends Error {}
 
 /** Writes heat down. `press` writes counts as cells. Throws [NotSavedHeat] for what has no place in such a file. */
-export function write(
-  title: string,
-  heats: Heat[],
-  saved: number,
-  press: (counts: Float64Array) => Uint8Array
-): string {
-  const frames: DataFrameJSON[] = heats.map((heat) => dataFrameToJSON(frameOf(heat, press)));
-  return JSON.stringify({ gotherm: 'heat', version: 1, title, saved: new Date(saved).toISOString(), frames });
+export function write(title: string, heats: Heat[], saved: Date, press: (counts: Float64Array) => Uint8Array): string {
+  const filled = heats.filter((heat) => !isEmpty(heat));
+  const frames = gather(filled, (heat) => compress(heat, press)).map((frame) => dataFrameToJSON(frame));
+  return JSON.stringify({ gotherm: 'heat', version: 1, title, saved: saved.toISOString(), frames });
 }
 
-/** Reads what [write] wrote. Throws [NotSavedHeat]. */
-export function read(text: string): SavedHeat {
-  const fail = (what: string): never => {
-    throw new NotSavedHeat(`This is no saved heat: ${what}`);
-  };
-  if (text.length > maxFile) {
-    fail(`it has ${text.length} characters, at most ${maxFile}`);
+/** Opens a file. Throws [NotSavedHeat] or [MalformedFrame]. */
+export async function open(file: File): Promise<SavedHeat> {
+  if (file.size > maxFile) {
+    throw new NotSavedHeat(`it has ${file.size} bytes, at most ${maxFile}`);
   }
-  let said: { gotherm?: unknown; version?: unknown; title?: unknown; saved?: unknown; frames?: unknown } | null = null;
+  return read(await file.text());
+}
+
+/** Reads what [write] wrote. Throws [NotSavedHeat] or [MalformedFrame]. */
+export function read(text: string): SavedHeat {
+  let said: { gotherm?: unknown; version?: unknown; title?: unknown; saved?: unknown; frames?: unknown } | null;
   try {
     said = JSON.parse(text);
   } catch (error) {
-    fail((error as Error).message);
+    throw new NotSavedHeat(`it is no JSON, or cut off: ${(error as Error).message}`);
   }
   if (said?.gotherm !== 'heat') {
-    fail('field gotherm must be "heat"');
+    throw new NotSavedHeat('it is no saved heat: field gotherm must be "heat"');
   }
-  const { version, title, saved, frames } = said!;
+  const { version, title, saved, frames } = said;
   if (version !== 1) {
-    fail(`field version is ${JSON.stringify(version)}, must be 1`);
+    throw new NotSavedHeat(`field version is ${JSON.stringify(version)}, must be 1`);
   }
   if (typeof title !== 'string' || typeof saved !== 'string' || Number.isNaN(Date.parse(saved))) {
-    fail('fields title and saved must be a text and a time');
+    throw new NotSavedHeat('fields title and saved must be a text and a time');
   }
-  if (!Array.isArray(frames) || frames.length === 0) {
-    fail('field frames must be a list of frames');
+  if (!Array.isArray(frames)) {
+    throw new NotSavedHeat('field frames must be a list of frames');
   }
-  const read = (frames as DataFrameJSON[]).map((frame, i) => {
-    if (!Array.isArray(frame?.schema?.fields) || !Array.isArray(frame.data?.values)) {
-      fail(`frames[${i}] is no data frame`);
+  return { title, saved: Date.parse(saved), frames: gather(frames, readFrame) };
+}
+
+/** Takes of a frame what is said of heat, and nothing else: a file may be from anybody. */
+function readFrame(frame: Partial<DataFrameJSON> | null, i: number): DataFrame {
+  const { name, meta, fields } = frame?.schema ?? {};
+  const { labels, config } = fields?.[0] ?? {};
+  const cells: unknown = frame?.data?.values?.[0]?.[0];
+  const compact: unknown = meta?.custom?.compact;
+  if (typeof compact !== 'object' || compact === null || typeof cells !== 'string') {
+    throw new NotSavedHeat(`frames[${i}] is no compact frame`);
+  }
+  const shown = config?.displayNameFromDS || name || '';
+  if ([shown, ...Object.values(labels ?? {})].some((text) => typeof text !== 'string')) {
+    throw new NotSavedHeat(`frames[${i}]: its name and labels must be texts`);
+  }
+  const read = frameOf(shown, { ...labels }, compact as Compact, cells);
+  readCompact(read);
+  return read;
+}
+
+/** Frames of all that there is, one by one: no more is read or made than a file may have. */
+function gather<T>(all: T[], make: (one: T, i: number) => DataFrame): DataFrame[] {
+  if (all.length > maxSeries) {
+    throw new NotSavedHeat(`it has ${all.length} series, at most ${maxSeries}`);
+  }
+  const frames: DataFrame[] = [];
+  let cells = 0;
+  for (const [i, one] of all.entries()) {
+    const frame = make(one, i);
+    const compact = compactOf(frame);
+    cells += compact.x.columns * Math.max(1, rowsOf(compact));
+    if (cells > maxCells) {
+      throw new NotSavedHeat(`it has more than ${maxCells} cells`);
     }
-    return dataFrameFromJSON(frame);
-  });
-  return { title: title as string, saved: Date.parse(saved as string), frames: read };
+    if (compact.x.columns > 0) {
+      frames.push(frame);
+    }
+  }
+  if (frames.length === 0) {
+    throw new NotSavedHeat('there is no heat in it');
+  }
+  return frames;
 }
 
 /** The compact frame of heat over time. Gaps between columns and between rows are filled in. */
-function frameOf(heat: Heat, press: (counts: Float64Array) => Uint8Array): DataFrame {
+function compress(heat: Heat, press: (counts: Float64Array) => Uint8Array): DataFrame {
   const { name, x, y, countField, yField } = heat;
   const fail = (what: string): never => {
     throw new NotSavedHeat(`${name || 'The series'} can't be saved: ${what}`);
@@ -80,21 +120,25 @@ function frameOf(heat: Heat, press: (counts: Float64Array) => Uint8Array): DataF
   if (!heat.xIsTime || heat.rowNames || heat.isGrid) {
     fail('it is not heat over time');
   }
-  const step = x.to[0] - x.from[0];
-  const columnOf = (time: number) => (time - x.from[0]) / step;
+  const [start] = x.from;
+  const step = x.to[0] - start;
+  const columnOf = (time: number) => (time - start) / step;
   const bounds = [...new Set([...y.from, ...y.to])].sort((a, b) => a - b);
   const rowOf = new Map(bounds.map((bound, row) => [bound, row]));
-  const wholeColumns = x.from.every((start, i) => Number.isInteger(columnOf(start)) && x.to[i] - start === step);
-  if (!wholeColumns || !Number.isSafeInteger(x.from[0]) || !Number.isSafeInteger(step)) {
-    fail('its columns are not all of the same width of whole milliseconds');
+  const isRegular = x.from.every((from, i) => Number.isInteger(columnOf(from)) && x.to[i] - from === step);
+  if (!isRegular || !Number.isSafeInteger(step) || !Number.isSafeInteger(start) || start % step !== 0) {
+    fail('its columns are not of one width in whole milliseconds, or do not begin at multiples of it');
   }
   if (y.from.some((from, row) => rowOf.get(y.to[row]) !== rowOf.get(from)! + 1) || bounds[0] === -Infinity) {
     fail('its rows overlap, or have no lower bound');
   }
   const columns = columnOf(x.from[x.from.length - 1]) + 1;
   const rows = bounds.length - 1;
+  if (columns * rows > maxWireCells) {
+    fail(`with its gaps it has ${columns} columns of ${rows} rows, at most ${maxWireCells} cells`);
+  }
   const counts = new Float64Array(columns * rows).fill(NaN);
-  const count = { unit: 'short', cells: 0, least: Infinity, most: 0 };
+  const count = { cells: 0, least: Infinity, most: 0 };
   heat.counts.forEach((n, cell) => {
     if (n > 0) {
       const column = Math.floor(cell / y.from.length);
@@ -106,26 +150,24 @@ function frameOf(heat: Heat, press: (counts: Float64Array) => Uint8Array): DataF
   });
   const compact = {
     version: 1,
-    x: { start: x.from[0], step, columns },
-    y: { unit: yField.config.unit ?? '', bounds: bounds.map((bound) => (bound === Infinity ? null : bound)) },
-    count: { ...count, least: count.cells > 0 ? count.least : 0 },
+    x: { start, step, columns },
+    y: {
+      unit: yField.config.unit ?? '',
+      bounds: bounds.map((bound) => (bound === Infinity ? null : bound)),
+      ordinal: heat.isOrdinal,
+    },
+    count,
   };
-  const cells = press(counts);
-  return {
-    name,
-    length: 1,
-    meta: { type: 'heatmap-cells' as never, custom: { stepMs: step, compact } },
-    fields: [
-      {
-        name: 'cells',
-        type: FieldType.string,
-        labels: countField.labels,
-        config: { displayNameFromDS: name },
-        values: [base64(cells)],
-      },
-    ],
-  };
+  return frameOf(name, countField.labels, compact, base64(press(counts)));
 }
+
+/** A compact frame. */
+export const frameOf = (name: string, labels: Labels | undefined, compact: Compact, cells: string): DataFrame => ({
+  name,
+  length: 1,
+  meta: { type: 'heatmap-cells' as never, custom: { stepMs: compact.x?.step, compact } },
+  fields: [{ name: 'cells', type: FieldType.string, labels, config: { displayNameFromDS: name }, values: [cells] }],
+});
 
 /** Bytes as text. */
 export function base64(bytes: Uint8Array): string {
