@@ -39,10 +39,10 @@ interface Props {
   onOpenCell?: (cell: OpenedCell) => boolean;
 }
 
-/** Where the plots lie: the times from their left to their right, and both in pixels. */
+/** Where the plots lie: the times from their left to their right, and in pixels where each column of them begins, and how wide it is. */
 export interface TopPlace {
   range: AbsoluteTimeRange;
-  left: number;
+  lefts: number[];
   width: number;
 }
 
@@ -96,8 +96,7 @@ export function HeatView(props: Props) {
 
   return (
     <div className={styles.view} style={{ width, height }}>
-      {topHeight > 0 &&
-        top?.render({ range, left: arrangement.side === 'left' ? axisWidth : 0, width: arrangement.plotWidth })}
+      {topHeight > 0 && top?.render({ range, lefts: arrangement.lefts, width: arrangement.plotWidth })}
       <Plots
         heats={heats}
         arrangement={arrangement}

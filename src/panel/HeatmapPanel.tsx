@@ -17,6 +17,9 @@ import { useChoosing } from './strip/useChoosing';
 import { useComparison } from './strip/useComparison';
 import { useStrip } from './strip/useStrip';
 
+/** A strip over all of the panel. */
+const noMargin = [0];
+
 /** Heat over time, one plot for each series; or what two sides of a comparison have between them. */
 export function HeatmapPanel(props: PanelProps<Options>) {
   const { data, options, fieldConfig, id, timeRange, width } = props;
@@ -52,7 +55,7 @@ export function HeatmapPanel(props: PanelProps<Options>) {
         request={asked?.request ?? data.request}
         annotations={strip?.annotations ?? annotations}
         onBack={asked ? choosing?.clear : undefined}
-        top={strip && { height: strip.height, element: strip.render({ range, left: 0, width }) }}
+        top={strip && { height: strip.height, element: strip.render({ range, lefts: noMargin, width }) }}
       />
     );
   }

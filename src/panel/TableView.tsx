@@ -23,10 +23,12 @@ export function TableView({ heats, range, options, timeZone, width, height }: Pr
     () => tableOf(heats, range, options, timeZone),
     [heats, range, options, timeZone]
   );
+  const isDifference = heats.some(({ difference }) => difference);
+  const [most, order] = isDifference
+    ? ['that differ most', 'the greatest differences that are significant first']
+    : ['with most hits', 'most hits first'];
   const caption =
-    rows.length < cells
-      ? `The ${rows.length} cells with most hits, of ${cells}`
-      : `All ${cells} cells, most hits first`;
+    rows.length < cells ? `The ${rows.length} cells ${most}, of ${cells}` : `All ${cells} cells, ${order}`;
   return (
     // It scrolls, so it can be focused: keys scroll it.
     <div className={styles.scroll} style={{ width, height }} tabIndex={0} role="region" aria-label={caption}>

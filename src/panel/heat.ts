@@ -104,6 +104,12 @@ export function totalsOf(counts: Float64Array, columns: number, rows: number): F
   return totals;
 }
 
+/** How much a cell stands out: by its hits; of a difference by how great it is, but any that is significant by more. */
+export function strengthOf({ counts, difference }: Heat, cell: number): number {
+  const size = Math.abs(counts[cell]);
+  return difference?.muted[cell] ? -1 / (1 + size) : difference ? size : counts[cell];
+}
+
 /** Adds series up: buckets never move, so counts of the same cell are added. */
 export function sumHeats(heats: Heat[], name: string): Heat {
   if (heats.length === 1) {

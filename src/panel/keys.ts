@@ -1,5 +1,5 @@
 import type { AbsoluteTimeRange } from '@grafana/data';
-import { cellAt, type Heat, isFilled } from './heat';
+import { cellAt, type Heat, isFilled, strengthOf } from './heat';
 
 /**
  * The cell that a key leads to: arrows go to the nearest cell with a hit in
@@ -20,6 +20,7 @@ export function move(
   const rows = heat.y.from.length;
   const isHit = (column: number, row: number) => isFilled(heat, cellAt(heat, column, row));
   const isSeen = (column: number) => heat.x.to[column] > range.from && heat.x.from[column] < range.to;
+  const strength = (cell: { column: number; row: number }) => strengthOf(heat, cellAt(heat, cell.column, cell.row));
   const hasHit = (column: number) => {
     for (let row = 0; row < rows; row++) {
       if (isHit(column, row)) {
@@ -33,7 +34,7 @@ export function move(
     let hottest: { column: number; row: number } | undefined;
     for (const column of seen) {
       for (let row = 0; row < rows; row++) {
-        if (isHit(column, row) && !(hottest && strength(heat, hottest) >= strength(heat, { column, row }))) {
+        if (isHit(column, row) && !(hottest && strength(hottest) >= strength({ column, row }))) {
           hottest = { column, row };
         }
       }
@@ -66,10 +67,4 @@ export function move(
     }
   }
   return from;
-}
-
-/** How much a cell stands out. */
-function strength(heat: Heat, { column, row }: { column: number; row: number }): number {
-  const cell = cellAt(heat, column, row);
-  return heat.difference ? Math.abs(heat.counts[cell]) - heat.difference.muted[cell] : heat.counts[cell];
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { layOut, type Request } from './layout';
+import { layOut, leftsOf, type Request } from './layout';
 
 const usual: Request = {
   width: 1000,
@@ -75,5 +75,23 @@ describe('a small panel', () => {
     const histograms = { right: true, top: true };
     expect(layOut({ ...usual, histograms })).toMatchObject({ sideWidth: 52, topHeight: 32 });
     expect(layOut({ ...usual, histograms, width: 200, height: 130 })).toMatchObject({ sideWidth: 0, topHeight: 0 });
+  });
+});
+
+describe('what lies over the plots', () => {
+  const lefts = (request: Request, side: 'left' | 'right') => leftsOf(layOut(request), side, request.hasOwnAxes);
+  const columns: Request = { ...many, series: 'columns' };
+
+  it('begins over each column where its plots do', () => {
+    const { plotWidth, rightMargin } = layOut(columns);
+    expect(lefts(columns, 'left')).toEqual(Array.from({ length: 6 }, (_, i) => 60 + i * (plotWidth + rightMargin)));
+    expect(lefts(columns, 'right')).toEqual(Array.from({ length: 6 }, (_, i) => i * (plotWidth + rightMargin)));
+  });
+
+  it('leaves room for all that is beside each plot', () => {
+    const full = { ...columns, hasOwnAxes: true, plots: 2, histograms: { right: true, top: false } };
+    const { plotWidth, sideWidth, rightMargin } = layOut(full);
+    expect(lefts(full, 'left')).toEqual([60, 60 + plotWidth + sideWidth + rightMargin + 60]);
+    expect(lefts(full, 'right')).toEqual([0, plotWidth + sideWidth + 60 + rightMargin]);
   });
 });

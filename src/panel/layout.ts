@@ -103,6 +103,24 @@ export function layOut(request: Request): Layout {
   };
 }
 
+/**
+ * Where the plots of each column begin, from the left of the panel. `side` is
+ * that of the value axis: of the first column on the left, or of the last on the
+ * right, or of each.
+ */
+export function leftsOf(layout: Layout, side: 'left' | 'right', hasOwnAxes: boolean): number[] {
+  const { columns, axisWidth, plotWidth, sideWidth, rightMargin } = layout;
+  const before = (column: number) => (side === 'left' && (hasOwnAxes || column === 0) ? axisWidth : 0);
+  const after = side === 'right' && hasOwnAxes ? axisWidth : 0;
+  const lefts: number[] = [];
+  for (let column = 0, end = 0; column < columns; column++) {
+    const left = end + before(column);
+    lefts.push(left);
+    end = left + plotWidth + sideWidth + after + rightMargin;
+  }
+  return lefts;
+}
+
 /** How many plots to put side by side for each to be of about a good shape. */
 function squarish(plots: number, width: number, height: number): number {
   const columns = Math.round(Math.sqrt((plots * width) / (Math.max(1, height) * goodShape)));

@@ -54,6 +54,14 @@ export async function photograph(element: HTMLElement, { title, background, pixe
 }
 
 async function drawElement(context: CanvasRenderingContext2D, element: Element, pixelsOf: Photo['pixelsOf']) {
+  context.save();
+  // What is in an element is no less transparent than the element.
+  context.globalAlpha *= Number(styleOf(element).opacity);
+  await drawInside(context, element, pixelsOf);
+  context.restore();
+}
+
+async function drawInside(context: CanvasRenderingContext2D, element: Element, pixelsOf: Photo['pixelsOf']) {
   const box = element.getBoundingClientRect();
   const style = styleOf(element);
   if (element.hasAttribute(unseen) || style.visibility === 'hidden' || Number(style.opacity) === 0) {
@@ -67,7 +75,6 @@ async function drawElement(context: CanvasRenderingContext2D, element: Element, 
     await drawSVG(context, element, box, style);
     return;
   }
-  context.save();
   if (style.overflow !== 'visible') {
     context.beginPath();
     context.rect(box.left, box.top, box.width, box.height);
@@ -81,7 +88,6 @@ async function drawElement(context: CanvasRenderingContext2D, element: Element, 
       drawText(context, child, style);
     }
   }
-  context.restore();
 }
 
 /** Fills the box of an element, which may be turned about its middle. */
@@ -105,14 +111,32 @@ function drawBackground(
   context.restore();
 }
 
-/** Draws a text that is written in one line. */
+/** Draws a text, line by line. */
 function drawText(context: CanvasRenderingContext2D, text: Node, style: CSSStyleDeclaration) {
-  const range = text.ownerDocument!.createRange();
-  range.selectNodeContents(text);
-  const { left, top, height } = range.getBoundingClientRect();
   context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
   context.fillStyle = style.color;
-  context.fillText(text.textContent!.trim(), left, top + height / 2);
+  for (const { words, left, middle } of linesOf(text)) {
+    context.fillText(words.join(' '), left, middle);
+  }
+}
+
+/** The lines that the browser has broken a text into, by where it has put the words. */
+function linesOf(text: Node) {
+  const lines: Array<{ words: string[]; left: number; middle: number }> = [];
+  const range = text.ownerDocument!.createRange();
+  for (const { 0: word, index } of text.textContent!.matchAll(/\S+/g)) {
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    const { left, top, height } = range.getBoundingClientRect();
+    const middle = top + height / 2;
+    const line = lines[lines.length - 1];
+    if (line && Math.abs(line.middle - middle) < height / 2) {
+      line.words.push(word);
+    } else {
+      lines.push({ words: [word], left, middle });
+    }
+  }
+  return lines;
 }
 
 /** Draws a drawing as an image of it, which takes no styles or fonts from the page. */

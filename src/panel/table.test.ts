@@ -43,6 +43,24 @@ describe('the table', () => {
     expect(table.rows[0]).toMatchObject({ series: 'node=1', where: '1970-01-01 00:00:02 – 00:00:03' });
   });
 
+  it('lists of a difference what is significant first, however small it is', () => {
+    const heat = {
+      ...heatOf([1, 2, 3, 4]),
+      counts: Float64Array.of(-0.2, 0.1, 5, -7),
+      difference: {
+        q: Float64Array.of(0, 0, 1, 1),
+        baseline: Float64Array.of(0.3, 0.1, 0, 8),
+        candidate: Float64Array.of(0.1, 0.2, 5, 1),
+        muted: Uint8Array.of(0, 0, 1, 1),
+      },
+    };
+    const { columns, rows } = tableOf([heat], all, defaultOptions, 'utc');
+    expect(columns).toEqual(['Bucket', 'Baseline', 'Candidate', 'Difference', 'q', 'Significant']);
+    const told = (row: (typeof rows)[number]) => row.facts.map(({ text }) => text).slice(1);
+    expect(told(rows[0])).toEqual(['0.300', '0.100', '-0.200', '< 0.001', 'yes']);
+    expect(rows.map((row) => told(row)[2])).toEqual(['-0.200', '+0.100', '-7.000', '+5.000']);
+  });
+
   it('lists what is seen', () => {
     expect(countsOf(read([1, 2, 3, 4], { from: 1000, to: 3000 }))).toEqual([3, 2]);
   });

@@ -1,6 +1,6 @@
 import type { AbsoluteTimeRange } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
-import { type Heat, isFilled, positionOf } from './heat';
+import { type Heat, isFilled, positionOf, strengthOf } from './heat';
 import type { Options } from './options';
 import { type CellWords, describe } from './words';
 
@@ -16,7 +16,7 @@ export interface CellTable {
   cells: number;
 }
 
-/** Lists the cells that are seen, those with most hits first; at most [maxListed] of them. */
+/** Lists the cells that are seen, those that stand out most first; at most [maxListed] of them. */
 export function tableOf(
   heats: Heat[],
   range: AbsoluteTimeRange,
@@ -26,11 +26,11 @@ export function tableOf(
   let cells = 0;
   const hottest = heats.flatMap((heat) => {
     const isSeen = Array.from(heat.x.from, (from, column) => heat.x.to[column] > range.from && from < range.to);
-    const seen: Array<{ heat: Heat; cell: number; count: number }> = [];
+    const seen: Array<{ heat: Heat; cell: number; strength: number }> = [];
     const { counts } = heat;
     for (let cell = 0; cell < counts.length; cell++) {
       if (isFilled(heat, cell) && isSeen[positionOf(heat, cell)[0]]) {
-        seen.push({ heat, cell, count: counts[cell] });
+        seen.push({ heat, cell, strength: strengthOf(heat, cell) });
       }
     }
     cells += seen.length;
@@ -41,7 +41,7 @@ export function tableOf(
   return { columns, rows, cells };
 }
 
-/** Those with most hits; of equal ones, in the order of time. */
-function first<T extends { count: number }>(cells: T[]): T[] {
-  return cells.sort((a, b) => b.count - a.count).slice(0, maxListed);
+/** Those that stand out most; of equal ones, in the order of time. */
+function first<T extends { strength: number }>(cells: T[]): T[] {
+  return cells.sort((a, b) => b.strength - a.strength).slice(0, maxListed);
 }

@@ -2,7 +2,7 @@ import { useMemo } from 'react';
 import { type AbsoluteTimeRange, LoadingState, type PanelProps } from '@grafana/data';
 import { type AxisLabel, axisNameWidth, columnLabels, valueLabels, widthOf } from './axes';
 import type { Heat } from './heat';
-import { type Layout, layOut } from './layout';
+import { type Layout, layOut, leftsOf } from './layout';
 import { defaultOptions, type Options } from './options';
 import { columnScale, valueScale } from './picture';
 import type { Extent, Scale } from './scale';
@@ -21,6 +21,8 @@ export interface Arrangement extends Layout {
   labels: AxisLabel[][];
   columnLabels: AxisLabel[];
   side: 'left' | 'right';
+  /** Where the plots of each column begin, from the left. */
+  lefts: number[];
   /** Whether each plot has a value axis of its own. */
   hasOwnAxes: boolean;
 }
@@ -81,6 +83,7 @@ export function useArrangement(heats: Heat[], props: PanelProps<Options>, fit = 
   }, [width, height, heats, options, hasOwnAxes, labelsAt, xAxis.label, yAxis.placement, yAxis.label]);
 
   const { plotWidth, plotHeight } = layout;
+  const side = yAxis.placement === 'right' ? 'right' : 'left';
   const scales = useMemo(() => extents.map((extent) => ({ ...extent, length: plotHeight })), [extents, plotHeight]);
   const labels = useMemo(() => labelsAt(plotHeight), [labelsAt, plotHeight]);
   const across = useMemo(
@@ -98,7 +101,8 @@ export function useArrangement(heats: Heat[], props: PanelProps<Options>, fit = 
       const all = heats.map((heat) => heat.x);
       return columnLabels(across, write, write ? all : [], timeZone);
     }, [heats, across, xAxis, timeZone]),
-    side: yAxis.placement === 'right' ? 'right' : 'left',
+    side,
+    lefts: useMemo(() => leftsOf(layout, side, hasOwnAxes), [layout, side, hasOwnAxes]),
     hasOwnAxes,
   };
 }

@@ -5,9 +5,10 @@ import { Button, RadioButtonGroup, useStyles2 } from '@grafana/ui';
 import type { Annotation } from '../annotations';
 import { CellDrawer } from '../drawer/CellDrawer';
 import { useOpenCell } from '../drawer/useOpenCell';
+import { Menued } from '../Menued';
 import type { OpenedCell } from '../openedCell';
 import type { Options } from '../options';
-import type { Arm } from './arms';
+import { type Arm, tableHeats, timeOf } from './arms';
 import { Blend, Difference, Flip, SideBySide } from './bodies';
 import type { Comparison } from './comparison';
 import { Findings, findingsHeight } from './Findings';
@@ -49,7 +50,8 @@ export function ComparisonView({ panel, comparisons, request, annotations, top, 
     [open, report]
   );
   const Body = { difference: Difference, flip: Flip, 'side by side': SideBySide, blend: Blend }[mode];
-  return (
+  const table = useMemo(() => tableHeats(comparisons), [comparisons]);
+  const view = (
     <div className={styles.view} style={{ width: panel.width, height: panel.height }} data-testid="comparison">
       {top?.element}
       <div className={styles.bar}>
@@ -74,8 +76,19 @@ export function ComparisonView({ panel, comparisons, request, annotations, top, 
         annotations={annotations}
         onOpenCell={openCell}
       />
-      {opened && <CellDrawer panel={panel} opened={opened} onClose={close} />}
     </div>
+  );
+  return (
+    <>
+      {table.length > 0 ? (
+        <Menued panel={{ ...panel, timeRange: timeOf(table) }} heats={table}>
+          {view}
+        </Menued>
+      ) : (
+        view
+      )}
+      {opened && <CellDrawer panel={panel} opened={opened} onClose={close} />}
+    </>
   );
 }
 
@@ -87,6 +100,8 @@ const getStyles = (theme: GrafanaTheme2) => ({
     justifyContent: 'space-between',
     gap: theme.spacing(1),
     height: barHeight,
+    // The menu of the panel is there.
+    paddingRight: theme.spacing(4),
     overflowX: 'auto',
   }),
 });

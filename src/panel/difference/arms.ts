@@ -9,6 +9,20 @@ export function heatsOf(comparisons: Comparison[], arm: Arm): Heat[] {
   return comparisons.flatMap((comparison) => comparison[arm] ?? []);
 }
 
+/** What a comparison is as a table: its differences; both sides where it was refused, the baseline first. */
+export function tableHeats(comparisons: Comparison[]): Heat[] {
+  const differences = comparisons.flatMap(({ difference }) => difference ?? []);
+  if (differences.length > 0) {
+    return differences;
+  }
+  return (['baseline', 'candidate'] as const).flatMap((arm) =>
+    heatsOf(comparisons, arm).map((heat) => ({
+      ...heat,
+      name: [`${arm === 'baseline' ? 'Baseline' : 'Candidate'}: ${captionOf(comparisons, arm)}`, heat.name].join(', '),
+    }))
+  );
+}
+
 /** The time from the first column of any series to the last. A side has its own: it may lie anywhere. */
 export function timeOf(heats: Heat[]): TimeRange {
   const from = dateTime(Math.min(...heats.map(({ x }) => x.from[0])));

@@ -20,8 +20,8 @@ const colours = ['blue', 'orange', 'green', 'purple', 'yellow', 'red'];
 interface Props {
   lanes: Lane[];
   range: AbsoluteTimeRange;
-  /** Of the plots below, which the strip lies over, in pixels. */
-  left: number;
+  /** Of the plots below, in pixels: the strip lies over each column of them. */
+  lefts: number[];
   width: number;
   timeZone: TimeZone;
   /** Absent where nothing can be compared. */
@@ -29,16 +29,32 @@ interface Props {
 }
 
 /** Which version ran when, a lane for each service. Two of them, chosen one after the other, are compared. */
-export const VersionStrip = memo(function VersionStrip({ lanes, range, left, width, timeZone, choosing }: Props) {
+export const VersionStrip = memo(function VersionStrip({ lanes, range, lefts, width, timeZone, choosing }: Props) {
   const styles = useStyles2(getStyles);
   return (
     <div role="group" aria-label="Versions" className={styles.strip} data-testid="version strip">
       {lanes.map((lane) => (
         <div key={lane.service} className={styles.lane}>
-          <div className={styles.service} style={{ width: left }} title={lane.service}>
+          <div className={styles.service} style={{ width: lefts[0] }} title={lane.service}>
             {lanes.length > 1 ? lane.service : ''}
           </div>
-          <LaneOfVersions lane={lane} range={range} width={width} timeZone={timeZone} choosing={choosing} />
+          {lefts.map((left, column) => (
+            <div
+              key={column}
+              style={{ marginLeft: column > 0 ? left - lefts[column - 1] - width : 0 }}
+              // The same once more, for who looks at the plot below it.
+              aria-hidden={column > 0}
+            >
+              <LaneOfVersions
+                lane={lane}
+                range={range}
+                width={width}
+                timeZone={timeZone}
+                choosing={choosing}
+                isAgain={column > 0}
+              />
+            </div>
+          ))}
         </div>
       ))}
     </div>
@@ -47,9 +63,11 @@ export const VersionStrip = memo(function VersionStrip({ lanes, range, left, wid
 
 interface LaneProps extends Pick<Props, 'range' | 'width' | 'timeZone' | 'choosing'> {
   lane: Lane;
+  /** Whether it is there already, to be focused. */
+  isAgain: boolean;
 }
 
-function LaneOfVersions({ lane, range, width, timeZone, choosing }: LaneProps) {
+function LaneOfVersions({ lane, range, width, timeZone, choosing, isAgain }: LaneProps) {
   const theme = useTheme2();
   const numbers = colourNumbers(lane, colours.length);
   return (
@@ -68,6 +86,7 @@ function LaneOfVersions({ lane, range, width, timeZone, choosing }: LaneProps) {
           width={width}
           timeZone={timeZone}
           choosing={choosing}
+          isAgain={isAgain}
           role={roleOf(lane, i, choosing)}
           colour={theme.visualization.getColorByName(colours[numbers[i]])}
         />
@@ -102,7 +121,7 @@ interface BarProps extends Omit<LaneProps, 'lane'> {
   colour: string;
 }
 
-function VersionBar({ drawn, range, width, timeZone, choosing, role, colour }: BarProps) {
+function VersionBar({ drawn, range, width, timeZone, choosing, isAgain, role, colour }: BarProps) {
   const theme = useTheme2();
   const styles = useStyles2(getStyles);
   const clip = useId();
@@ -140,7 +159,7 @@ function VersionBar({ drawn, range, width, timeZone, choosing, role, colour }: B
       <Tooltip content={<About version={version} timeZone={timeZone} next={choosing && nextStep(choosing, side)} />}>
         <g
           className={choosing ? styles.chosable : styles.bar}
-          tabIndex={0}
+          tabIndex={isAgain ? undefined : 0}
           role={choosing ? 'button' : 'img'}
           aria-pressed={choosing && role !== undefined}
           aria-label={`${version.service} ${version.version}, ${ranFor(version, timeZone)}${role ? `, ${role}` : ''}`.trim()}

@@ -44,13 +44,13 @@ export function useStrip(
     /** The annotations, without those texts that the strip says. */
     annotations: lanes > 0 ? withoutTexts : annotations,
     height: lanes * laneHeight + (hasLine ? choiceLineHeight : 0),
-    render: ({ range, left, width }: TopPlace) => (
+    render: ({ range, lefts, width }: TopPlace) => (
       <>
         {lanes > 0 && (
           <VersionStrip
             lanes={lanesOf(versions, range).filter(({ service }) => services.has(service))}
             range={range}
-            left={left}
+            lefts={lefts}
             width={width}
             timeZone={timeZone}
             choosing={choosing}
