@@ -22,6 +22,7 @@ type cli struct {
 	List     listCommand      `cmd:"" help:"List the Go processes there are, and whether they can be watched."`
 	Top      topCommand       `cmd:"" help:"Show the heat of one measurement point of one process, live."`
 	Render   renderCommand    `cmd:"" help:"Draw the heat of one measurement point as a PNG, for reports and CI."`
+	Stages   stagesCommand    `cmd:"" help:"Say which stage of a program uses what: CPU, allocation, collections, from its execution trace."`
 	Bpftrace bpftraceCommand  `cmd:"" help:"Print a bpftrace script that counts what a measurement point does, for one process."`
 	Debug    bool             `help:"Log more."`
 	Version  kong.VersionFlag `env:"-" help:"Print the agent's version."`

@@ -120,6 +120,23 @@ func (t *Target) Index(ctx context.Context) ([]Served, error) {
 }
 
 func (t *Target) get(ctx context.Context, name string, asked url.Values, limit int) ([]byte, error) {
+	answer, err := t.open(ctx, name, asked)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Close() }()
+	body, err := io.ReadAll(io.LimitReader(answer, int64(limit)+1))
+	if err != nil {
+		return nil, t.failed(ctx, fmt.Errorf("ends in the middle: %w", err))
+	}
+	if len(body) > limit {
+		return nil, fmt.Errorf("answers more than %d bytes, the most there may be", limit)
+	}
+	return body, nil
+}
+
+// open asks for what the target serves, and returns the body of its answer.
+func (t *Target) open(ctx context.Context, name string, asked url.Values) (io.ReadCloser, error) {
 	address := *t.index
 	address.Path += name
 	address.RawQuery = asked.Encode()
@@ -131,18 +148,11 @@ func (t *Target) get(ctx context.Context, name string, asked url.Values, limit i
 	if err != nil {
 		return nil, t.failed(ctx, err)
 	}
-	defer func() { _ = answer.Body.Close() }()
 	if answer.StatusCode != http.StatusOK {
+		defer func() { _ = answer.Body.Close() }()
 		return nil, refusal(answer, name)
 	}
-	body, err := io.ReadAll(io.LimitReader(answer.Body, int64(limit)+1))
-	if err != nil {
-		return nil, t.failed(ctx, fmt.Errorf("ends in the middle: %w", err))
-	}
-	if len(body) > limit {
-		return nil, fmt.Errorf("answers more than %d bytes, the most there may be", limit)
-	}
-	return body, nil
+	return answer.Body, nil
 }
 
 // failed says why no answer came, without the URL: who asked has a name for the target.

@@ -2,6 +2,7 @@ package stages
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -55,7 +56,7 @@ func (f *fusion) read(from io.Reader) (err error) {
 	// The trace's reader takes bad input for its own mistake in places.
 	defer func() {
 		if broken := recover(); broken != nil {
-			err = fmt.Errorf("it is broken after %d events: %v", f.events, broken)
+			err = fmt.Errorf("it is broken after %d events: %s", f.events, firstLine(broken))
 		}
 		if source.err != nil {
 			err = source.err
@@ -67,7 +68,7 @@ func (f *fusion) read(from io.Reader) (err error) {
 	}
 	reader, err := trace.NewReader(whole)
 	if err != nil {
-		return err
+		return errors.New(firstLine(err))
 	}
 	for {
 		e, err := reader.ReadEvent()
@@ -75,7 +76,7 @@ func (f *fusion) read(from io.Reader) (err error) {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("after %d events: %.500w", f.events, err)
+			return fmt.Errorf("after %d events: %s", f.events, firstLine(err))
 		}
 		f.events++
 		if f.events == 1 {
@@ -92,6 +93,17 @@ func (f *fusion) read(from io.Reader) (err error) {
 			return err
 		}
 	}
+}
+
+// firstLine is an error of the trace's reader without the state that it was in.
+func firstLine(of any) string {
+	const most = 200
+	line, _, _ := strings.Cut(fmt.Sprint(of), "\n")
+	line = strings.TrimRight(strings.ToValidUTF8(line, "\uFFFD"), " :")
+	if len(line) > most {
+		return strings.ToValidUTF8(line[:most], "") + "…"
+	}
+	return line
 }
 
 // take books an event.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"math"
+	"math/rand/v2"
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
@@ -357,25 +358,49 @@ func smallLimits() Limits {
 	return Limits{Bytes: 1 << 20, Generation: 1 << 20, Goroutines: 1000, Open: 1000, Stages: 10, Partitions: 20, Length: time.Hour}
 }
 
-func FuzzFuse(f *testing.F) {
-	f.Add(traced(f, func() {
-		within("work", func(context.Context) { wait(func() { allocate(1) }) }, "partition", "1")
-	}))
-	f.Add([]byte("go 1.25 trace\x00\x00\x00"))
-	f.Fuzz(func(t *testing.T, text []byte) {
-		r, err := Fuse(bytes.NewReader(text), smallLimits())
-		if err != nil {
-			if len(err.Error()) > 1000 {
-				t.Errorf("the error has %d bytes", len(err.Error()))
-			}
-			return
+// conserved checks that nothing is lost or invented, whatever the trace is.
+func conserved(t *testing.T, text []byte) {
+	t.Helper()
+	r, err := Fuse(bytes.NewReader(text), smallLimits())
+	if err != nil {
+		if len(err.Error()) > 300 || strings.Contains(err.Error(), "\n") {
+			t.Errorf("the error is no clear line: %q", err)
 		}
-		var sum Usage
-		for _, s := range r.Stages {
-			sum.add(s.Usage)
-		}
-		if sum != r.Total || len(r.Columns) > maxColumns+1 {
-			t.Errorf("stages are %+v together, the total is %+v; %d columns", sum, r.Total, len(r.Columns))
-		}
+		return
+	}
+	var sum Usage
+	for _, s := range r.Stages {
+		sum.add(s.Usage)
+	}
+	if sum != r.Total || len(r.Columns) > maxColumns+1 {
+		t.Errorf("stages are %+v together, the total is %+v; %d columns", sum, r.Total, len(r.Columns))
+	}
+}
+
+func smallTrace(t testing.TB) []byte {
+	return traced(t, func() {
+		within("work", func(ctx context.Context) {
+			_, inner := instrument.Stage(ctx, "inner")
+			wait(func() {})
+			inner.End()
+		}, "partition", "1")
 	})
+}
+
+func TestATraceWithWrongBytesIsAnErrorOrAReport(t *testing.T) {
+	whole := smallTrace(t)
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		wrong := bytes.Clone(whole)
+		for range 1 + random.IntN(4) {
+			wrong[random.IntN(len(wrong))] = byte(random.IntN(256))
+		}
+		conserved(t, wrong)
+	}
+}
+
+func FuzzFuse(f *testing.F) {
+	f.Add(smallTrace(f))
+	f.Add([]byte("go 1.25 trace\x00\x00\x00"))
+	f.Fuzz(conserved)
 }
