@@ -65,9 +65,12 @@ func compatible(profiles []*pprof.Profile) ([]*pprof.Profile, error) {
 }
 
 func added(profiles []*pprof.Profile) (*pprof.Profile, error) {
+	if err := checkValues(true, profiles...); err != nil {
+		return nil, fmt.Errorf("merge profiles: %w", err)
+	}
 	sum, err := pprof.Merge(profiles)
 	if err != nil {
 		return nil, fmt.Errorf("merge profiles: %w", err)
 	}
-	return sum, checkValues(sum, true)
+	return sum, nil
 }

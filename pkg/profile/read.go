@@ -70,7 +70,7 @@ func Parse(r io.Reader, limits Limits) (*pprof.Profile, error) {
 	if err := checkStacks(p, limits); err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
-	if err := checkValues(p, limits.Signed); err != nil {
+	if err := checkValues(limits.Signed, p); err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
 	for field, text := range map[string]string{"drop_frames": p.DropFrames, "keep_frames": p.KeepFrames} {
@@ -274,23 +274,23 @@ func checkStacks(p *pprof.Profile, limits Limits) error {
 	return nil
 }
 
-// checkValues refuses what can't be added up, and what can't have been counted.
-func checkValues(p *pprof.Profile, signed bool) error {
-	for t, about := range p.SampleType {
+// checkValues refuses what can't have been counted, and what can't be added up:
+// the values of all profiles together, which have the same sample types.
+func checkValues(signed bool, profiles ...*pprof.Profile) error {
+	for t, about := range profiles[0].SampleType {
 		var sum int64
-		for i, s := range p.Sample {
-			v := s.Value[t]
-			if v < 0 {
-				if !signed {
+		for _, p := range profiles {
+			for i, s := range p.Sample {
+				v := s.Value[t]
+				if v < 0 && !signed {
 					return fmt.Errorf("sample %d has %d of %s (%s): only a difference has less than none", i+1, v, about.Type, about.Unit)
 				}
-				v = -v
+				// The least int64 stays negative.
+				if v = abs(v); v < 0 || sum > math.MaxInt64-v {
+					return fmt.Errorf("the values of %s (%s) add up to more than 2^63", about.Type, about.Unit)
+				}
+				sum += v
 			}
-			// The least int64 stays negative.
-			if v < 0 || sum > math.MaxInt64-v {
-				return fmt.Errorf("the values of %s (%s) add up to more than 2^63", about.Type, about.Unit)
-			}
-			sum += v
 		}
 	}
 	return nil

@@ -1,0 +1,108 @@
+package profile
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	pprof "github.com/google/pprof/profile"
+)
+
+// Slice is a profile, and of which time it is.
+type Slice struct {
+	From, To time.Time
+	Profile  *pprof.Profile
+}
+
+// Heat is what was where, over time: a row for each function or value of a label.
+type Heat struct {
+	Type Type
+	// Rows are ordered by what they have in all columns, most first. Where there
+	// are more than wanted, the last is all others.
+	Rows []string
+	// Values are by row, then column: each column adds up to its profile.
+	Values [][]int64
+}
+
+// What the rows of a heat may be.
+const (
+	// ByFunction has functions for rows, with what is their own.
+	ByFunction = "function"
+	// byLabel and a key has the values of that label for rows.
+	byLabel = "label:"
+)
+
+// unlabelled is the row of samples without the label, or without a stack.
+const unlabelled = "(none)"
+
+// HeatOf makes the heat of profiles, each of them a column. It is by
+// [ByFunction] or by "label:KEY", of the sample type of that name, and has at most so many rows.
+func HeatOf(columns []Slice, by, sampleType string, most int) (Heat, error) {
+	key, isLabel := strings.CutPrefix(by, byLabel)
+	if by != ByFunction && (!isLabel || key == "") {
+		return Heat{}, fmt.Errorf("groupBy is %q, must be %s or %sKEY", by, ByFunction, byLabel)
+	}
+	var h Heat
+	var about Type
+	rows := map[string][]int64{}
+	totals := map[string]int64{}
+	for i, column := range columns {
+		t, err := TypeOf(column.Profile, sampleType)
+		if err != nil {
+			return Heat{}, err
+		}
+		if i > 0 && (t.Name != about.Name || t.Unit != about.Unit) {
+			return Heat{}, fmt.Errorf("profiles differ: %s (%s) of %s, %s (%s) of %s", about.Name, about.Unit, columns[0].From, t.Name, t.Unit, column.From)
+		}
+		about = t
+		add := func(row string, v int64) {
+			if rows[row] == nil {
+				rows[row] = make([]int64, len(columns))
+			}
+			rows[row][i] += v
+			totals[row] += abs(v)
+		}
+		for _, s := range column.Profile.Sample {
+			if v := s.Value[t.Index]; v != 0 {
+				add(rowOf(s, key), v)
+			}
+		}
+	}
+	h.Type = about
+	h.Rows = slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return cmp.Or(cmp.Compare(totals[b], totals[a]), cmp.Compare(a, b)) })
+	if len(h.Rows) > most {
+		rest := make([]int64, len(columns))
+		for _, row := range h.Rows[most-1:] {
+			for i, v := range rows[row] {
+				rest[i] += v
+			}
+		}
+		h.Rows = append(h.Rows[:most-1:most-1], other)
+		rows[other] = rest
+	}
+	for _, row := range h.Rows {
+		h.Values = append(h.Values, rows[row])
+	}
+	return h, nil
+}
+
+// rowOf is where a sample belongs: to its innermost function, or to the value of a label.
+func rowOf(s *pprof.Sample, label string) string {
+	if label != "" {
+		if values := labelValues(s, label); len(values) > 0 {
+			return strings.ToValidUTF8(strings.Join(values, ","), "\uFFFD")
+		}
+		return unlabelled
+	}
+	if len(s.Location) == 0 {
+		return unlabelled
+	}
+	leaf := s.Location[0]
+	if len(leaf.Line) == 0 {
+		return frameName(leaf, nil)
+	}
+	return frameName(leaf, leaf.Line[0].Function)
+}
