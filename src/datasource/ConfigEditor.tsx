@@ -3,6 +3,7 @@ import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Button, Field, FieldSet, Input, SecretInput, Stack, Text, TextArea } from '@grafana/ui';
 import type { HeatSettings } from './DataSource';
 import type { Agent } from './query.gen';
+import { Targets } from './Targets';
 
 /** Bearer tokens, by `token.<name of the agent>`. */
 type Secrets = Record<string, string>;
@@ -101,11 +102,12 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
           </div>
         </Stack>
       </FieldSet>
+      <Targets options={options} onOptionsChange={onOptionsChange} />
       <FieldSet label="Requests">
         <Field
           label="Timeout"
           htmlFor="gotherm-timeout"
-          description="Seconds that one request to one agent may take"
+          description="Seconds that one request to one agent may take; a target, beside what a profile lasts"
           invalid={timeoutProblem !== undefined}
           error={timeoutProblem}
         >

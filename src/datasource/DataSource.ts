@@ -13,7 +13,16 @@ import type { DataQuery } from '@grafana/schema';
 import { compactly } from './compact';
 import { interpolate } from './interpolate';
 import { isComplete } from './kinds';
-import type { Matcher, Point, PointsAnswer, Query, Settings, ValuesAnswer } from './query.gen';
+import type {
+  Matcher,
+  Point,
+  PointsAnswer,
+  ProfilesAnswer,
+  ProfileType,
+  Query,
+  Settings,
+  ValuesAnswer,
+} from './query.gen';
 import { HeatVariables } from './variables';
 
 /** A query as dashboards keep it. */
@@ -66,6 +75,18 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   async points(): Promise<Point[]> {
     const answer = await this.getResource<PointsAnswer>('points');
     return answer.points;
+  }
+
+  /** The targets that are configured. */
+  async targets(): Promise<string[]> {
+    const answer = await this.getResource<ValuesAnswer>('targets');
+    return answer.values;
+  }
+
+  /** The profiles that a target serves. */
+  async profiles(target: string): Promise<ProfileType[]> {
+    const answer = await this.getResource<ProfilesAnswer>('profiles', { target: expand(target, {})[0] });
+    return answer.profiles;
   }
 
   /** What a dimension of a measurement point has been in a time range, the last hour without one. */

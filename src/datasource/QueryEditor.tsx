@@ -16,6 +16,8 @@ import type { DataSource, HeatQuery, HeatSettings } from './DataSource';
 import { hasPoint, kinds, misfit, settleOn, statisticMisfit, statisticsOf } from './kinds';
 import { dimensions, optionsOf, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
+import { ProfileFields } from './ProfileFields';
+import { isOfProfile } from './profiles';
 import type { Query } from './query.gen';
 import { settled, wideStyles } from './boxes';
 
@@ -114,22 +116,35 @@ export function QueryEditor({ datasource, query, queries = [], range, onChange, 
           </InlineField>
         )}
       </InlineFieldRow>
-      {problem && <Alert severity="warning" title={`The measurement points could not be listed: ${problem}`} />}
+      {problem && hasPoint(kind) && (
+        <Alert severity="warning" title={`The measurement points could not be listed: ${problem}`} />
+      )}
       {point && (
         <p className={styles.help}>
           {point.help} Tier {point.tier}, {point.gauge ? 'measured once a second, in ' : ''}
           {units[point.unit]}.
         </p>
       )}
-      <MatcherRows
-        idPrefix={id('matcher')}
-        datasource={datasource}
-        pom={hasPoint(kind) ? pom : undefined}
-        dimensions={available}
-        matchers={query.matchers ?? []}
-        range={range}
-        onChange={(matchers) => change({ matchers })}
-      />
+      {isOfProfile(kind) ? (
+        <ProfileFields
+          idPrefix={id('profile')}
+          datasource={datasource}
+          kind={kind}
+          profile={query.profile ?? {}}
+          onChange={(profile, typed) => (typed ? onChange({ ...query, profile }) : change({ profile }))}
+          onRunQuery={onRunQuery}
+        />
+      ) : (
+        <MatcherRows
+          idPrefix={id('matcher')}
+          datasource={datasource}
+          pom={hasPoint(kind) ? pom : undefined}
+          dimensions={available}
+          matchers={query.matchers ?? []}
+          range={range}
+          onChange={(matchers) => change({ matchers })}
+        />
+      )}
       {kind === 'compare' && (
         <Arms
           idPrefix={id('arm')}

@@ -62,6 +62,17 @@ describe('template variables in a query', () => {
     expect(interpolate({ ...query, matchers }, values).matchers).toEqual([]);
   });
 
+  it('stand in what a profile is of, on both sides', () => {
+    const profile = { target: '$service', type: 'cpu', seconds: 5, label: 'point=$point', base: { target: '$point' } };
+    expect(interpolate({ kind: 'flame', profile }, values).profile).toEqual({
+      target: 'shop',
+      type: 'cpu',
+      seconds: 5,
+      label: 'point=gc.stw',
+      base: { target: 'gc.stw' },
+    });
+  });
+
   it('name the versions of a comparison', () => {
     const compared: Query = {
       ...query,

@@ -1,4 +1,4 @@
-import type { Arm, Query } from './query.gen';
+import type { Arm, Profile, Query } from './query.gen';
 
 /**
  * What a variable's "All" should stand for (its custom all value). The values
@@ -19,8 +19,18 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
   const kept = (texts: string[] | undefined) =>
     texts?.flatMap((text) => (text === '' ? [''] : values(text).filter(Boolean))) ?? [];
   const arm = (side: Arm): Arm => (side.version ? { ...side, version: first(side.version) } : side);
+  const side = ({ base, ...own }: Profile): Profile => ({
+    ...own,
+    ...(own.target && { target: first(own.target) }),
+    ...(own.process && { process: first(own.process) }),
+    ...(own.type && { type: first(own.type) }),
+    ...(own.function && { function: first(own.function) }),
+    ...(own.label && { label: first(own.label) }),
+    ...(base && { base: side(base) }),
+  });
   return {
     ...query,
+    ...(query.profile && { profile: side(query.profile) }),
     ...(query.baseline && { baseline: arm(query.baseline) }),
     ...(query.candidate && { candidate: arm(query.candidate) }),
     pom: first(query.pom),

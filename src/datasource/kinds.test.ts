@@ -127,3 +127,18 @@ describe('a query', () => {
     expect(isComplete(query)).toBe(complete);
   });
 });
+
+describe('a query about a profile', () => {
+  it('is asked once it names a target, and needs no measurement point', () => {
+    expect(isComplete({ kind: 'flame' })).toBe(false);
+    expect(isComplete({ kind: 'flame', profile: {} })).toBe(false);
+    expect(isComplete({ kind: 'flame', profile: { target: 'shop' } })).toBe(true);
+  });
+
+  it('keeps its profile from kind to kind, and loses it with the last of them', () => {
+    const profile = { target: 'shop', type: 'heap' };
+    expect(settleOn({ kind: 'top', profile }, undefined).profile).toEqual(profile);
+    expect(settleOn({ kind: 'flame' }, undefined).profile).toEqual({});
+    expect(settleOn({ kind: 'heatmap', profile }, undefined).profile).toBeUndefined();
+  });
+});

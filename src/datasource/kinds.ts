@@ -1,3 +1,4 @@
+import { isOfProfile } from './profiles';
 import type { Point, Query } from './query.gen';
 
 type Kind = Query['kind'];
@@ -38,6 +39,13 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
     label: 'Cell',
     description: 'What is in a range of time and values: processes, functions, goroutines, requests',
   },
+  {
+    value: 'flame',
+    label: 'Flame graph',
+    description: 'A profile by stack; with a base, what is more and what is less',
+  },
+  { value: 'top', label: 'Top functions', description: 'A profile by function: its own and with all that it called' },
+  { value: 'profile', label: 'Profile', description: 'A profile as it is, for go tool pprof' },
 ];
 
 /** The versions that were first seen last, and last but one, as the back end spells them. */
@@ -45,11 +53,13 @@ export const latest = '(latest)';
 export const previous = '(previous)';
 
 /** Whether a query of this kind is about a measurement point. */
-export const hasPoint = (kind: Kind) => kind !== 'processes' && kind !== 'releases';
+export const hasPoint = (kind: Kind) => kind !== 'processes' && kind !== 'releases' && !isOfProfile(kind);
 
 /** Whether a query says all that it needs to be asked. */
-export const isComplete = ({ kind, pom, baseline, candidate }: Query) =>
-  !hasPoint(kind) || Boolean(pom) || (kind === 'compare' && Boolean(baseline?.query && candidate?.query));
+export const isComplete = ({ kind, pom, baseline, candidate, profile }: Query) =>
+  isOfProfile(kind)
+    ? Boolean(profile?.target || profile?.process)
+    : !hasPoint(kind) || Boolean(pom) || (kind === 'compare' && Boolean(baseline?.query && candidate?.query));
 
 /** Why there is no such query of a point; undefined where there is. It names the field to change. */
 export function misfit(kind: Kind, point: Point | undefined): string | undefined {
@@ -134,5 +144,6 @@ export function settleOn<Q extends Query>(query: Q, point: Point | undefined): Q
     baseline: kind === 'compare' ? (query.baseline ?? { version: previous }) : undefined,
     candidate: kind === 'compare' ? (query.candidate ?? { version: latest }) : undefined,
     per: kind === 'compare' ? query.per : undefined,
+    profile: isOfProfile(kind) ? (query.profile ?? {}) : undefined,
   };
 }

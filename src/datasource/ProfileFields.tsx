@@ -1,0 +1,204 @@
+import { useMemo } from 'react';
+import { Combobox, InlineField, InlineFieldRow, InlineSwitch, Input } from '@grafana/ui';
+import type { DataSource } from './DataSource';
+import { optionsOf, useLoaded } from './lists';
+import type { Profile, Query } from './query.gen';
+import { cpu, sampleTypesOf } from './profiles';
+
+interface Props {
+  /** Tells the controls of several editors on one page apart. */
+  idPrefix: string;
+  datasource: DataSource;
+  kind: Query['kind'];
+  profile: Profile;
+  /** Takes a change; typed says that more may follow, so the query is not to be asked yet. */
+  onChange: (profile: Profile, typed?: boolean) => void;
+  onRunQuery: () => void;
+}
+
+/** Edits which profile is wanted, which part of it, and what it is compared with. */
+export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, onRunQuery }: Props) {
+  const { target, type = cpu, sampleType, seconds, base } = profile;
+  const targets = useLoaded(useMemo(() => datasource.targets(), [datasource]));
+  const served = useLoaded(
+    useMemo(() => (target ? datasource.profiles(target) : Promise.resolve([])), [datasource, target])
+  );
+  const id = (name: string) => `${idPrefix}-${name}`;
+  const ofTarget = { names: targets.value ?? [], problem: targets.problem };
+  const types = served.value?.map((one) => one.type) ?? [];
+  return (
+    <>
+      <InlineFieldRow>
+        <TargetField
+          id={id('target')}
+          label="Target"
+          {...ofTarget}
+          value={target}
+          missing={!target}
+          onChange={(changed) => onChange({ ...profile, target: changed })}
+        />
+        <InlineField label="Profile" htmlFor={id('type')} invalid={served.problem !== undefined} error={served.problem}>
+          <Combobox
+            id={id('type')}
+            width={20}
+            createCustomValue
+            value={type}
+            options={optionsOf(types, [type])}
+            onChange={({ value }) => onChange({ ...profile, type: value, sampleType: undefined, seconds: undefined })}
+          />
+        </InlineField>
+        {kind !== 'profile' && (
+          <InlineField label="Value" htmlFor={id('sample-type')} tooltip="Which of the values of each sample is shown.">
+            <Combobox
+              id={id('sample-type')}
+              width={20}
+              isClearable
+              createCustomValue
+              placeholder="the usual one"
+              value={sampleType ?? null}
+              options={optionsOf(sampleTypesOf(type), sampleType ? [sampleType] : [])}
+              onChange={(option) => onChange({ ...profile, sampleType: option?.value })}
+            />
+          </InlineField>
+        )}
+        <InlineField
+          label="Seconds"
+          htmlFor={id('seconds')}
+          tooltip={
+            type === cpu
+              ? 'How long the program is profiled. Whoever looks at the same profile meanwhile, and shortly after, shares it.'
+              : 'What happened in so many seconds from now; without, all there is.'
+          }
+        >
+          <Input
+            id={id('seconds')}
+            type="number"
+            min={1}
+            max={60}
+            width={10}
+            placeholder={type === cpu ? '10' : 'all'}
+            value={seconds ?? ''}
+            onChange={({ currentTarget }) =>
+              onChange({ ...profile, seconds: Number(currentTarget.value) || undefined }, true)
+            }
+            onBlur={onRunQuery}
+          />
+        </InlineField>
+      </InlineFieldRow>
+      <Filters idPrefix={idPrefix} side={profile} onChange={onChange} onRunQuery={onRunQuery} label="Function" />
+      <InlineFieldRow>
+        <InlineField
+          label="Compare"
+          labelWidth={16}
+          htmlFor={id('compare')}
+          tooltip="Shows what is more and what is less than in another target, or another part of the profile."
+        >
+          <InlineSwitch
+            id={id('compare')}
+            value={base !== undefined}
+            onChange={({ currentTarget }) => onChange({ ...profile, base: currentTarget.checked ? {} : undefined })}
+          />
+        </InlineField>
+        {base && (
+          <TargetField
+            id={id('base-target')}
+            label="with target"
+            {...ofTarget}
+            value={base.target}
+            onChange={(changed) => onChange({ ...profile, base: { ...base, target: changed } })}
+          />
+        )}
+      </InlineFieldRow>
+      {base && (
+        <Filters
+          idPrefix={id('base')}
+          side={base}
+          label="its function"
+          onChange={(changed, typed) => onChange({ ...profile, base: changed }, typed)}
+          onRunQuery={onRunQuery}
+        />
+      )}
+    </>
+  );
+}
+
+interface TargetProps {
+  id: string;
+  label: string;
+  names: string[];
+  problem?: string;
+  value?: string;
+  missing?: boolean;
+  onChange: (target: string | undefined) => void;
+}
+
+function TargetField({ id, label, names, problem, value, missing = false, onChange }: TargetProps) {
+  const none = problem === undefined && names.length === 0;
+  const error =
+    problem ?? (missing ? (none ? 'No target is configured in the data source' : 'Choose a target') : undefined);
+  return (
+    <InlineField
+      label={label}
+      labelWidth={16}
+      htmlFor={id}
+      tooltip="A program that serves net/http/pprof, as the data source's settings name it."
+      invalid={error !== undefined}
+      error={error}
+    >
+      <Combobox
+        id={id}
+        width={24}
+        isClearable
+        createCustomValue
+        placeholder="the same"
+        value={value ?? null}
+        options={optionsOf(names, value ? [value] : [])}
+        onChange={(option) => onChange(option?.value)}
+      />
+    </InlineField>
+  );
+}
+
+interface FilterProps {
+  idPrefix: string;
+  side: Profile;
+  label: string;
+  onChange: (side: Profile, typed: boolean) => void;
+  onRunQuery: () => void;
+}
+
+function Filters({ idPrefix, side, label, onChange, onRunQuery }: FilterProps) {
+  return (
+    <InlineFieldRow>
+      <InlineField
+        label={label}
+        labelWidth={16}
+        htmlFor={`${idPrefix}-function`}
+        tooltip="A regular expression: what has such a function or file in its stack is kept."
+      >
+        <Input
+          id={`${idPrefix}-function`}
+          width={24}
+          placeholder="any"
+          value={side.function ?? ''}
+          onChange={({ currentTarget }) => onChange({ ...side, function: currentTarget.value || undefined }, true)}
+          onBlur={onRunQuery}
+        />
+      </InlineField>
+      <InlineField
+        label="label"
+        htmlFor={`${idPrefix}-label`}
+        tooltip="A pprof label as key=value, the value a regular expression: what has it is kept."
+      >
+        <Input
+          id={`${idPrefix}-label`}
+          width={24}
+          placeholder="route=/checkout"
+          value={side.label ?? ''}
+          onChange={({ currentTarget }) => onChange({ ...side, label: currentTarget.value || undefined }, true)}
+          onBlur={onRunQuery}
+        />
+      </InlineField>
+    </InlineFieldRow>
+  );
+}

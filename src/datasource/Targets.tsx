@@ -1,0 +1,232 @@
+import { useState } from 'react';
+import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
+import { Button, Field, FieldSet, Input, SecretInput, Stack, Text, TextArea } from '@grafana/ui';
+import type { HeatSettings } from './DataSource';
+import type { Target } from './query.gen';
+
+/** Values of headers, by `header.<name of the target>.<header>`. */
+type Secrets = Record<string, string>;
+type Props = DataSourcePluginOptionsEditorProps<HeatSettings, Secrets>;
+
+/** The name of the secret that holds the value of a target's header. */
+export const headerSecretOf = (target: Target, header: string) => `header.${target.name}.${header}`;
+
+/** Edits the programs whose profiles a data source collects. */
+export function Targets({ options, onOptionsChange }: Props) {
+  const { jsonData, secureJsonData = {}, secureJsonFields = {}, readOnly } = options;
+  const targets = jsonData.targets ?? [];
+
+  /** Makes a change, and forgets the saved secrets of these names: what was typed of them goes where moved says. */
+  const change = (changed: Target[], forget: string[] = [], moved: Secrets = {}) =>
+    onOptionsChange({
+      ...options,
+      jsonData: { ...jsonData, targets: changed },
+      secureJsonFields: { ...secureJsonFields, ...Object.fromEntries(forget.map((name) => [name, false])) },
+      secureJsonData: {
+        ...Object.fromEntries(Object.entries(secureJsonData).filter(([name]) => !forget.includes(name))),
+        ...moved,
+      },
+    });
+
+  const secretsOf = (target: Target) => (target.headers ?? []).map((header) => headerSecretOf(target, header));
+
+  const replace = (i: number, target: Target) => {
+    const before = targets[i];
+    const changed = targets.map((old, j) => (i === j ? target : old));
+    const kept = secretsOf(target);
+    const forget = secretsOf(before).filter((name) => !kept.includes(name));
+    // What has been typed in goes with a new name; what is saved stays under the old one, where nothing reads it.
+    const moved = before.name === target.name ? [] : (target.headers ?? []);
+    const typed = moved
+      .map((header) => [headerSecretOf(target, header), secureJsonData[headerSecretOf(before, header)]] as const)
+      .filter(([, value]) => value !== undefined);
+    change(changed, forget, Object.fromEntries(typed));
+  };
+
+  const add = () => {
+    let n = targets.length + 1;
+    while (targets.some(({ name }) => name === `target-${n}`)) {
+      n++;
+    }
+    change([...targets, { name: `target-${n}`, url: 'http://127.0.0.1:6060/debug/pprof/' }]);
+  };
+
+  const setHeader = (target: Target, header: string, value: string) =>
+    onOptionsChange({
+      ...options,
+      secureJsonData: { ...secureJsonData, [headerSecretOf(target, header)]: value },
+    });
+
+  const resetHeader = (target: Target, header: string) =>
+    onOptionsChange({
+      ...options,
+      secureJsonFields: { ...secureJsonFields, [headerSecretOf(target, header)]: false },
+      secureJsonData: { ...secureJsonData, [headerSecretOf(target, header)]: '' },
+    });
+
+  return (
+    <FieldSet label="Profiles">
+      <Stack direction="column" gap={3}>
+        <Text color="secondary">
+          Programs that serve net/http/pprof. Queries name a target, never a URL; each is asked for one CPU profile at a
+          time, and whoever looks at the same profile shares it.
+        </Text>
+        {targets.map((target, i) => (
+          <TargetFields
+            key={i}
+            number={i + 1}
+            target={target}
+            readOnly={readOnly}
+            taken={targets.some(({ name }, j) => i !== j && name === target.name)}
+            isSaved={(header) => Boolean(secureJsonFields[headerSecretOf(target, header)])}
+            valueOf={(header) => secureJsonData[headerSecretOf(target, header)] ?? ''}
+            onChange={(changed) => replace(i, changed)}
+            onValue={(header, value) => setHeader(target, header, value)}
+            onReset={(header) => resetHeader(target, header)}
+            onRemove={() =>
+              change(
+                targets.filter((_, j) => j !== i),
+                secretsOf(target)
+              )
+            }
+          />
+        ))}
+        <div>
+          <Button variant="secondary" icon="plus" onClick={add} disabled={readOnly}>
+            Add target
+          </Button>
+        </div>
+      </Stack>
+    </FieldSet>
+  );
+}
+
+interface TargetProps {
+  number: number;
+  target: Target;
+  readOnly: boolean;
+  /** Whether another target has the same name. */
+  taken: boolean;
+  isSaved: (header: string) => boolean;
+  valueOf: (header: string) => string;
+  onChange: (target: Target) => void;
+  onValue: (header: string, value: string) => void;
+  onReset: (header: string) => void;
+  onRemove: () => void;
+}
+
+function TargetFields({ number, target, readOnly, taken, isSaved, valueOf, onChange, ...on }: TargetProps) {
+  // Secrets hang on names: one is taken over when it is complete, not letter by letter.
+  const [name, setName] = useState(target.name);
+  const [newHeader, setNewHeader] = useState('');
+  const headers = target.headers ?? [];
+  const id = (field: string) => `gotherm-target-${number}-${field}`;
+  const nameProblem =
+    target.name === ''
+      ? 'Give each target a name of its own'
+      : taken
+        ? `${target.name} is the name of another target`
+        : undefined;
+  const addHeader = () => {
+    const header = newHeader.trim();
+    if (header && !headers.some((known) => known.toLowerCase() === header.toLowerCase())) {
+      onChange({ ...target, headers: [...headers, header] });
+    }
+    setNewHeader('');
+  };
+  return (
+    <section aria-label={`Target ${number}`}>
+      <Stack direction="column" gap={1}>
+        <Stack alignItems="center" gap={2}>
+          <Text element="h4">{target.name || `Target ${number}`}</Text>
+          <Button
+            variant="secondary"
+            fill="text"
+            size="sm"
+            icon="trash-alt"
+            disabled={readOnly}
+            aria-label={`Remove target ${target.name || number}`}
+            onClick={on.onRemove}
+          >
+            Remove
+          </Button>
+        </Stack>
+        <Stack wrap="wrap" alignItems="flex-start" gap={2}>
+          <Field label="Name" htmlFor={id('name')} invalid={nameProblem !== undefined} error={nameProblem} noMargin>
+            <Input
+              id={id('name')}
+              disabled={readOnly}
+              width={24}
+              value={name}
+              onChange={({ currentTarget }) => setName(currentTarget.value)}
+              onBlur={() => name !== target.name && onChange({ ...target, name: name.trim() })}
+            />
+          </Field>
+          <Field label="URL of the index page" htmlFor={id('url')} noMargin>
+            <Input
+              id={id('url')}
+              disabled={readOnly}
+              width={48}
+              placeholder="https://host:6060/debug/pprof/"
+              value={target.url}
+              onChange={({ currentTarget }) => onChange({ ...target, url: currentTarget.value })}
+            />
+          </Field>
+        </Stack>
+        {headers.map((header) => (
+          <Stack key={header} alignItems="flex-end" gap={1}>
+            <Field label={`Header ${header}`} htmlFor={id(`header-${header}`)} noMargin>
+              <SecretInput
+                id={id(`header-${header}`)}
+                disabled={readOnly}
+                width={48}
+                isConfigured={isSaved(header)}
+                value={valueOf(header)}
+                onChange={({ currentTarget }) => on.onValue(header, currentTarget.value)}
+                onReset={() => on.onReset(header)}
+              />
+            </Field>
+            <Button
+              variant="secondary"
+              icon="times"
+              disabled={readOnly}
+              aria-label={`Remove header ${header}`}
+              onClick={() => onChange({ ...target, headers: headers.filter((one) => one !== header) })}
+            />
+          </Stack>
+        ))}
+        <Stack alignItems="flex-end" gap={1}>
+          <Field label="Add a header" htmlFor={id('new-header')} noMargin>
+            <Input
+              id={id('new-header')}
+              disabled={readOnly}
+              width={24}
+              placeholder="Authorization"
+              value={newHeader}
+              onChange={({ currentTarget }) => setNewHeader(currentTarget.value)}
+            />
+          </Field>
+          <Button variant="secondary" icon="plus" disabled={readOnly || !newHeader.trim()} onClick={addHeader}>
+            Add header
+          </Button>
+        </Stack>
+        <Field
+          label="CA certificate"
+          htmlFor={id('ca')}
+          description="PEM text that the target's certificate is checked against, when it is not a public one"
+          noMargin
+        >
+          <TextArea
+            id={id('ca')}
+            disabled={readOnly}
+            rows={target.ca ? 6 : 1}
+            cols={80}
+            placeholder="-----BEGIN CERTIFICATE-----"
+            value={target.ca ?? ''}
+            onChange={({ currentTarget }) => onChange({ ...target, ca: currentTarget.value || undefined })}
+          />
+        </Field>
+      </Stack>
+    </section>
+  );
+}
