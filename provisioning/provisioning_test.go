@@ -175,6 +175,12 @@ func checkQuery(model map[string]any) error {
 	if !slices.Contains(query.Kinds, q.Kind) {
 		return fmt.Errorf("kind is %q, must be of %v", q.Kind, query.Kinds)
 	}
+	if q.Profile != nil {
+		if q.POM != "" || q.Profile.Target == "" {
+			return fmt.Errorf("a %s query has pom %q and target %q, must have a target only", q.Kind, q.POM, q.Profile.Target)
+		}
+		return nil
+	}
 	if q.Kind == query.KindReleases || q.Kind == query.KindProcesses {
 		if q.POM != "" {
 			return fmt.Errorf("a %s query has pom %s", q.Kind, q.POM)
@@ -279,6 +285,10 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 			if v.Datasource != (dataSourceRef{sourceType, sourceUID}) {
 				t.Errorf("%s: variable %s asks %+v, must ask %s", path, v.Name, v.Datasource, sourceUID)
 			}
+			if v.Query.Dimension == "target" {
+				variables = append(variables, v.Name)
+				continue
+			}
 			// With a measurement point they are the values of the time range, so
 			// that one can choose the version that a release replaced.
 			number, err := probe.PointNumber(v.Query.POM)
@@ -323,6 +333,7 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 			case heatPanel:
 				heat++
 			case "timeseries", "stat", "table":
+			case "flamegraph": // Grafana's own; the workbench says that it has none
 			case "text", "row":
 				if len(p.Panels) > 0 {
 					t.Errorf("%s: holds panels: the workbench shows no collapsed rows", name)
@@ -360,7 +371,7 @@ func TestDashboardsAskOnlyForWhatThereIs(t *testing.T) {
 		}
 		checkLayout(t, path, d.Panels)
 	}
-	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa", "gotherm-cost", "gotherm-requests", "gotherm-release"} {
+	for _, uid := range []string{"gotherm-go-heat", "gotherm-gc-numa", "gotherm-cost", "gotherm-requests", "gotherm-release", "gotherm-profiles"} {
 		if uids[uid] == "" {
 			t.Errorf("there is no dashboard %s", uid)
 		}

@@ -138,7 +138,7 @@ describe('a query about a profile', () => {
   it('keeps its profile from kind to kind, and loses it with the last of them', () => {
     const profile = { target: 'shop', type: 'heap' };
     expect(settleOn({ kind: 'top', profile }, undefined).profile).toEqual(profile);
-    expect(settleOn({ kind: 'flame' }, undefined).profile).toEqual({});
-    expect(settleOn({ kind: 'heatmap', profile }, undefined).profile).toBeUndefined();
+    expect(settleOn<Query>({ kind: 'flame' }, undefined).profile).toEqual({});
+    expect(settleOn<Query>({ kind: 'heatmap', profile }, undefined).profile).toBeUndefined();
   });
 });

@@ -14,7 +14,10 @@ import { dimensions, useLoaded } from './lists';
 import { MatcherRows } from './MatcherRows';
 import type { Matcher } from './query.gen';
 
-/** Asks for the values of a dimension. */
+/** Stands where a dimension does, for the targets that are configured. */
+const target = 'target';
+
+/** Asks for the values of a dimension, or for the targets. */
 export interface VariableQuery extends DataQuery {
   dimension: string;
   /** Not needed for process, service and version. */
@@ -22,7 +25,7 @@ export interface VariableQuery extends DataQuery {
   matchers?: Matcher[];
 }
 
-/** Template variables whose values are those of a dimension. */
+/** Template variables whose values are those of a dimension, or the targets. */
 export class HeatVariables extends CustomVariableSupport<DataSource, VariableQuery, HeatQuery, HeatSettings> {
   editor = VariableEditor;
 
@@ -35,9 +38,11 @@ export class HeatVariables extends CustomVariableSupport<DataSource, VariableQue
     if (!dimension) {
       return from([{ data: [] }]);
     }
-    return from(this.datasource.values(dimension, { pom, matchers, range: request.range })).pipe(
-      map((values) => ({ data: values.map((text) => ({ text })) }))
-    );
+    const values =
+      dimension === target
+        ? this.datasource.targets()
+        : this.datasource.values(dimension, { pom, matchers, range: request.range });
+    return from(values).pipe(map((values) => ({ data: values.map((text) => ({ text })) })));
   }
 }
 
@@ -60,7 +65,7 @@ export function VariableEditor({
             id="variable-dimension"
             width={24}
             value={query.dimension || null}
-            options={(point?.dimensions ?? dimensions).map((value) => ({ value }))}
+            options={(point?.dimensions ?? [...dimensions, target]).map((value) => ({ value }))}
             onChange={({ value }) => change({ dimension: value })}
           />
         </InlineField>
