@@ -272,6 +272,33 @@ func (a *agent) readEvents(point bpf.KernelPoint) (events []bpf.KernelLongEvent)
 
 func traceID(high, low uint64) string { return fmt.Sprintf("%016x%016x", high, low) }
 
+// A group of a map may end in a page that its process has never touched, which
+// nobody can read: the slots that are taken are read without it.
+func TestATraceIsReadBesideMemoryThatNobodyHasTouched(t *testing.T) {
+	// Before Go 1.24 maps had buckets, which are read slot by slot.
+	for _, b := range append(releases("go1.24.13", "go1.27.4"), thisGo) {
+		t.Run(b.name, func(t *testing.T) {
+			a, server, _ := watchServer(t, b)
+			a.rateLimit(server.PID(), 0)
+			v := visit(t, server)
+			client := v.client(false)
+			const requests = 20
+			for i := range requests {
+				url := fmt.Sprintf("http://%s/untouched?parent=00-%s-00f067aa0ba902b7-01", v.http, traceID(9, uint64(i)))
+				if got, err := v.fetch(client, "GET", url, nil, nil); err != nil || got != "small" {
+					t.Fatalf("%q, %v", got, err)
+				}
+			}
+			a.settle(server.PID(), requests)
+			for i, e := range a.readEvents(bpf.KernelPointHTTP_REQUEST) {
+				if got, want := traceID(e.Extra[0], e.Extra[1]), traceID(9, uint64(i)); got != want {
+					t.Errorf("request %d has trace %s, want %s", i, got, want)
+				}
+			}
+		})
+	}
+}
+
 func TestRequestsHaveTheTraceThatTheyCameWith(t *testing.T) {
 	for _, b := range servers() {
 		t.Run(b.name, func(t *testing.T) {

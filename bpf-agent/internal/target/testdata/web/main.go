@@ -139,6 +139,7 @@ func routes() http.Handler {
 		pprof.Do(r.Context(), labels, func(context.Context) { fmt.Fprint(w, "labelled") })
 	})
 	handle("GET", "/copied", small)
+	handle("GET", "/untouched", untouched)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// As tracing middleware does: ServeMux notes its pattern in a copy.
 		if r.URL.Path == "/copied" {
