@@ -147,14 +147,24 @@ export const ColumnAxis = memo(function ColumnAxis({ labels, width, height, name
   const styles = useStyles2(getStyles);
   return (
     <svg className={styles.columns} width={width} height={height} overflow="visible" aria-hidden fontSize={fontSize}>
-      {labels.map(({ at, text }) => (
-        <g key={`${at} ${text}`} transform={`translate(${at} 0)`}>
-          <line y1={0} y2={tick} stroke={theme.colors.border.medium} />
-          <text y={tick + gap} dominantBaseline="hanging" textAnchor="middle" fill={theme.colors.text.secondary}>
-            {text}
-          </text>
-        </g>
-      ))}
+      {labels.map(({ at, text }) => {
+        const half = measureText(text, fontSize).width / 2;
+        return (
+          <g key={`${at} ${text}`} transform={`translate(${at} 0)`}>
+            <line y1={0} y2={tick} stroke={theme.colors.border.medium} />
+            <text
+              // Beside a plot without an axis there is no room for the half of a label.
+              x={Math.max(0, half - at)}
+              y={tick + gap}
+              dominantBaseline="hanging"
+              textAnchor="middle"
+              fill={theme.colors.text.secondary}
+            >
+              {text}
+            </text>
+          </g>
+        );
+      })}
       {name && (
         <text
           x={width / 2}

@@ -56,7 +56,10 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
                 const links = row === others ? [] : linksOf(frame, field.name, row, field.name === primary, defaults);
                 const isShare = shares.includes(field);
                 return (
-                  <td key={field.name} className={field.type === 'number' && !isShare ? styles.number : undefined}>
+                  <td
+                    key={field.name}
+                    className={isShare ? styles.share : field.type === 'number' ? styles.number : undefined}
+                  >
                     {isShare && field.values[row] !== null && (
                       <div className={styles.track} aria-hidden>
                         <div className={styles.bar} style={{ width: `${100 * field.values[row]}%` }} />
@@ -140,9 +143,11 @@ const getStyles = (theme: GrafanaTheme2) => ({
     '& td:first-of-type': { minWidth: '30%' },
   }),
   number: css({ '&&': { textAlign: 'right', whiteSpace: 'nowrap', fontVariantNumeric: 'tabular-nums' } }),
+  // Text as long as 0.00123% stays beside its bar.
+  share: css({ '&&': { whiteSpace: 'nowrap', minWidth: '120px' } }),
   track: css({
     display: 'inline-block',
-    width: 'calc(100% - 60px)',
+    width: 'calc(100% - 72px)',
     minWidth: '40px',
     height: '10px',
     marginRight: theme.spacing(1),

@@ -35,9 +35,11 @@ export const VersionStrip = memo(function VersionStrip({ lanes, range, lefts, wi
     <div role="group" aria-label="Versions" className={styles.strip} data-testid="version strip">
       {lanes.map((lane) => (
         <div key={lane.service} className={styles.lane}>
-          <div className={styles.service} style={{ width: lefts[0] }} title={lane.service}>
-            {lanes.length > 1 ? lane.service : ''}
-          </div>
+          {lefts[0] > 0 && (
+            <div className={styles.service} style={{ width: lefts[0] }} title={lane.service}>
+              {lanes.length > 1 ? lane.service : ''}
+            </div>
+          )}
           {lefts.map((left, column) => (
             <div
               key={column}
