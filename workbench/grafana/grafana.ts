@@ -143,3 +143,16 @@ export async function seeHeat(page: Page, plot: Locator, colours = 4) {
     expect((await painted(page, plot)).colours).toBeGreaterThanOrEqual(colours);
   }).toPass({ timeout: 60_000 });
 }
+
+/** Chooses from the menu of a heat panel by keys. */
+export async function chooseByKeys(page: Page, panel: Locator, label: string) {
+  await panel.getByRole('button', { name: 'Heat menu' }).focus();
+  await page.keyboard.press('Enter');
+  // A menu that opens takes the focus to its first item.
+  await expect(page.getByRole('menuitem').first()).toBeFocused();
+  const item = page.getByRole('menuitem', { name: label });
+  while (!(await item.evaluate((element) => element === document.activeElement))) {
+    await page.keyboard.press('ArrowDown');
+  }
+  await page.keyboard.press('Enter');
+}
