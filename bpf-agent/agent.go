@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"kernel.org/pub/linux/libs/security/libcap/cap"
 
+	"github.com/gotherm/gotherm/bpf-agent/collect"
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
 	"github.com/gotherm/gotherm/bpf-agent/mem"
@@ -72,6 +73,8 @@ type agent struct {
 	mem     *mem.Poller
 	pins    *mem.Pins // nil when programs may not publish
 	server  *server.Server
+	// collector is nil when no profiles are collected.
+	collector *collect.Collector
 }
 
 // newAgent makes an agent with what can be had: where nothing may be loaded
@@ -136,10 +139,18 @@ func (a *agent) run(ctx context.Context, serve func(context.Context) error) erro
 	g.Go(func() error { return a.pacer.Run(ctx) })
 	g.Go(func() error { return a.mem.Run(ctx) })
 	g.Go(func() error { return a.server.Run(ctx) })
+	if a.collector != nil {
+		g.Go(func() error { return a.collector.Run(ctx) })
+	}
 	if serve != nil {
 		g.Go(func() error { return serve(ctx) })
 	}
 	err := g.Wait()
+	if a.collector != nil {
+		if e := a.collector.Store().Close(); e != nil && err == nil {
+			err = e
+		}
+	}
 	if e := a.ingest.Close(); e != nil && err == nil {
 		err = fmt.Errorf("close the ring: %w", e)
 	}

@@ -21,6 +21,8 @@ type runCommand struct {
 	ClientCA  string       `name:"client-ca" env:"GOTHERM_CLIENT_CA" type:"path" help:"PEM file with the authorities whose client certificates are accepted; without one of them nobody is."`
 
 	MemstatsPin string `name:"memstats-pin" placeholder:"DIR" help:"Let programs publish their runtime.MemStats, by maps pinned in this directory of bpffs, which must be the agent's alone. Off when it is not said. CAP_BPF and CAP_CHOWN are then kept."`
+
+	profiles
 }
 
 // collectAt is by how many percent the heap may grow between two collections.
@@ -41,6 +43,9 @@ func (r *runCommand) Run(ctx context.Context, log *slog.Logger) error {
 	defer listener.Close()
 	a, err := newAgent(r.selection, r.Budget, r.MemstatsPin, log)
 	if err != nil {
+		return err
+	}
+	if err := r.profiles.collect(a, log); err != nil {
 		return err
 	}
 	log.Info("gotherm-agent answers", "url", listener.URL, "version", version())

@@ -8,13 +8,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/netip"
 	"os"
-	"strings"
 	"text/tabwriter"
 	"time"
 
-	"github.com/gotherm/gotherm/bpf-agent/goproc"
+	"github.com/gotherm/gotherm/bpf-agent/collect"
 	"github.com/gotherm/gotherm/pkg/profile"
 	"github.com/gotherm/gotherm/pkg/profile/stages"
 )
@@ -74,8 +72,8 @@ func (c *stagesCommand) collect(ctx context.Context) (*stages.Report, []stages.M
 	index := c.URL
 	if index == "" {
 		var err error
-		if index, err = findPprof(ctx, c.PID); err != nil {
-			return nil, nil, err
+		if index, err = collect.Find(ctx, c.PID); err != nil {
+			return nil, nil, fmt.Errorf("find net/http/pprof: %w: name it with --url", err)
 		}
 	}
 	target, err := profile.NewTarget(index, &http.Client{})
@@ -132,51 +130,6 @@ func readStages(trace, cpu string) (*stages.Report, []stages.Match, error) {
 
 // say tells what is being done, beside the output.
 func say(format string, a ...any) { fmt.Fprintf(os.Stderr, format+"\n", a...) }
-
-// findPprof asks the sockets that a process listens on, as far as they are on
-// this machine alone or on all its addresses, for the index page of net/http/pprof.
-func findPprof(ctx context.Context, pid int) (string, error) {
-	listening, err := goproc.Listening(pid)
-	if err != nil {
-		return "", fmt.Errorf("find net/http/pprof: %w: name it with --url", err)
-	}
-	var asked []string
-	for _, address := range listening {
-		switch {
-		case address.Addr() == netip.IPv4Unspecified():
-			address = netip.AddrPortFrom(netip.AddrFrom4([4]byte{127, 0, 0, 1}), address.Port())
-		case address.Addr() == netip.IPv6Unspecified():
-			address = netip.AddrPortFrom(netip.IPv6Loopback(), address.Port())
-		case !address.Addr().IsLoopback():
-			say("process %d listens on %s, which is not asked: it is not on loopback", pid, address)
-			continue
-		}
-		index := fmt.Sprintf("http://%s/debug/pprof/", address)
-		served, err := askIndex(ctx, index)
-		if err != nil {
-			say("process %d listens on %s: %v", pid, address, err)
-			asked = append(asked, address.String())
-			continue
-		}
-		say("process %d serves %d profiles on %s", pid, len(served), index)
-		return index, nil
-	}
-	if asked == nil {
-		return "", fmt.Errorf("find net/http/pprof: process %d listens on no address on loopback: name it with --url", pid)
-	}
-	return "", fmt.Errorf("find net/http/pprof: process %d serves it on none of %s: name it with --url", pid, strings.Join(asked, ", "))
-}
-
-func askIndex(ctx context.Context, index string) ([]profile.Served, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	target, err := profile.NewTarget(index, &http.Client{})
-	if err != nil {
-		return nil, err
-	}
-	defer target.Close()
-	return target.Index(ctx)
-}
 
 // printStages prints the table, what stands out, and what the table rests on.
 func printStages(w io.Writer, r *stages.Report, matches []stages.Match) error {

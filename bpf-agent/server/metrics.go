@@ -55,6 +55,8 @@ type collector struct {
 	hits, carried, counted, coarse, info, state *prometheus.Desc
 	cost, costTotal, budget, shed, run          *prometheus.Desc
 	held, series, minutes, oldest               *prometheus.Desc
+
+	collected, failed, profilesHeld, profilesDropped, profileCPU *prometheus.Desc
 }
 
 type gaugeDesc struct {
@@ -105,6 +107,11 @@ func newCollector(s *Server) *collector {
 	c.budget = prometheus.NewDesc("gotherm_watching_budget_ratio", "What probes may cost a process, as a share of the CPU time that it uses.", nil, nil)
 	c.shed = prometheus.NewDesc("gotherm_shed_points", "Measurement points that are detached to hold the cost of watching inside its budget.", who, nil)
 	c.run = prometheus.NewDesc("gotherm_run_cost_seconds", "CPU time that one run of a program costs, as measured when the agent started.", []string{"site"}, nil)
+	c.collected = prometheus.NewDesc("gotherm_profiles_collected_total", "Profiles that were collected of processes, by type.", []string{"type"}, nil)
+	c.failed = prometheus.NewDesc("gotherm_profiles_failed_total", "Profiles that were not collected, or not kept, by reason.", []string{"reason"}, nil)
+	c.profilesHeld = prometheus.NewDesc("gotherm_profiles_bytes", "Size of the profiles that are kept.", nil, nil)
+	c.profilesDropped = prometheus.NewDesc("gotherm_profiles_dropped_total", "Profiles that were kept and dropped for others, or because of their age.", nil, nil)
+	c.profileCPU = prometheus.NewDesc("gotherm_profiles_cpu_seconds_total", "Time for which processes took CPU profiles for the agent.", nil, nil)
 	for _, g := range probe.Gauges {
 		// These two are there under names that say whose cost it is.
 		if g.Name == probe.WatchCost || g.Name == probe.WatchBudget {
@@ -141,7 +148,8 @@ func (c *collector) Describe(ch chan<- *prometheus.Desc) {
 	for _, g := range c.gauges {
 		ch <- g.desc
 	}
-	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state, c.cost, c.costTotal, c.budget, c.shed, c.run, c.held, c.series, c.minutes, c.oldest} {
+	for _, d := range []*prometheus.Desc{c.hits, c.carried, c.counted, c.coarse, c.info, c.state, c.cost, c.costTotal, c.budget, c.shed, c.run, c.held, c.series, c.minutes, c.oldest,
+		c.collected, c.failed, c.profilesHeld, c.profilesDropped, c.profileCPU} {
 		ch <- d
 	}
 }
@@ -166,6 +174,7 @@ func (c *collector) Collect(ch chan<- prometheus.Metric) {
 	}
 	c.holding(ch)
 	c.running(ch)
+	c.profiles(ch)
 	for _, st := range c.server.Watcher.Processes() {
 		p := describe(st)
 		c.watching(ch, st)
@@ -201,6 +210,28 @@ func (c *collector) holding(ch chan<- prometheus.Metric) {
 	gauge(c.minutes, float64(h.OfProcess), "process")
 	gauge(c.minutes, float64(h.OfRelease), "release")
 	gauge(c.oldest, float64(c.server.Head.Oldest().Unix()))
+}
+
+// profiles sends what was collected, where profiles are.
+func (c *collector) profiles(ch chan<- prometheus.Metric) {
+	from := c.server.Profiles
+	if from == nil {
+		return
+	}
+	count := func(d *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, value, labels...)
+	}
+	a := from.Account()
+	for kind, n := range a.Collected {
+		count(c.collected, float64(n), kind)
+	}
+	for reason, n := range a.Failed {
+		count(c.failed, float64(n), reason)
+	}
+	_, bytes, dropped := from.Store().Holding()
+	ch <- prometheus.MustNewConstMetric(c.profilesHeld, prometheus.GaugeValue, float64(bytes))
+	count(c.profilesDropped, float64(dropped))
+	count(c.profileCPU, a.CPU.Seconds())
 }
 
 // running sends what a run of a program costs, and what may be spent.

@@ -17,6 +17,7 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/gotherm/gotherm/bpf-agent/collect"
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
 	"github.com/gotherm/gotherm/bpf-agent/ingest"
 	"github.com/gotherm/gotherm/bpf-agent/pacer"
@@ -33,6 +34,8 @@ type Sources struct {
 	Ingest  *ingest.Ingest
 	Pacer   *pacer.Pacer
 	Ledger  *goproc.Ledger
+	// Profiles is nil when none are collected.
+	Profiles *collect.Collector
 	// Version is the agent's own.
 	Version string
 	Log     *slog.Logger
@@ -47,6 +50,7 @@ type Server struct {
 	requests   gate
 	streams    gate
 	tails      gate
+	collecting gate
 	walks      chan struct{}
 }
 
@@ -62,6 +66,7 @@ func New(from Sources) *Server {
 		requests:   newGate("requests", maxRequests),
 		streams:    newGate("streams", maxStreams),
 		tails:      newGate("streams of events", maxTails),
+		collecting: newGate("requests for new profiles", maxCollecting),
 		walks:      make(chan struct{}, maxWalks),
 	}
 }

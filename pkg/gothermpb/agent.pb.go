@@ -3693,6 +3693,607 @@ func (x *Event) GetTraceId() string {
 	return ""
 }
 
+type ListProfilesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// By process, service and version.
+	Matchers []*Matcher `protobuf:"bytes,1,rep,name=matchers,proto3" json:"matchers,omitempty"`
+	// "cpu", "heap" and so on; empty for all.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// Of profiles that cover some of this time; absent for all there are.
+	Start         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=end,proto3" json:"end,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProfilesRequest) Reset() {
+	*x = ListProfilesRequest{}
+	mi := &file_agent_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProfilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProfilesRequest) ProtoMessage() {}
+
+func (x *ListProfilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProfilesRequest.ProtoReflect.Descriptor instead.
+func (*ListProfilesRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *ListProfilesRequest) GetMatchers() []*Matcher {
+	if x != nil {
+		return x.Matchers
+	}
+	return nil
+}
+
+func (x *ListProfilesRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ListProfilesRequest) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *ListProfilesRequest) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+type ListProfilesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// In order of when they were collected.
+	Profiles []*CollectedProfile `protobuf:"bytes,1,rep,name=profiles,proto3" json:"profiles,omitempty"`
+	// The processes that match, and that profiles are collected of.
+	Sources []*ProfileSource `protobuf:"bytes,2,rep,name=sources,proto3" json:"sources,omitempty"`
+	// Why no profile is collected of any process, and how to change that; empty when some are.
+	Off           string `protobuf:"bytes,3,opt,name=off,proto3" json:"off,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListProfilesResponse) Reset() {
+	*x = ListProfilesResponse{}
+	mi := &file_agent_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListProfilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListProfilesResponse) ProtoMessage() {}
+
+func (x *ListProfilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListProfilesResponse.ProtoReflect.Descriptor instead.
+func (*ListProfilesResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *ListProfilesResponse) GetProfiles() []*CollectedProfile {
+	if x != nil {
+		return x.Profiles
+	}
+	return nil
+}
+
+func (x *ListProfilesResponse) GetSources() []*ProfileSource {
+	if x != nil {
+		return x.Sources
+	}
+	return nil
+}
+
+func (x *ListProfilesResponse) GetOff() string {
+	if x != nil {
+		return x.Off
+	}
+	return ""
+}
+
+type CollectedProfile struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Id      uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Process string                 `protobuf:"bytes,2,opt,name=process,proto3" json:"process,omitempty"`
+	Service string                 `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
+	Version string                 `protobuf:"bytes,4,opt,name=version,proto3" json:"version,omitempty"`
+	Type    string                 `protobuf:"bytes,5,opt,name=type,proto3" json:"type,omitempty"`
+	// What it covers; of a snapshot, when it was asked for and when it had come.
+	Start         *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=start,proto3" json:"start,omitempty"`
+	End           *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=end,proto3" json:"end,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectedProfile) Reset() {
+	*x = CollectedProfile{}
+	mi := &file_agent_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectedProfile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectedProfile) ProtoMessage() {}
+
+func (x *CollectedProfile) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectedProfile.ProtoReflect.Descriptor instead.
+func (*CollectedProfile) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *CollectedProfile) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *CollectedProfile) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *CollectedProfile) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *CollectedProfile) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *CollectedProfile) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *CollectedProfile) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *CollectedProfile) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *CollectedProfile) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+type ProfileSource struct {
+	state   protoimpl.MessageState `protogen:"open.v1"`
+	Process string                 `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	Service string                 `protobuf:"bytes,2,opt,name=service,proto3" json:"service,omitempty"`
+	Version string                 `protobuf:"bytes,3,opt,name=version,proto3" json:"version,omitempty"`
+	// Where it serves net/http/pprof; empty until that is found.
+	Url   string   `protobuf:"bytes,4,opt,name=url,proto3" json:"url,omitempty"`
+	Types []string `protobuf:"bytes,5,rep,name=types,proto3" json:"types,omitempty"`
+	// Why it can't be asked; empty when it can.
+	Refused string `protobuf:"bytes,6,opt,name=refused,proto3" json:"refused,omitempty"`
+	// The types of which the last attempt failed.
+	Failing       []*ProfileFailure `protobuf:"bytes,7,rep,name=failing,proto3" json:"failing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileSource) Reset() {
+	*x = ProfileSource{}
+	mi := &file_agent_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileSource) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileSource) ProtoMessage() {}
+
+func (x *ProfileSource) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileSource.ProtoReflect.Descriptor instead.
+func (*ProfileSource) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{51}
+}
+
+func (x *ProfileSource) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *ProfileSource) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *ProfileSource) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ProfileSource) GetUrl() string {
+	if x != nil {
+		return x.Url
+	}
+	return ""
+}
+
+func (x *ProfileSource) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *ProfileSource) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
+func (x *ProfileSource) GetFailing() []*ProfileFailure {
+	if x != nil {
+		return x.Failing
+	}
+	return nil
+}
+
+type ProfileFailure struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	Reason        string                 `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
+	Retry         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=retry,proto3" json:"retry,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProfileFailure) Reset() {
+	*x = ProfileFailure{}
+	mi := &file_agent_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProfileFailure) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProfileFailure) ProtoMessage() {}
+
+func (x *ProfileFailure) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProfileFailure.ProtoReflect.Descriptor instead.
+func (*ProfileFailure) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *ProfileFailure) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *ProfileFailure) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ProfileFailure) GetRetry() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Retry
+	}
+	return nil
+}
+
+type GetProfileRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            uint64                 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileRequest) Reset() {
+	*x = GetProfileRequest{}
+	mi := &file_agent_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileRequest) ProtoMessage() {}
+
+func (x *GetProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileRequest.ProtoReflect.Descriptor instead.
+func (*GetProfileRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *GetProfileRequest) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+type GetProfileResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	About *CollectedProfile      `protobuf:"bytes,1,opt,name=about,proto3" json:"about,omitempty"`
+	// In the format of profile.proto, as the process sent it.
+	Profile       []byte `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetProfileResponse) Reset() {
+	*x = GetProfileResponse{}
+	mi := &file_agent_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetProfileResponse) ProtoMessage() {}
+
+func (x *GetProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetProfileResponse.ProtoReflect.Descriptor instead.
+func (*GetProfileResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *GetProfileResponse) GetAbout() *CollectedProfile {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
+func (x *GetProfileResponse) GetProfile() []byte {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+type CollectProfileRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A process that profiles are collected of, as the dimension process names it.
+	Process string `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	Type    string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// How long to collect for, of cpu: at most 20 s, 0 for 10 s.
+	Duration      *durationpb.Duration `protobuf:"bytes,3,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectProfileRequest) Reset() {
+	*x = CollectProfileRequest{}
+	mi := &file_agent_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectProfileRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectProfileRequest) ProtoMessage() {}
+
+func (x *CollectProfileRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectProfileRequest.ProtoReflect.Descriptor instead.
+func (*CollectProfileRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *CollectProfileRequest) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *CollectProfileRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *CollectProfileRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+type CollectProfileResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	About         *CollectedProfile      `protobuf:"bytes,1,opt,name=about,proto3" json:"about,omitempty"`
+	Profile       []byte                 `protobuf:"bytes,2,opt,name=profile,proto3" json:"profile,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectProfileResponse) Reset() {
+	*x = CollectProfileResponse{}
+	mi := &file_agent_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectProfileResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectProfileResponse) ProtoMessage() {}
+
+func (x *CollectProfileResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectProfileResponse.ProtoReflect.Descriptor instead.
+func (*CollectProfileResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *CollectProfileResponse) GetAbout() *CollectedProfile {
+	if x != nil {
+		return x.About
+	}
+	return nil
+}
+
+func (x *CollectProfileResponse) GetProfile() []byte {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
 var File_agent_proto protoreflect.FileDescriptor
 
 const file_agent_proto_rawDesc = "" +
@@ -4026,7 +4627,50 @@ const file_agent_proto_rawDesc = "" +
 	"\x06series\x18\x03 \x01(\rR\x06series\x12\x12\n" +
 	"\x04goid\x18\x04 \x01(\x04R\x04goid\x12\x14\n" +
 	"\x05label\x18\x05 \x01(\tR\x05label\x12\x19\n" +
-	"\btrace_id\x18\x06 \x01(\tR\atraceId2\xd5\b\n" +
+	"\btrace_id\x18\x06 \x01(\tR\atraceId\"\xba\x01\n" +
+	"\x13ListProfilesRequest\x12/\n" +
+	"\bmatchers\x18\x01 \x03(\v2\x13.gotherm.v1.MatcherR\bmatchers\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x120\n" +
+	"\x05start\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\"\x97\x01\n" +
+	"\x14ListProfilesResponse\x128\n" +
+	"\bprofiles\x18\x01 \x03(\v2\x1c.gotherm.v1.CollectedProfileR\bprofiles\x123\n" +
+	"\asources\x18\x02 \x03(\v2\x19.gotherm.v1.ProfileSourceR\asources\x12\x10\n" +
+	"\x03off\x18\x03 \x01(\tR\x03off\"\xfa\x01\n" +
+	"\x10CollectedProfile\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\x12\x18\n" +
+	"\aprocess\x18\x02 \x01(\tR\aprocess\x12\x18\n" +
+	"\aservice\x18\x03 \x01(\tR\aservice\x12\x18\n" +
+	"\aversion\x18\x04 \x01(\tR\aversion\x12\x12\n" +
+	"\x04type\x18\x05 \x01(\tR\x04type\x120\n" +
+	"\x05start\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x04R\x05bytes\"\xd5\x01\n" +
+	"\rProfileSource\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x18\n" +
+	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
+	"\aversion\x18\x03 \x01(\tR\aversion\x12\x10\n" +
+	"\x03url\x18\x04 \x01(\tR\x03url\x12\x14\n" +
+	"\x05types\x18\x05 \x03(\tR\x05types\x12\x18\n" +
+	"\arefused\x18\x06 \x01(\tR\arefused\x124\n" +
+	"\afailing\x18\a \x03(\v2\x1a.gotherm.v1.ProfileFailureR\afailing\"n\n" +
+	"\x0eProfileFailure\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x16\n" +
+	"\x06reason\x18\x02 \x01(\tR\x06reason\x120\n" +
+	"\x05retry\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\x05retry\"#\n" +
+	"\x11GetProfileRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\x04R\x02id\"b\n" +
+	"\x12GetProfileResponse\x122\n" +
+	"\x05about\x18\x01 \x01(\v2\x1c.gotherm.v1.CollectedProfileR\x05about\x12\x18\n" +
+	"\aprofile\x18\x02 \x01(\fR\aprofile\"|\n" +
+	"\x15CollectProfileRequest\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x125\n" +
+	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\"f\n" +
+	"\x16CollectProfileResponse\x122\n" +
+	"\x05about\x18\x01 \x01(\v2\x1c.gotherm.v1.CollectedProfileR\x05about\x12\x18\n" +
+	"\aprofile\x18\x02 \x01(\fR\aprofile2\xce\n" +
+	"\n" +
 	"\fAgentService\x12E\n" +
 	"\bGetAgent\x12\x1b.gotherm.v1.GetAgentRequest\x1a\x1c.gotherm.v1.GetAgentResponse\x12T\n" +
 	"\rListProcesses\x12 .gotherm.v1.ListProcessesRequest\x1a!.gotherm.v1.ListProcessesResponse\x12l\n" +
@@ -4040,7 +4684,11 @@ const file_agent_proto_rawDesc = "" +
 	"\rRequestAttach\x12 .gotherm.v1.RequestAttachRequest\x1a!.gotherm.v1.RequestAttachResponse\x12N\n" +
 	"\vQueryGauges\x12\x1e.gotherm.v1.QueryGaugesRequest\x1a\x1f.gotherm.v1.QueryGaugesResponse\x12W\n" +
 	"\x0eQueryExemplars\x12!.gotherm.v1.QueryExemplarsRequest\x1a\".gotherm.v1.QueryExemplarsResponse\x12P\n" +
-	"\vWatchEvents\x12\x1e.gotherm.v1.WatchEventsRequest\x1a\x1f.gotherm.v1.WatchEventsResponse0\x01B4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
+	"\vWatchEvents\x12\x1e.gotherm.v1.WatchEventsRequest\x1a\x1f.gotherm.v1.WatchEventsResponse0\x01\x12Q\n" +
+	"\fListProfiles\x12\x1f.gotherm.v1.ListProfilesRequest\x1a .gotherm.v1.ListProfilesResponse\x12K\n" +
+	"\n" +
+	"GetProfile\x12\x1d.gotherm.v1.GetProfileRequest\x1a\x1e.gotherm.v1.GetProfileResponse\x12W\n" +
+	"\x0eCollectProfile\x12!.gotherm.v1.CollectProfileRequest\x1a\".gotherm.v1.CollectProfileResponseB4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
 
 var (
 	file_agent_proto_rawDescOnce sync.Once
@@ -4055,7 +4703,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 54)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
 var file_agent_proto_goTypes = []any{
 	(ProcessHealth_State)(0),              // 0: gotherm.v1.ProcessHealth.State
 	(ProcessPoint_State)(0),               // 1: gotherm.v1.ProcessPoint.State
@@ -4108,134 +4756,161 @@ var file_agent_proto_goTypes = []any{
 	(*WatchEventsResponse)(nil),           // 48: gotherm.v1.WatchEventsResponse
 	(*EventSeries)(nil),                   // 49: gotherm.v1.EventSeries
 	(*Event)(nil),                         // 50: gotherm.v1.Event
-	nil,                                   // 51: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 52: gotherm.v1.Series.LabelsEntry
-	nil,                                   // 53: gotherm.v1.GaugeSeries.LabelsEntry
-	nil,                                   // 54: gotherm.v1.Exemplar.LabelsEntry
-	nil,                                   // 55: gotherm.v1.Exemplar.ExtraEntry
-	nil,                                   // 56: gotherm.v1.EventSeries.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 57: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 58: google.protobuf.Duration
+	(*ListProfilesRequest)(nil),           // 51: gotherm.v1.ListProfilesRequest
+	(*ListProfilesResponse)(nil),          // 52: gotherm.v1.ListProfilesResponse
+	(*CollectedProfile)(nil),              // 53: gotherm.v1.CollectedProfile
+	(*ProfileSource)(nil),                 // 54: gotherm.v1.ProfileSource
+	(*ProfileFailure)(nil),                // 55: gotherm.v1.ProfileFailure
+	(*GetProfileRequest)(nil),             // 56: gotherm.v1.GetProfileRequest
+	(*GetProfileResponse)(nil),            // 57: gotherm.v1.GetProfileResponse
+	(*CollectProfileRequest)(nil),         // 58: gotherm.v1.CollectProfileRequest
+	(*CollectProfileResponse)(nil),        // 59: gotherm.v1.CollectProfileResponse
+	nil,                                   // 60: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 61: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 62: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 63: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 64: gotherm.v1.Exemplar.ExtraEntry
+	nil,                                   // 65: gotherm.v1.EventSeries.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 66: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 67: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	57,  // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	66,  // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
 	6,   // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	58,  // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	57,  // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	67,  // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	66,  // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
 	9,   // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
 	5,   // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
-	58,  // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
-	58,  // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
-	58,  // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
-	58,  // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
-	57,  // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	67,  // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
+	67,  // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
+	67,  // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
+	67,  // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
+	66,  // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
 	10,  // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
 	9,   // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
 	8,   // 13: gotherm.v1.Process.health:type_name -> gotherm.v1.ProcessHealth
 	0,   // 14: gotherm.v1.ProcessHealth.state:type_name -> gotherm.v1.ProcessHealth.State
-	58,  // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
-	58,  // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
-	58,  // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
-	58,  // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	67,  // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
+	67,  // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
+	67,  // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	67,  // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
 	1,   // 19: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	57,  // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	66,  // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
 	7,   // 21: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
 	13,  // 22: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
 	16,  // 23: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	66,  // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
 	16,  // 26: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	58,  // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	66,  // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	67,  // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
 	21,  // 30: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	58,  // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	51,  // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	67,  // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	60,  // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
 	22,  // 33: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	57,  // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	66,  // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
 	2,   // 35: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
 	16,  // 36: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	58,  // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	66,  // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	67,  // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
 	23,  // 40: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
 	26,  // 41: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	52,  // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	61,  // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
 	23,  // 43: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
 	27,  // 44: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	57,  // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	66,  // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
 	16,  // 46: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	66,  // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
 	30,  // 49: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
 	31,  // 50: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
 	16,  // 51: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	58,  // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	67,  // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
 	21,  // 53: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	57,  // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	58,  // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	57,  // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	57,  // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	57,  // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	66,  // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	67,  // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	66,  // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	66,  // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	66,  // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
 	35,  // 60: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
 	16,  // 61: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	58,  // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	67,  // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
 	39,  // 63: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	57,  // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	66,  // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
 	16,  // 65: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
-	58,  // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	66,  // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	67,  // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
 	42,  // 69: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
-	53,  // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	62,  // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
 	43,  // 71: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
-	57,  // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	66,  // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
 	16,  // 73: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
-	57,  // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	66,  // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
 	46,  // 76: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
-	57,  // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
-	54,  // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
-	55,  // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	66,  // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	63,  // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	64,  // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
 	16,  // 80: gotherm.v1.WatchEventsRequest.matchers:type_name -> gotherm.v1.Matcher
-	57,  // 81: gotherm.v1.WatchEventsResponse.start:type_name -> google.protobuf.Timestamp
-	57,  // 82: gotherm.v1.WatchEventsResponse.end:type_name -> google.protobuf.Timestamp
+	66,  // 81: gotherm.v1.WatchEventsResponse.start:type_name -> google.protobuf.Timestamp
+	66,  // 82: gotherm.v1.WatchEventsResponse.end:type_name -> google.protobuf.Timestamp
 	50,  // 83: gotherm.v1.WatchEventsResponse.events:type_name -> gotherm.v1.Event
 	49,  // 84: gotherm.v1.WatchEventsResponse.series:type_name -> gotherm.v1.EventSeries
-	56,  // 85: gotherm.v1.EventSeries.labels:type_name -> gotherm.v1.EventSeries.LabelsEntry
-	57,  // 86: gotherm.v1.Event.time:type_name -> google.protobuf.Timestamp
-	3,   // 87: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	11,  // 88: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	14,  // 89: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	17,  // 90: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	19,  // 91: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	24,  // 92: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	28,  // 93: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	32,  // 94: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	34,  // 95: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	37,  // 96: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	40,  // 97: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
-	44,  // 98: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
-	47,  // 99: gotherm.v1.AgentService.WatchEvents:input_type -> gotherm.v1.WatchEventsRequest
-	4,   // 100: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	12,  // 101: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	15,  // 102: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	18,  // 103: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	20,  // 104: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	25,  // 105: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	29,  // 106: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	33,  // 107: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	36,  // 108: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	38,  // 109: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	41,  // 110: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
-	45,  // 111: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
-	48,  // 112: gotherm.v1.AgentService.WatchEvents:output_type -> gotherm.v1.WatchEventsResponse
-	100, // [100:113] is the sub-list for method output_type
-	87,  // [87:100] is the sub-list for method input_type
-	87,  // [87:87] is the sub-list for extension type_name
-	87,  // [87:87] is the sub-list for extension extendee
-	0,   // [0:87] is the sub-list for field type_name
+	65,  // 85: gotherm.v1.EventSeries.labels:type_name -> gotherm.v1.EventSeries.LabelsEntry
+	66,  // 86: gotherm.v1.Event.time:type_name -> google.protobuf.Timestamp
+	16,  // 87: gotherm.v1.ListProfilesRequest.matchers:type_name -> gotherm.v1.Matcher
+	66,  // 88: gotherm.v1.ListProfilesRequest.start:type_name -> google.protobuf.Timestamp
+	66,  // 89: gotherm.v1.ListProfilesRequest.end:type_name -> google.protobuf.Timestamp
+	53,  // 90: gotherm.v1.ListProfilesResponse.profiles:type_name -> gotherm.v1.CollectedProfile
+	54,  // 91: gotherm.v1.ListProfilesResponse.sources:type_name -> gotherm.v1.ProfileSource
+	66,  // 92: gotherm.v1.CollectedProfile.start:type_name -> google.protobuf.Timestamp
+	66,  // 93: gotherm.v1.CollectedProfile.end:type_name -> google.protobuf.Timestamp
+	55,  // 94: gotherm.v1.ProfileSource.failing:type_name -> gotherm.v1.ProfileFailure
+	66,  // 95: gotherm.v1.ProfileFailure.retry:type_name -> google.protobuf.Timestamp
+	53,  // 96: gotherm.v1.GetProfileResponse.about:type_name -> gotherm.v1.CollectedProfile
+	67,  // 97: gotherm.v1.CollectProfileRequest.duration:type_name -> google.protobuf.Duration
+	53,  // 98: gotherm.v1.CollectProfileResponse.about:type_name -> gotherm.v1.CollectedProfile
+	3,   // 99: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	11,  // 100: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	14,  // 101: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	17,  // 102: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	19,  // 103: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	24,  // 104: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	28,  // 105: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	32,  // 106: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	34,  // 107: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	37,  // 108: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	40,  // 109: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	44,  // 110: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	47,  // 111: gotherm.v1.AgentService.WatchEvents:input_type -> gotherm.v1.WatchEventsRequest
+	51,  // 112: gotherm.v1.AgentService.ListProfiles:input_type -> gotherm.v1.ListProfilesRequest
+	56,  // 113: gotherm.v1.AgentService.GetProfile:input_type -> gotherm.v1.GetProfileRequest
+	58,  // 114: gotherm.v1.AgentService.CollectProfile:input_type -> gotherm.v1.CollectProfileRequest
+	4,   // 115: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	12,  // 116: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	15,  // 117: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	18,  // 118: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	20,  // 119: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	25,  // 120: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	29,  // 121: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	33,  // 122: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	36,  // 123: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	38,  // 124: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	41,  // 125: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	45,  // 126: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	48,  // 127: gotherm.v1.AgentService.WatchEvents:output_type -> gotherm.v1.WatchEventsResponse
+	52,  // 128: gotherm.v1.AgentService.ListProfiles:output_type -> gotherm.v1.ListProfilesResponse
+	57,  // 129: gotherm.v1.AgentService.GetProfile:output_type -> gotherm.v1.GetProfileResponse
+	59,  // 130: gotherm.v1.AgentService.CollectProfile:output_type -> gotherm.v1.CollectProfileResponse
+	115, // [115:131] is the sub-list for method output_type
+	99,  // [99:115] is the sub-list for method input_type
+	99,  // [99:99] is the sub-list for extension type_name
+	99,  // [99:99] is the sub-list for extension extendee
+	0,   // [0:99] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -4249,7 +4924,7 @@ func file_agent_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   54,
+			NumMessages:   63,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -82,6 +82,22 @@ type Fetched struct {
 // Fetch collects a profile, for as long as the context allows. An error says
 // what the target did; it is a [Busy] where another profile is under way.
 func (t *Target) Fetch(ctx context.Context, r Request, limits Limits) (*Fetched, error) {
+	from := time.Now()
+	raw, err := t.Download(ctx, r, limits.Packed)
+	if err != nil {
+		return nil, err
+	}
+	// Memory that was freed meanwhile is less than none.
+	limits.Signed = limits.Signed || r.Seconds > 0 && r.Type != CPU
+	p, err := Parse(bytes.NewReader(raw), limits)
+	if err != nil {
+		return nil, err
+	}
+	return &Fetched{Profile: p, Raw: raw, From: from, To: time.Now()}, nil
+}
+
+// Download is [Target.Fetch] without reading what comes, which may be anything of at most so many bytes.
+func (t *Target) Download(ctx context.Context, r Request, most int) ([]byte, error) {
 	name := r.Type
 	if name == CPU {
 		name = "profile"
@@ -92,19 +108,8 @@ func (t *Target) Fetch(ctx context.Context, r Request, limits Limits) (*Fetched,
 	asked := url.Values{}
 	if r.Seconds > 0 {
 		asked.Set("seconds", strconv.Itoa(r.Seconds))
-		// Memory that was freed meanwhile is less than none.
-		limits.Signed = limits.Signed || r.Type != CPU
 	}
-	from := time.Now()
-	raw, err := t.get(ctx, name, asked, limits.Packed)
-	if err != nil {
-		return nil, err
-	}
-	p, err := Parse(bytes.NewReader(raw), limits)
-	if err != nil {
-		return nil, err
-	}
-	return &Fetched{Profile: p, Raw: raw, From: from, To: time.Now()}, nil
+	return t.get(ctx, name, asked, most)
 }
 
 // maxIndex is how many bytes an index page may have.

@@ -72,6 +72,14 @@ const (
 	// AgentServiceWatchEventsProcedure is the fully-qualified name of the AgentService's WatchEvents
 	// RPC.
 	AgentServiceWatchEventsProcedure = "/gotherm.v1.AgentService/WatchEvents"
+	// AgentServiceListProfilesProcedure is the fully-qualified name of the AgentService's ListProfiles
+	// RPC.
+	AgentServiceListProfilesProcedure = "/gotherm.v1.AgentService/ListProfiles"
+	// AgentServiceGetProfileProcedure is the fully-qualified name of the AgentService's GetProfile RPC.
+	AgentServiceGetProfileProcedure = "/gotherm.v1.AgentService/GetProfile"
+	// AgentServiceCollectProfileProcedure is the fully-qualified name of the AgentService's
+	// CollectProfile RPC.
+	AgentServiceCollectProfileProcedure = "/gotherm.v1.AgentService/CollectProfile"
 )
 
 // AgentServiceClient is a client for the gotherm.v1.AgentService service.
@@ -104,6 +112,12 @@ type AgentServiceClient interface {
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 	// WatchEvents sends single hits as they come, ten times a second, and says of how many they are a part.
 	WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest]) (*connect.ServerStreamForClient[gothermpb.WatchEventsResponse], error)
+	// ListProfiles lists the profiles that were collected and are kept, and of which processes they are collected.
+	ListProfiles(context.Context, *connect.Request[gothermpb.ListProfilesRequest]) (*connect.Response[gothermpb.ListProfilesResponse], error)
+	// GetProfile returns one of them.
+	GetProfile(context.Context, *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error)
+	// CollectProfile asks a process for a profile now, and keeps it.
+	CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error)
 }
 
 // NewAgentServiceClient constructs a client for the gotherm.v1.AgentService service. By default, it
@@ -195,6 +209,24 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("WatchEvents")),
 			connect.WithClientOptions(opts...),
 		),
+		listProfiles: connect.NewClient[gothermpb.ListProfilesRequest, gothermpb.ListProfilesResponse](
+			httpClient,
+			baseURL+AgentServiceListProfilesProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("ListProfiles")),
+			connect.WithClientOptions(opts...),
+		),
+		getProfile: connect.NewClient[gothermpb.GetProfileRequest, gothermpb.GetProfileResponse](
+			httpClient,
+			baseURL+AgentServiceGetProfileProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("GetProfile")),
+			connect.WithClientOptions(opts...),
+		),
+		collectProfile: connect.NewClient[gothermpb.CollectProfileRequest, gothermpb.CollectProfileResponse](
+			httpClient,
+			baseURL+AgentServiceCollectProfileProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("CollectProfile")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -213,6 +245,9 @@ type agentServiceClient struct {
 	queryGauges           *connect.Client[gothermpb.QueryGaugesRequest, gothermpb.QueryGaugesResponse]
 	queryExemplars        *connect.Client[gothermpb.QueryExemplarsRequest, gothermpb.QueryExemplarsResponse]
 	watchEvents           *connect.Client[gothermpb.WatchEventsRequest, gothermpb.WatchEventsResponse]
+	listProfiles          *connect.Client[gothermpb.ListProfilesRequest, gothermpb.ListProfilesResponse]
+	getProfile            *connect.Client[gothermpb.GetProfileRequest, gothermpb.GetProfileResponse]
+	collectProfile        *connect.Client[gothermpb.CollectProfileRequest, gothermpb.CollectProfileResponse]
 }
 
 // GetAgent calls gotherm.v1.AgentService.GetAgent.
@@ -280,6 +315,21 @@ func (c *agentServiceClient) WatchEvents(ctx context.Context, req *connect.Reque
 	return c.watchEvents.CallServerStream(ctx, req)
 }
 
+// ListProfiles calls gotherm.v1.AgentService.ListProfiles.
+func (c *agentServiceClient) ListProfiles(ctx context.Context, req *connect.Request[gothermpb.ListProfilesRequest]) (*connect.Response[gothermpb.ListProfilesResponse], error) {
+	return c.listProfiles.CallUnary(ctx, req)
+}
+
+// GetProfile calls gotherm.v1.AgentService.GetProfile.
+func (c *agentServiceClient) GetProfile(ctx context.Context, req *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error) {
+	return c.getProfile.CallUnary(ctx, req)
+}
+
+// CollectProfile calls gotherm.v1.AgentService.CollectProfile.
+func (c *agentServiceClient) CollectProfile(ctx context.Context, req *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error) {
+	return c.collectProfile.CallUnary(ctx, req)
+}
+
 // AgentServiceHandler is an implementation of the gotherm.v1.AgentService service.
 type AgentServiceHandler interface {
 	// GetAgent says who answers, and how much it has seen, carried and counted.
@@ -310,6 +360,12 @@ type AgentServiceHandler interface {
 	QueryExemplars(context.Context, *connect.Request[gothermpb.QueryExemplarsRequest]) (*connect.Response[gothermpb.QueryExemplarsResponse], error)
 	// WatchEvents sends single hits as they come, ten times a second, and says of how many they are a part.
 	WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest], *connect.ServerStream[gothermpb.WatchEventsResponse]) error
+	// ListProfiles lists the profiles that were collected and are kept, and of which processes they are collected.
+	ListProfiles(context.Context, *connect.Request[gothermpb.ListProfilesRequest]) (*connect.Response[gothermpb.ListProfilesResponse], error)
+	// GetProfile returns one of them.
+	GetProfile(context.Context, *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error)
+	// CollectProfile asks a process for a profile now, and keeps it.
+	CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error)
 }
 
 // NewAgentServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -397,6 +453,24 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("WatchEvents")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceListProfilesHandler := connect.NewUnaryHandler(
+		AgentServiceListProfilesProcedure,
+		svc.ListProfiles,
+		connect.WithSchema(agentServiceMethods.ByName("ListProfiles")),
+		connect.WithHandlerOptions(opts...),
+	)
+	agentServiceGetProfileHandler := connect.NewUnaryHandler(
+		AgentServiceGetProfileProcedure,
+		svc.GetProfile,
+		connect.WithSchema(agentServiceMethods.ByName("GetProfile")),
+		connect.WithHandlerOptions(opts...),
+	)
+	agentServiceCollectProfileHandler := connect.NewUnaryHandler(
+		AgentServiceCollectProfileProcedure,
+		svc.CollectProfile,
+		connect.WithSchema(agentServiceMethods.ByName("CollectProfile")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/gotherm.v1.AgentService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AgentServiceGetAgentProcedure:
@@ -425,6 +499,12 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceQueryExemplarsHandler.ServeHTTP(w, r)
 		case AgentServiceWatchEventsProcedure:
 			agentServiceWatchEventsHandler.ServeHTTP(w, r)
+		case AgentServiceListProfilesProcedure:
+			agentServiceListProfilesHandler.ServeHTTP(w, r)
+		case AgentServiceGetProfileProcedure:
+			agentServiceGetProfileHandler.ServeHTTP(w, r)
+		case AgentServiceCollectProfileProcedure:
+			agentServiceCollectProfileHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -484,4 +564,16 @@ func (UnimplementedAgentServiceHandler) QueryExemplars(context.Context, *connect
 
 func (UnimplementedAgentServiceHandler) WatchEvents(context.Context, *connect.Request[gothermpb.WatchEventsRequest], *connect.ServerStream[gothermpb.WatchEventsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.WatchEvents is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) ListProfiles(context.Context, *connect.Request[gothermpb.ListProfilesRequest]) (*connect.Response[gothermpb.ListProfilesResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.ListProfiles is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) GetProfile(context.Context, *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.GetProfile is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.CollectProfile is not implemented"))
 }
