@@ -37,6 +37,17 @@ func eventsOf(t testing.TB, f *data.Frame) frames.EventsCustom {
 	return *custom.Events
 }
 
+// openEvents is openLive, until the agents have seen the end of the query's own streams.
+func openEvents(t testing.TB, d *Datasource, q query.Query, now time.Time, of ...*shopAgent) (*data.Frame, string) {
+	t.Helper()
+	frame, path := openLive(t, d, q, now)
+	for _, agent := range of {
+		running := int(d.eventStreams.Load())
+		waitFor(t, "the query to have ended", func() bool { return agent.openStreams() == running })
+	}
+	return frame, path
+}
+
 // shower is a panel that shows events: it adds up what they stand for.
 type shower struct {
 	carried, hits, lost uint64
@@ -69,7 +80,7 @@ func TestEventsOfAllAgentsComeOnceAndStandForAllHits(t *testing.T) {
 	now := time.Now()
 	east, west := newShopAgent(now, "east"), newShopAgent(now, "west")
 	d := open(t, "east", east.serve(t), "west", west.serve(t))
-	frame, path := openLive(t, d, requestsAsTheyCome, now)
+	frame, path := openEvents(t, d, requestsAsTheyCome, now, east, west)
 	if frame.Name != "events" || frame.Rows() != 0 || !strings.HasPrefix(path, "events/") {
 		t.Fatalf("a live query answers with the frame %q of %d rows, and the channel %q", frame.Name, frame.Rows(), path)
 	}
@@ -111,7 +122,7 @@ func TestAQuietStreamIsNotADeadOne(t *testing.T) {
 	now := time.Now()
 	shop := newShopAgent(now, "shop")
 	d := open(t, "shop", shop.serve(t))
-	_, path := openLive(t, d, requestsAsTheyCome, now)
+	_, path := openEvents(t, d, requestsAsTheyCome, now, shop)
 	received := packets(t, t.Context(), d, path)
 	waitFor(t, "the agent to be followed", func() bool { return shop.openStreams() == 1 })
 	shop.happen(0, now)
@@ -172,10 +183,10 @@ func TestStreamsOfEventsAreSoManyAndEndWithTheirPanels(t *testing.T) {
 	for i := range maxEventStreams {
 		q := requestsAsTheyCome
 		q.Matchers = []query.Matcher{{Dimension: "route", Values: []string{fmt.Sprint("GET /", i)}}}
-		_, path = openLive(t, d, q, now)
+		_, path = openEvents(t, d, q, now, shop)
 		packets(t, ctx, d, path)
+		waitFor(t, "it to be followed", func() bool { return shop.openStreams() == i+1 })
 	}
-	waitFor(t, "all to be followed", func() bool { return shop.openStreams() == maxEventStreams })
 	err := d.RunStream(ctx, &backend.RunStreamRequest{PluginContext: shopContext, Path: path}, nil)
 	if err == nil || !strings.Contains(err.Error(), "8 streams of events already, at most 8: close a panel") {
 		t.Errorf("one more ends with %v", err)

@@ -380,10 +380,6 @@ func (a *shopAgent) WatchEvents(ctx context.Context, r *connect.Request[pb.Watch
 	if err != nil {
 		return err
 	}
-	now := timestamppb.Now()
-	if err := stream.Send(&pb.WatchEventsResponse{Unit: p.Unit, Start: now, End: now}); err != nil {
-		return err
-	}
 	a.mu.Lock()
 	a.streams++
 	next := len(a.batches)
@@ -394,6 +390,10 @@ func (a *shopAgent) WatchEvents(ctx context.Context, r *connect.Request[pb.Watch
 		a.streams--
 		a.mu.Unlock()
 	}()
+	now := timestamppb.Now()
+	if err := stream.Send(&pb.WatchEventsResponse{Unit: p.Unit, Start: now, End: now}); err != nil {
+		return err
+	}
 	for ctx.Err() == nil {
 		a.mu.Lock()
 		fresh := a.batches[next:]
