@@ -4,13 +4,8 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
-import { chromium } from 'playwright-core';
-import webpack from 'webpack';
-import { resolve, rules } from '../../.config/rules.mjs';
+import { bundle, launch } from './bundle.mjs';
 
-const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 const out = mkdtempSync(path.join(tmpdir(), 'gotherm-bench-'));
 /** Clock ticks of /proc in a second: a constant of Linux. */
 const ticks = 100;
@@ -87,21 +82,6 @@ function mainThread(trace) {
   return { longest: Math.max(...own.map(({ dur }) => dur)) / 1000, busy: most / (to - from) };
 }
 
-async function build() {
-  const stats = await promisify(webpack)({
-    context: root,
-    mode: 'production',
-    entry: './workbench/bench/page.ts',
-    module: { rules },
-    resolve,
-    output: { path: out, publicPath: '', filename: 'bench.js', library: { type: 'var', name: 'bench' } },
-    performance: { hints: false },
-  });
-  if (stats.hasErrors()) {
-    throw new Error(stats.toString({ all: false, errors: true }));
-  }
-}
-
 /** A page of its own, in a process of its own, for each measurement. */
 async function withPage(browser, way, columns, rows, measure) {
   const page = await browser.newPage();
@@ -159,10 +139,8 @@ async function compare(browser, columns, rows, name, ways) {
 }
 
 try {
-  await build();
-  const launch = (args) =>
-    chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', ...args] });
-  let browser = await launch([]);
+  await bundle('page.ts', out);
+  let browser = await launch();
   try {
     await compare(browser, 100, 60, '6k', ['canvas2d']);
     await compare(browser, 1000, 256, '256k', ['canvas2d', 'worker']);
@@ -186,7 +164,7 @@ try {
     await browser.close();
   }
   // WebGL2 in software: slower than Canvas2D, which is why it is not chosen there. It is here to be seen.
-  browser = await launch(['--enable-unsafe-swiftshader']);
+  browser = await launch('--enable-unsafe-swiftshader');
   try {
     await compare(browser, 1000, 256, '256k_swiftshader', ['webgl2']);
   } finally {

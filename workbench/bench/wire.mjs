@@ -6,14 +6,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
-import { chromium } from 'playwright-core';
-import webpack from 'webpack';
-import { resolve, rules } from '../../.config/rules.mjs';
+import { bundle, launch, root } from './bundle.mjs';
 
-const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 const print = (name, value, digits = 2) => console.log(`${name} ${value.toFixed(digits)}`);
 
 const made = JSON.parse(
@@ -31,26 +26,12 @@ print('wire_encode_ns_per_cell', made.encodeNsPerCell, 1);
 
 const out = mkdtempSync(path.join(tmpdir(), 'gotherm-bench-'));
 try {
-  const stats = await promisify(webpack)({
-    context: root,
-    mode: 'production',
-    entry: './workbench/bench/wire.ts',
-    module: { rules },
-    resolve,
-    output: { path: out, publicPath: '', filename: 'bench.js', library: { type: 'var', name: 'bench' } },
-    performance: { hints: false },
-  });
-  if (stats.hasErrors()) {
-    throw new Error(stats.toString({ all: false, errors: true }));
-  }
-  const [program] = Object.keys(stats.compilation.assets).filter((name) => name.endsWith('.wasm'));
+  const files = await bundle('wire.ts', out);
+  const program = files.find((name) => name.endsWith('.wasm'));
   const wasm = readFileSync(path.join(out, program));
   print('go_wasm_mib', wasm.length / 2 ** 20);
   print('go_wasm_gzip_mib', gzipSync(wasm).length / 2 ** 20);
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox'],
-  });
+  const browser = await launch();
   try {
     const page = await browser.newPage();
     await page.addScriptTag({ path: path.join(out, 'bench.js') });
