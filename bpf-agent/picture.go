@@ -231,18 +231,21 @@ func (p *pen) lift() {
 }
 
 // humanDuration writes nanoseconds with two digits or more: "119 ns", "1.0 µs", "12 ms", "128 s".
-func humanDuration(ns float64) string {
-	v, unit := ns, "ns"
-	for _, next := range []string{"µs", "ms", "s"} {
-		if v < 999.5 {
-			break
-		}
-		v, unit = v/1000, next
+func humanDuration(ns float64) string { return human(ns, "ns", "µs", "ms", "s") }
+
+// humanBytes writes bytes with two digits or more: "512 B", "1.5 kB".
+func humanBytes(n float64) string { return human(n, "B", "kB", "MB", "GB") }
+
+// human writes v, which is in the first of the units, in the one that suits it: each is a thousand of the one before.
+func human(v float64, units ...string) string {
+	i := 0
+	for ; i < len(units)-1 && v >= 999.5; i++ {
+		v /= 1000
 	}
-	if v < 9.95 && unit != "ns" {
-		return fmt.Sprintf("%.1f %s", v, unit)
+	if v < 9.95 && i > 0 {
+		return fmt.Sprintf("%.1f %s", v, units[i])
 	}
-	return fmt.Sprintf("%.0f %s", v, unit)
+	return fmt.Sprintf("%.0f %s", v, units[i])
 }
 
 // humanCount writes a number with its thousands apart.

@@ -200,18 +200,3 @@ func valueWriter(unit string) func(float64) string {
 	}
 	return nil
 }
-
-// humanBytes writes bytes with two digits or more: "512 B", "1.5 kB".
-func humanBytes(n float64) string {
-	unit := "B"
-	for _, next := range []string{"kB", "MB", "GB"} {
-		if n < 999.5 {
-			break
-		}
-		n, unit = n/1000, next
-	}
-	if n < 9.95 && unit != "B" {
-		return fmt.Sprintf("%.1f %s", n, unit)
-	}
-	return fmt.Sprintf("%.0f %s", n, unit)
-}
