@@ -1,11 +1,10 @@
-import { useCallback, useEffect, useRef } from 'react';
 import { dateTime, type TimeRange } from '@grafana/data';
-import { getTemplateSrv } from '@grafana/runtime';
 import { Combobox, InlineField, InlineFieldRow, TimeRangeInput } from '@grafana/ui';
 import type { DataSource } from './DataSource';
 import { optionsOf } from './lists';
 import { latest, previous } from './kinds';
 import type { Arm, Query } from './query.gen';
+import { useValueSearch } from './useValueSearch';
 
 interface Props {
   /** Tells the controls of several editors on one page apart. */
@@ -61,6 +60,8 @@ export function Arms({ query, onChange, ...asked }: Props) {
   );
 }
 
+const newest = [latest, previous];
+
 interface RowProps extends Omit<Props, 'onChange'> {
   label: 'Baseline' | 'Candidate';
   arm?: Arm;
@@ -71,22 +72,7 @@ function ArmRow({ idPrefix, datasource, query, others, range, label, arm = {}, o
   const id = (name: string) => `${idPrefix}-${label.toLowerCase()}-${name}`;
   const { pom, matchers } = query;
 
-  // The box waits for a pause in the typing only as long as the function is the same.
-  const question = useRef({ pom, matchers, range });
-  useEffect(() => {
-    question.current = { pom, matchers, range };
-  });
-  const search = useCallback(
-    async (typed: string) => {
-      const { pom, matchers, range } = question.current;
-      const known = await datasource.values('version', { pom, matchers, range }).catch(() => []);
-      const variables = getTemplateSrv()
-        .getVariables()
-        .map((variable) => `$${variable.name}`);
-      return optionsOf([latest, previous, ...known, ...variables].filter((text) => text.includes(typed)));
-    },
-    [datasource]
-  );
+  const search = useValueSearch(datasource, 'version', { pom, matchers, range }, newest);
 
   return (
     <InlineFieldRow>

@@ -1,11 +1,10 @@
-import { useCallback, useEffect, useRef } from 'react';
 import type { TimeRange } from '@grafana/data';
-import { getTemplateSrv } from '@grafana/runtime';
 import { Button, Combobox, IconButton, InlineField, InlineFieldRow, MultiCombobox, useStyles2 } from '@grafana/ui';
 import type { DataSource } from './DataSource';
 import { optionsOf } from './lists';
 import { wideStyles } from './boxes';
 import type { Matcher } from './query.gen';
+import { useValueSearch } from './useValueSearch';
 
 interface Props {
   /** Tells the controls of several editors on one page apart. */
@@ -62,22 +61,7 @@ function MatcherRow(props: RowProps) {
   const { dimension } = matcher;
   const styles = useStyles2(wideStyles);
 
-  // The box waits for a pause in the typing only as long as the function is the same.
-  const question = useRef({ others, range });
-  useEffect(() => {
-    question.current = { others, range };
-  });
-  const search = useCallback(
-    async (typed: string) => {
-      const { others: matchers, range: within } = question.current;
-      const known = await datasource.values(dimension, { pom, matchers, range: within }).catch(() => []);
-      const variables = getTemplateSrv()
-        .getVariables()
-        .map((variable) => `$${variable.name}`);
-      return optionsOf([...known, ...variables].filter((text) => text.toLowerCase().includes(typed.toLowerCase())));
-    },
-    [datasource, pom, dimension]
-  );
+  const search = useValueSearch(datasource, dimension, { pom, matchers: others, range });
 
   return (
     <InlineFieldRow>
