@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 
@@ -84,6 +85,29 @@ describe('ranks', () => {
       const before = sorted[sorted.indexOf(value) - 1];
       expect(part === 0 || below(before) < part / 8).toBe(true);
     });
+  });
+
+  it('are what sorting all values says, of small counts, large ones and anything between', () => {
+    const count = fc.oneof(fc.nat(9), fc.nat(3000), fc.nat(2 ** 30), fc.constant(NaN));
+    const value = fc.oneof(
+      count,
+      fc.float({ noNaN: true }).map((v) => v + 0)
+    );
+    fc.assert(
+      fc.property(fc.array(fc.array(value), { maxLength: 3 }), fc.integer({ min: 1, max: 9 }), (all, parts) => {
+        const ranks = ranksOf(
+          all.map((values) => Float64Array.from(values)),
+          parts
+        );
+        const sorted = Float32Array.from(all.flat().filter((v) => !Number.isNaN(v))).sort();
+        const below = sorted.indexOf(sorted[sorted.length - 1]);
+        const expected = Array.from(ranks, (_, part) => {
+          const least = sorted.find((v) => sorted.indexOf(v) >= Math.ceil((part * below) / parts));
+          return least ?? 0;
+        });
+        expect([...ranks]).toEqual(expected);
+      })
+    );
   });
 
   it('make about equally many cells of each colour where values differ', () => {

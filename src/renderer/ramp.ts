@@ -107,58 +107,148 @@ function rankAmong(ranks: Float32Array, value: number): number {
  * number k is the least that has k / parts of the others below it, where "all"
  * are those below the greatest. So the least value has rank 0 and the greatest
  * 1 however often they come, and equal values have equal rank. NaN is no value.
+ *
+ * They are exact, but not all values are sorted for it: values are counted by
+ * the 16 bits that their floats begin with, and only those that begin like a
+ * rank, and are not all alike, are looked at closer. Of counts under 256 that is
+ * none: 16 bits are all that their floats have.
  */
 export function ranksOf(all: ReadonlyArray<Float32Array | Float64Array>, parts = 256): Float32Array<ArrayBuffer> {
-  const sorted = sortValues(all);
   const ranks = new Float32Array(parts + 1);
-  if (sorted.length === 0) {
+  const floats = all.map((values) => (values instanceof Float32Array ? values : new Float32Array(values)));
+  const bits = floats.map(({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, length));
+  const bins = binsOf(bits);
+  if (bins.length === 0) {
     return ranks;
   }
-  const below = sorted.indexOf(sorted[sorted.length - 1]);
-  for (let part = 0, at = 0; part <= parts; part++) {
-    at = Math.max(at, Math.ceil((part * below) / parts));
-    while (at > 0 && at < below && sorted[at] === sorted[at - 1]) {
-      at++;
+  const below = belowGreatest(bits, bins[bins.length - 1]);
+  const targets = Array.from(ranks, (_, part) => Math.ceil((part * below) / parts));
+  // With so many values before it, a rank is in the bin of the last of them, or else begins the next.
+  const wanted = new Set<Bin>();
+  let reached = 0;
+  for (const target of targets) {
+    while (bins[reached].end < target) {
+      reached++;
     }
-    ranks[part] = sorted[at];
+    wanted.add(bins[reached]);
+    wanted.add(bins[Math.min(reached + 1, bins.length - 1)]);
+  }
+  const keys = keysIn(bits, [...wanted]);
+  let part = 0;
+  let at = 0;
+  for (const { only, start, end } of wanted) {
+    for (let before = start; before < end;) {
+      const key = only ?? keys[at];
+      while (part <= parts && targets[part] <= before) {
+        ranks[part++] = floatOf(key);
+      }
+      if (only !== undefined) {
+        break;
+      }
+      for (; before < end && keys[at] === key; at++) {
+        before++;
+      }
+    }
   }
   return ranks;
 }
 
-/** All values but NaN, ascending: a radix sort, since that of typed arrays takes five times as long. */
-function sortValues(all: ReadonlyArray<Float32Array | Float64Array>): Float32Array {
+/** The values whose floats begin with the same 16 bits. */
+interface Bin {
+  prefix: number;
+  /** How many values are before the first of it, and how many are up to the last. */
+  start: number;
+  end: number;
+  /** The key of them all, where they are all alike. */
+  only?: number;
+}
+
+/** All bins that have values, ascending. */
+function binsOf(all: Uint32Array[]): Bin[] {
+  const counts = new Uint32Array(1 << 16);
+  const last = new Uint16Array(1 << 16);
+  const unlike = new Uint16Array(1 << 16);
+  for (const bits of all) {
+    for (let i = 0; i < bits.length; i++) {
+      const prefix = bits[i] >>> 16;
+      if (counts[prefix]++ > 0) {
+        unlike[prefix] |= last[prefix] ^ bits[i];
+      }
+      last[prefix] = bits[i];
+    }
+  }
+  const bins: Bin[] = [];
+  let start = 0;
+  for (let high = 0; high < 1 << 16; high++) {
+    const prefix = bitsOf(high * 65536) >>> 16;
+    // Beyond the bits of infinity are those of NaN.
+    if (counts[prefix] > 0 && (prefix & 0x7fff) <= 0x7f80) {
+      const only = unlike[prefix] === 0 ? keyOf(prefix * 65536 + last[prefix]) : undefined;
+      bins.push({ prefix, start, end: start + counts[prefix], only });
+      start += counts[prefix];
+    }
+  }
+  return bins;
+}
+
+/** How many values are less than the greatest, which is in the last bin. */
+function belowGreatest(all: Uint32Array[], last: Bin): number {
+  if (last.only !== undefined) {
+    return last.start;
+  }
+  const keys = keysIn(all, [last]);
+  return last.start + keys.indexOf(keys[keys.length - 1]);
+}
+
+/** The keys of all values in bins that have different ones, ascending. */
+function keysIn(all: Uint32Array[], bins: Bin[]): Uint32Array {
+  const isIn = new Uint8Array(1 << 16);
   let length = 0;
-  const floats = new Float32Array(all.reduce((sum, values) => sum + values.length, 0));
-  for (const values of all) {
-    for (let i = 0; i < values.length; i++) {
-      if (values[i] === values[i]) {
-        floats[length++] = values[i];
+  for (const { prefix, only, start, end } of bins) {
+    if (only === undefined) {
+      isIn[prefix] = 1;
+      length += end - start;
+    }
+  }
+  const keys = new Uint32Array(length);
+  for (let part = 0, found = 0; part < all.length && length > 0; part++) {
+    const bits = all[part];
+    for (let i = 0; i < bits.length; i++) {
+      if (isIn[bits[i] >>> 16]) {
+        keys[found++] = keyOf(bits[i]);
       }
     }
   }
-  let keys = new Uint32Array(floats.buffer, 0, length);
-  for (let i = 0; i < length; i++) {
-    keys[i] = keyOf(keys[i]);
-  }
-  let sorted = new Uint32Array(length);
+  return sortKeys(keys);
+}
+
+/** A radix sort, since that of typed arrays takes five times as long. It uses up the keys. */
+function sortKeys(keys: Uint32Array): Uint32Array {
+  let sorted: Uint32Array = new Uint32Array(keys.length);
   const starts = new Uint32Array(2049);
-  for (let shift = 0; shift < 32; shift += 11) {
+  for (let shift = 0; shift < 32 && keys.length > 1; shift += 11) {
     starts.fill(0);
-    for (let i = 0; i < length; i++) {
+    for (let i = 0; i < keys.length; i++) {
       starts[((keys[i] >>> shift) & 2047) + 1]++;
     }
     for (let digit = 0; digit < 2048; digit++) {
       starts[digit + 1] += starts[digit];
     }
-    for (let i = 0; i < length; i++) {
+    for (let i = 0; i < keys.length; i++) {
       sorted[starts[(keys[i] >>> shift) & 2047]++] = keys[i];
     }
     [keys, sorted] = [sorted, keys];
   }
-  for (let i = 0; i < length; i++) {
-    keys[i] = bitsOf(keys[i]);
-  }
-  return new Float32Array(keys.buffer, 0, length);
+  return keys;
+}
+
+const word = new Uint32Array(1);
+const float = new Float32Array(word.buffer);
+
+/** The float of a key. */
+function floatOf(key: number): number {
+  word[0] = bitsOf(key);
+  return float[0];
 }
 
 /** A number that rises with the 32-bit float that has these bits. */
