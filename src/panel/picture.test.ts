@@ -1,5 +1,6 @@
 import { dateTime, FieldType, type TimeRange, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
+import { spansOf } from '../renderer/draw';
 import { readHeats } from './frames';
 import type { Heat } from './heat';
 import { defaultOptions, type Options } from './options';
@@ -237,5 +238,28 @@ describe('the range that is shown', () => {
 
   it('stays where it is when it ends at another time', () => {
     expect(shownRange(range('now-1m'), [heat], true)).toEqual({ from: 10 * minute, to: 15 * minute });
+  });
+
+  it('goes by whole pixels, so that columns that share one do so as before, and only new ones are drawn', () => {
+    const pixels = 131;
+    /** What each pixel shows, by the times of its columns, once columns of a second have come up to `newest`. */
+    const shown = (newest: number, isSnapped: boolean) => {
+      const from = Float64Array.from({ length: 400 }, (_, i) => newest - (400 - i) * 1000);
+      const live = { ...heat, x: { from, to: from.map((start) => start + 1000) } };
+      const extent = columnScale([live], range('now'), true, { scale: 'auto' }, isSnapped ? pixels : undefined);
+      const { first, last } = spansOf(columnEdges(live.x, { ...extent, length: pixels }), pixels);
+      expect(extent.max).toBeGreaterThanOrEqual(newest);
+      expect(extent.max - newest).toBeLessThan((5 * minute) / pixels);
+      return Array.from(first, (column, pixel) => `${from[column]} ${from[last[pixel]]}`);
+    };
+    const drawnAnew = (newest: number, isSnapped: boolean) => {
+      const before = new Set(shown(newest - 1000, isSnapped));
+      return shown(newest, isSnapped).filter((cells) => !before.has(cells)).length;
+    };
+    const updates = Array.from({ length: 60 }, (_, i) => 16 * minute + i * 1000);
+    const most = (isSnapped: boolean) => Math.max(...updates.map((newest) => drawnAnew(newest, isSnapped)));
+    expect(most(true)).toBeLessThanOrEqual(3);
+    // As it was before, most of the picture was drawn each second.
+    expect(most(false)).toBeGreaterThan(pixels / 4);
   });
 });

@@ -17,15 +17,24 @@ import {
 } from './scale';
 import { measureOf, valuesOf } from './shown';
 
-/** The scale of the horizontal axis: time is linear, bins are as wide as they look best. */
-export function columnScale(heats: Heat[], range: TimeRange, isStreaming: boolean, options: Options['xAxis']): Extent {
+/**
+ * The scale of the horizontal axis: time is linear, bins are as wide as they look
+ * best. Given how many device pixels it has, live time goes by whole ones.
+ */
+export function columnScale(
+  heats: Heat[],
+  range: TimeRange,
+  isStreaming: boolean,
+  options: Options['xAxis'],
+  pixels?: number
+): Extent {
   if (heats.length > 0 && !heats[0].xIsTime) {
     const isLog = options.scale === 'auto' ? heats.some((heat) => isExponential(heat.x)) : options.scale === 'log';
     const kind = isLog ? 'log' : 'linear';
     const [min, max] = extentOf(heats.map((heat) => drawable(heat.x, { kind })))!;
     return { kind, min, max };
   }
-  const { from, to } = shownRange(range, heats, isStreaming);
+  const { from, to } = shownRange(range, heats, isStreaming, pixels);
   return { kind: 'linear', min: from, max: to };
 }
 
@@ -98,8 +107,11 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
     greatest = Math.max(greatest, value);
   };
   const isRank = scale === 'rank';
+  // Of counts the ranks tell the least and the greatest, too.
+  const isRankOfCounts =
+    isRank && heats.every((heat) => isHitCount(heat) && measureOf(heat, color.measure) === 'count');
   const extent = color.measure === 'density' ? valueScale(heats, yAxis) : someExtent;
-  const all = heats.flatMap((heat) => {
+  const all = heats.flatMap((heat): Array<Float32Array | Float64Array> => {
     const measure = measureOf(heat, color.measure);
     if (measure === 'count' && !isRank && heat.extent && !heat.hides) {
       see(heat.extent.least);
@@ -110,10 +122,18 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
       heat.counts.forEach((count, cell) => isFilled(heat, cell) && see(count));
       return [];
     }
+    if (isRankOfCounts) {
+      return [hitsOf(heat)];
+    }
     const values = valuesOf(heat, measure, extent);
     values.forEach((value) => value === value && see(value));
     return isRank ? [values] : [];
   });
+  const ranks = isRank ? ranksOf(all) : undefined;
+  if (isRankOfCounts && ranks!.some((value) => value > 0)) {
+    see(ranks![0]);
+    see(ranks![ranks!.length - 1]);
+  }
   least = Number.isFinite(least) ? least : 1;
   const startsOverZero = scale === 'log' || isRank;
   const ramp: Ramp = {
@@ -123,7 +143,7 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
     steps,
     ...(scale === 'symlog' && linearUpTo !== undefined && { linearUpTo }),
     ...(midpoint !== undefined && isDiverging(color.scheme) && { midpoint }),
-    ...(isRank && { ranks: ranksOf(all) }),
+    ...(ranks && { ranks }),
   };
   if (scale === 'log' && ramp.min <= 0) {
     ramp.min = least;
@@ -132,6 +152,17 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
     delete ramp.midpoint;
   }
   return ramp;
+}
+
+/** Whether the cells of a series are hits, of which none are hidden: all that is over 0 is there. */
+const isHitCount = ({ rowNames, difference, hides }: Heat) => !rowNames && !difference && !hides;
+
+function hitsOf({ counts }: Heat): Float32Array {
+  const hits = new Float32Array(counts.length);
+  for (let cell = 0; cell < hits.length; cell++) {
+    hits[cell] = counts[cell] > 0 ? counts[cell] : NaN;
+  }
+  return hits;
 }
 
 /** For what does not depend on it. */
@@ -169,13 +200,22 @@ function edges({ from, to }: Bounds, place: (value: number) => number): Edges {
 
 /**
  * The range to show. Live columns come in after the range was asked for: while
- * they stream, a range that ends now goes along with the newest.
+ * they stream, a range that ends now goes along with the newest. It goes by whole
+ * pixels, so that columns that share pixels go on sharing the same: what was
+ * drawn has only moved then. It may be ahead of the newest by less than a pixel.
  */
-function shownRange(range: TimeRange, heats: Heat[], isStreaming: boolean): AbsoluteTimeRange {
+function shownRange(
+  range: TimeRange,
+  heats: Heat[],
+  isStreaming: boolean,
+  pixels: number | undefined
+): AbsoluteTimeRange {
   const from = range.from.valueOf();
   const to = range.to.valueOf();
   const endsNow = range.raw.to === 'now';
   const newest = Math.max(...heats.map((heat) => heat.x.to[heat.x.to.length - 1]));
-  const shift = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
+  const late = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
+  const pixel = pixels === undefined ? late : (to - from) / pixels;
+  const shift = pixel > 0 ? Math.ceil(late / pixel) * pixel : 0;
   return { from: from + shift, to: to + shift };
 }

@@ -87,13 +87,20 @@ export function useArrangement(heats: Heat[], props: PanelProps<Options>, fit = 
   const scales = useMemo(() => extents.map((extent) => ({ ...extent, length: plotHeight })), [extents, plotHeight]);
   const labels = useMemo(() => labelsAt(plotHeight), [labelsAt, plotHeight]);
   const across = useMemo(
-    () => ({ ...columnScale(heats, timeRange, isStreaming, xAxis), length: plotWidth }),
+    () => ({
+      ...columnScale(heats, timeRange, isStreaming, xAxis, Math.round(plotWidth * window.devicePixelRatio)),
+      length: plotWidth,
+    }),
     [heats, timeRange, isStreaming, xAxis, plotWidth]
   );
   return {
     ...layout,
     across,
-    range: useMemo(() => ({ from: across.min, to: across.max }), [across]),
+    range: useMemo(() => {
+      // What is said of it is said in full milliseconds.
+      const { min, max } = columnScale(heats, timeRange, isStreaming, xAxis);
+      return { from: min, to: max };
+    }, [heats, timeRange, isStreaming, xAxis]),
     scales,
     labels,
     columnLabels: useMemo(() => {
