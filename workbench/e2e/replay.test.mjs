@@ -31,7 +31,7 @@ describe('saved heat', () => {
     agent = started.agent;
     await firstHeat(started.url, 'sched.latency');
     ({ url: workbench } = await startWorkbench(started.url, 19));
-    await sleep(15_000);
+    await sleep(9000);
     // The newest four seconds may still grow; from the first column to the last, as a file has them.
     const to = Math.floor(Date.now() / step) * step - 5000;
     [cells] = await queryHeat(workbench, { kind: 'heatmap', pom: 'sched.latency' }, { from: to - 10_000, to });
