@@ -1,9 +1,10 @@
-import { memo, useEffect, useRef, useState } from 'react';
-import { type Measure, pixelOf, type Ramp, Surface, tableOf } from '../renderer';
+import { memo, useEffect, useRef } from 'react';
+import { type Measure, pixelOf, type Ramp, type Surface, tableOf } from '../renderer';
 import type { Heat } from './heat';
 import { columnEdges, gridOf, rowEdges } from './picture';
 import type { Scale } from './scale';
 import { isAddedUpHere, rowHeights, valuesOf } from './shown';
+import { useSurface } from './useSurface';
 
 export interface HeatCanvasProps {
   heat: Heat;
@@ -22,13 +23,6 @@ export interface HeatCanvasProps {
   mutedColour?: string;
 }
 
-const surfaces = new WeakMap<HTMLCanvasElement, Surface>();
-
-/** A copy of what is painted on a canvas of heat; of another canvas itself. */
-export async function pixelsOf(canvas: HTMLCanvasElement): Promise<CanvasImageSource> {
-  return (await surfaces.get(canvas)?.pixels()) ?? canvas;
-}
-
 /** The cells of one series, painted off the main thread. It is drawn anew only when what it shows has changed. */
 export const HeatCanvas = memo(function HeatCanvas({
   heat,
@@ -41,30 +35,9 @@ export const HeatCanvas = memo(function HeatCanvas({
   label,
   mutedColour,
 }: HeatCanvasProps) {
-  const holder = useRef<HTMLDivElement>(null);
-  const surface = useRef<Surface>(null);
+  const { holder, surface, lost, problem } = useSurface(label);
   // The series whose numbers the surface has been given, and whether they were shares.
-  const given = useRef<{ heat: Heat; areShares: boolean }>(null);
-  const [lost, setLost] = useState(0);
-  const [problem, setProblem] = useState<string>();
-
-  useEffect(() => {
-    const opened = new Surface(
-      holder.current!,
-      () => setLost((n) => n + 1),
-      (painting) => setProblem(painting.problem)
-    );
-    opened.canvas.setAttribute('role', 'img');
-    opened.canvas.style.cssText = 'display: block; width: 100%; height: 100%;';
-    surface.current = opened;
-    surfaces.set(opened.canvas, opened);
-    given.current = null;
-    return () => opened.close();
-  }, [lost]);
-
-  useEffect(() => {
-    surface.current?.canvas.setAttribute('aria-label', label);
-  }, [label, lost]);
+  const given = useRef<{ heat: Heat; areShares: boolean; surface: Surface }>(null);
 
   useEffect(() => {
     const shown = surface.current;
@@ -74,7 +47,8 @@ export const HeatCanvas = memo(function HeatCanvas({
     const density = shown.canvas.ownerDocument.defaultView?.devicePixelRatio ?? 1;
     const pixels = { width: Math.round(across.length * density), height: Math.round(scale.length * density) };
     const areShares = isAddedUpHere(heat, measure);
-    const isGiven = given.current?.heat === heat && given.current.areShares === areShares;
+    const isGiven =
+      given.current?.heat === heat && given.current.areShares === areShares && given.current.surface === shown;
     shown.show({
       grid: isGiven ? undefined : cellsToPaint(heat, areShares, scale),
       measure: areShares ? 'count' : measure,
@@ -88,8 +62,8 @@ export const HeatCanvas = memo(function HeatCanvas({
       gap: Math.round(gap * density),
       ...pixels,
     });
-    given.current = { heat, areShares };
-  }, [heat, measure, ramp, colours, across, scale, gap, mutedColour, lost]);
+    given.current = { heat, areShares, surface: shown };
+  }, [surface, heat, measure, ramp, colours, across, scale, gap, mutedColour, lost]);
 
   return (
     <div ref={holder} style={{ width: across.length, height: scale.length }}>

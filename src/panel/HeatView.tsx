@@ -11,12 +11,16 @@ import { type OpenedCell, openedCell } from './openedCell';
 import type { Options } from './options';
 import { type Cell, find, type Pointing } from './Plot';
 import { Plots } from './Plots';
+import { nearestTo } from './points/nearest';
+import { inkName, useInk } from './points/useInk';
+import { describePoint } from './points/words';
+import { toPixel } from './scale';
 import { densityFacts, measureOf, shownName, shownWriter, valueOn } from './shown';
 import type { Choosing } from './strip/useChoosing';
 import { useArrangement } from './useArrangement';
 import { useOver } from './useOver';
 import { useSyncedTime } from './useSyncedTime';
-import { describe, sayCell } from './words';
+import { describe, sayCell, writerOf } from './words';
 
 interface Props {
   /** Of the panel that it is shown in. Its width and height may be a part of the panel's. */
@@ -64,11 +68,32 @@ export function HeatView(props: Props) {
   const over = useOver(panel, arrangement);
   const isTime = heats[0].xIsTime;
   const plot = pointing && heats[pointing.plot] ? pointing.plot : -1;
-  const pointed = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
+  const inks = useInk(heats, options);
+  const found = pointing && plot >= 0 ? find(pointing, heats[plot], across, scales[plot]) : undefined;
+  const points = found && heats[plot].points;
+  const near =
+    points &&
+    nearestTo(
+      points,
+      { x: toPixel(across, found.time), y: toPixel(scales[plot], found.value) },
+      { across, scale: scales[plot], ...inks.of(plot) }
+    );
+  const point = near && pointing?.by === 'pointer' && near.point >= 0 ? near.point : undefined;
+  const pointed =
+    point === undefined || !points
+      ? found
+      : { ...found!, point: { time: points.times[point], value: points.values[point] } };
   const shown = Math.max(plot, 0);
   const measure = measureOf(heats[shown], options.color.measure);
-  const marked = pointed?.cell && valueOn(heats[plot], measure, scales[plot])(pointed.cell.column, pointed.cell.row);
-  const words = pointed?.cell && describe(heats[plot], pointed.cell.column, pointed.cell.row, options, timeZone);
+  const marked = near
+    ? near.ink
+    : pointed?.cell && valueOn(heats[plot], measure, scales[plot])(pointed.cell.column, pointed.cell.row);
+  const words =
+    point !== undefined
+      ? describePoint(heats[plot], point, options, timeZone)
+      : !(near && pointing?.by === 'pointer') && pointed?.cell
+        ? describe(heats[plot], pointed.cell.column, pointed.cell.row, options, timeZone)
+        : undefined;
   words?.facts.push(...densityFacts(heats[plot], measure, scales[plot], marked ?? NaN, options.yAxis));
   if (words && pointed) {
     words.facts.push(...over.factsAt(heats[plot], pointed.time));
@@ -104,6 +129,7 @@ export function HeatView(props: Props) {
         ramp={ramp}
         colours={colours}
         mutedColour={mutedColour}
+        inkOf={inks.of}
         gap={options.cellGap}
         axisName={options.yAxis.label || undefined}
         columnAxisName={options.xAxis.label || undefined}
@@ -125,13 +151,24 @@ export function HeatView(props: Props) {
           className={styles.legends}
           style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}
         >
-          <Legend
-            ramp={ramp}
-            colours={colours}
-            marked={marked}
-            write={shownWriter(heats[shown], measure, options.yAxis)}
-            name={shownName(measure, scales[shown])}
-          />
+          {heats[shown].points ? (
+            <Legend
+              ramp={inks.rampOf(shown) ?? ramp}
+              colours={colours}
+              marked={marked || undefined}
+              write={writerOf('short')}
+              name={inkName(heats[shown], options)}
+              of="points"
+            />
+          ) : (
+            <Legend
+              ramp={ramp}
+              colours={colours}
+              marked={marked}
+              write={shownWriter(heats[shown], measure, options.yAxis)}
+              name={shownName(measure, scales[shown])}
+            />
+          )}
           {over.legendOf(heats)}
         </div>
       )}

@@ -12,6 +12,8 @@ interface Props {
   write: Writer;
   /** What they show. */
   name: string;
+  /** What is coloured. */
+  of?: 'cells' | 'points';
 }
 
 const scaleNames: Record<Ramp['scale'], string> = {
@@ -22,7 +24,7 @@ const scaleNames: Record<Ramp['scale'], string> = {
 };
 
 /** What the colours mean, and where the count under the cursor lies. */
-export function Legend({ ramp, colours, marked, write, name }: Props) {
+export function Legend({ ramp, colours, marked, write, name, of = 'cells' }: Props) {
   const styles = useStyles2(getStyles);
   const heat = heatOn(ramp);
   const range = `${write(ramp.min)} to ${write(ramp.max)}`;
@@ -30,7 +32,7 @@ export function Legend({ ramp, colours, marked, write, name }: Props) {
     <div
       className={styles.legend}
       role="img"
-      aria-label={`Colors of cells from ${range} ${name}, ${scaleNames[ramp.scale]} scale`}
+      aria-label={`Colors of ${of} from ${range} ${name}, ${scaleNames[ramp.scale]} scale`}
     >
       <span>{write(ramp.min)}</span>
       <div className={styles.bar}>

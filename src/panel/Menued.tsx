@@ -2,12 +2,12 @@ import { css } from '@emotion/css';
 import { type ReactNode, useRef, useState } from 'react';
 import type { AbsoluteTimeRange, GrafanaTheme2, PanelProps } from '@grafana/data';
 import { useStyles2, useTheme2 } from '@grafana/ui';
-import { pixelsOf } from './HeatCanvas';
 import type { Heat } from './heat';
 import type { Options } from './options';
 import { menuClass, PanelMenu } from './PanelMenu';
 import { download, fileName, photograph, unseen } from './photo';
 import { TableView } from './TableView';
+import { pixelsOf } from './useSurface';
 
 interface Props {
   panel: PanelProps<Options>;

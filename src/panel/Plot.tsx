@@ -5,7 +5,9 @@ import { useStyles2, useTheme2 } from '@grafana/ui';
 import { HeatCanvas, type HeatCanvasProps } from './HeatCanvas';
 import { cellAt, type Heat, isFilled } from './heat';
 import { move } from './keys';
-import { cellOf, drawable, type Scale, toPixel, toValue } from './scale';
+import { PointCanvas } from './points/PointCanvas';
+import type { Ink } from './points/useInk';
+import { cellOf, drawable, placeOf, type Scale, toPixel, toValue } from './scale';
 import { useWindowKeys } from './strip/useWindowKeys';
 
 /**
@@ -29,6 +31,8 @@ export interface Pointed {
   value: number;
   /** The cell with a hit that is there. */
   cell?: Cell;
+  /** The single measurement that is there, where those are drawn. */
+  point?: { time: number; value: number };
 }
 
 /** Finds what a user points at. */
@@ -42,6 +46,8 @@ export function find(at: Pointing, heat: Heat, across: Scale, scale: Scale): Poi
 }
 
 interface Props extends HeatCanvasProps {
+  /** How points are drawn, where the series has some. */
+  ink: Ink;
   /** What the user points at in this plot, and how. */
   pointed?: Pointed;
   pointing?: Pointing;
@@ -204,17 +210,21 @@ export function Plot(props: Props) {
       }}
       onPointerLeave={() => onPoint(undefined)}
     >
-      <HeatCanvas
-        heat={heat}
-        measure={props.measure}
-        ramp={props.ramp}
-        colours={props.colours}
-        mutedColour={props.mutedColour}
-        across={across}
-        scale={scale}
-        gap={props.gap}
-        label={props.label}
-      />
+      {heat.points ? (
+        <PointCanvas {...props.ink} {...{ heat, across, scale }} colours={props.colours} label={props.label} />
+      ) : (
+        <HeatCanvas
+          heat={heat}
+          measure={props.measure}
+          ramp={props.ramp}
+          colours={props.colours}
+          mutedColour={props.mutedColour}
+          across={across}
+          scale={scale}
+          gap={props.gap}
+          label={props.label}
+        />
+      )}
       <svg className={styles.overlay} width={width} height={scale.length} aria-hidden>
         <rect
           x={0.5}
@@ -254,7 +264,17 @@ export function Plot(props: Props) {
             stroke={theme.colors.text.secondary}
           />
         )}
-        {cell && (
+        {pointed?.point && (
+          <circle
+            cx={left(pointed.point.time)}
+            cy={top(placeOf(scale, pointed.point.value))}
+            r={5}
+            fill="none"
+            stroke={theme.colors.text.maxContrast}
+            data-testid="heat point"
+          />
+        )}
+        {cell && !(heat.points && pointing?.by === 'pointer') && (
           <rect
             x={left(columns.from[cell.column])}
             width={left(columns.to[cell.column]) - left(columns.from[cell.column])}

@@ -10,6 +10,7 @@ import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
 import { ColumnHistogram, RowHistogram } from './Layers';
 import { type Cell, Plot, type Pointed, type Pointing } from './Plot';
+import type { Ink } from './points/useInk';
 import type { Scale } from './scale';
 import { measureOf } from './shown';
 import type { Choosing } from './strip/useChoosing';
@@ -25,6 +26,8 @@ interface Props {
   /** One for each step of the ramp. */
   colours: string[];
   mutedColour?: string;
+  /** How the points of a plot are drawn. */
+  inkOf: (plot: number) => Ink;
   gap: number;
   /** What the values are, and the columns; written along the axes. */
   axisName?: string;
@@ -115,6 +118,7 @@ export function Plots(props: Props) {
                       ramp={props.ramp}
                       colours={props.colours}
                       mutedColour={props.mutedColour}
+                      ink={props.inkOf(i)}
                       across={across}
                       scale={scales[i]}
                       gap={props.gap}

@@ -1,6 +1,7 @@
 import type { Field } from '@grafana/data';
 import type { WireGrid } from '../renderer';
 import { type Bounds, union } from './bounds';
+import type { PointSeries } from './points/events';
 
 /** One series of heat: counts over time (or another number) and value; or the values of several gauges over time. */
 export interface Heat {
@@ -43,6 +44,8 @@ export interface Heat {
   enclosures?: Int8Array;
   /** The goroutines that a grid names, hottest first, by cell. */
   goroutines?: Map<number, GridGoroutine[]>;
+  /** What the cells are counts of, where they are drawn as points. */
+  points?: PointSeries;
   /** What else a frame says of its cells: a text for each cell that has one. */
   details: Array<{ name: string; texts: Map<number, string> }>;
 }

@@ -7,6 +7,14 @@ import type { Kind } from './scale';
 export interface Options {
   /** Each series in a plot of its own, below, beside or around each other; or all added up in one. */
   series: 'rows' | 'columns' | 'grid' | 'sum';
+  draw: {
+    /** Cells; or single measurements, each as a spot of ink. */
+    as: 'auto' | 'cells' | 'points';
+    /** Of points: how far their ink reaches, as a standard deviation in CSS pixels. */
+    sigma: number;
+    /** Of points: how many seconds before the end ink has half its strength; it does not fade when not set. */
+    halfLife?: number;
+  };
   color: {
     scheme: string;
     reverse: boolean;
@@ -74,6 +82,7 @@ export interface Options {
 
 export const defaultOptions: Options = {
   series: 'rows',
+  draw: { as: 'auto', sigma: 2 },
   color: { scheme: schemes[0].name, reverse: false, steps: 64, measure: 'count', scale: 'log' },
   cellGap: 0,
   xAxis: { scale: 'auto' },
@@ -150,6 +159,37 @@ export function addOptions(builder: PanelOptionsEditorBuilder<Options>) {
           { value: 'sum', label: 'Added up', description: 'One plot of all' },
         ],
       },
+    })
+    .addRadio({
+      path: 'draw.as',
+      name: 'Draw as',
+      description: 'Auto draws single hits as points, and all else as cells. Points can be any numbers over time',
+      category: heat,
+      defaultValue: defaultOptions.draw.as,
+      settings: {
+        options: [
+          { value: 'auto', label: 'Auto' },
+          { value: 'cells', label: 'Cells' },
+          { value: 'points', label: 'Points' },
+        ],
+      },
+    })
+    .addSliderInput({
+      path: 'draw.sigma',
+      name: 'Size of points',
+      description: 'Standard deviation of the ink of a point, in pixels',
+      category: heat,
+      defaultValue: defaultOptions.draw.sigma,
+      settings: { min: 0.5, max: 20, step: 0.5 },
+      showIf: ({ draw }) => draw.as !== 'cells',
+    })
+    .addNumberInput({
+      path: 'draw.halfLife',
+      name: 'Half-life',
+      description: 'Seconds before the right end at which a point is half as strong as there',
+      category: heat,
+      settings: { placeholder: 'Never fades', min: Number.MIN_VALUE },
+      showIf: ({ draw }) => draw.as !== 'cells',
     })
     .addSelect({
       path: 'color.measure',

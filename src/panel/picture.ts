@@ -112,6 +112,10 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
     isRank && heats.every((heat) => isHitCount(heat) && measureOf(heat, color.measure) === 'count');
   const extent = color.measure === 'density' ? valueScale(heats, yAxis) : someExtent;
   const all = heats.flatMap((heat): Array<Float32Array | Float64Array> => {
+    if (heat.points) {
+      // How much ink there is, who draws it knows.
+      return [];
+    }
     const measure = measureOf(heat, color.measure);
     if (measure === 'count' && !isRank && heat.extent && !heat.hides) {
       see(heat.extent.least);
@@ -168,7 +172,8 @@ function hitsOf({ counts }: Heat): Float32Array {
 /** For what does not depend on it. */
 const someExtent: Extent = { kind: 'linear', min: 0, max: 1 };
 
-const isDiverging = (name: string) => schemes.some((scheme) => scheme.diverging && scheme.name === name);
+/** Whether the colours of a scheme diverge from a middle. */
+export const isDiverging = (name: string) => schemes.some((scheme) => scheme.diverging && scheme.name === name);
 
 /** The numbers to draw: a cell that nothing is in is no cell. */
 export function gridOf(heat: Heat, shown = heat.counts): Grid {
@@ -213,7 +218,7 @@ function shownRange(
   const from = range.from.valueOf();
   const to = range.to.valueOf();
   const endsNow = range.raw.to === 'now';
-  const newest = Math.max(...heats.map((heat) => heat.x.to[heat.x.to.length - 1]));
+  const newest = Math.max(...heats.map((heat) => heat.points?.newest ?? heat.x.to[heat.x.to.length - 1]));
   const late = isStreaming && endsNow ? Math.max(0, newest - to) : 0;
   const pixel = pixels === undefined ? late : (to - from) / pixels;
   const shift = pixel > 0 ? Math.ceil(late / pixel) * pixel : 0;

@@ -3,8 +3,9 @@ import { type Comparison, isComparison, readComparisons } from './difference/com
 import { MalformedFrame } from './fields';
 import { readHeats } from './frames';
 import { type Heat, isEmpty, sumHeats } from './heat';
-import type { Options } from './options';
+import { defaultOptions, type Options } from './options';
 import { misfit } from './picture';
+import { pointFrames, readPoints, sumPoints } from './points/events';
 
 /** What the panel found in its frames. */
 export interface Reading {
@@ -17,14 +18,22 @@ export interface Reading {
 /** Reads all that the panel draws. `columnWidth`, in milliseconds, is that of a column that does not say it. */
 export function readPanel(frames: DataFrame[], options: Options, columnWidth: number): Reading {
   return reading<Reading>({ heats: [] }, () => {
-    const heats = readHeats(frames, columnWidth).filter((heat) => !isEmpty(heat));
+    const draw = options.draw ?? defaultOptions.draw;
+    const points = pointFrames(frames, draw);
+    if (draw.as === 'points' && points.length === 0 && frames.length > 0) {
+      throw new MalformedFrame(`no points: no frame has a field of times and one of numbers; choose to draw cells`);
+    }
+    const heats = (points.length > 0 ? readPoints(points) : readHeats(frames, columnWidth)).filter(
+      (heat) => !isEmpty(heat)
+    );
     const problem = misfit(heats, options.yAxis);
     if (problem || heats.length === 0) {
       return { heats: [], problem };
     }
     // Values of gauges do not add up to anything.
     const adds = options.series === 'sum' && !heats.some((heat) => heat.rowNames);
-    const shown = adds ? [sumHeats(heats, 'All series')] : heats;
+    const add = points.length > 0 ? sumPoints : sumHeats;
+    const shown = adds ? [add(heats, 'All series')] : heats;
     const { hideUpTo: upTo, hideFrom: from } = options.color;
     for (const heat of shown) {
       heat.hides = upTo !== undefined || from !== undefined ? { upTo, from } : undefined;

@@ -52,6 +52,9 @@ function unwarp({ kind, linearUpTo = 1 }: Warp, even: number): number {
   }
 }
 
+/** A place of the scale, in numbers that are even on the axis. */
+export const evenOn = (scale: Warp, place: number) => warp(scale, place);
+
 /** Where a value lies; outside of 0 to `length` when it is outside of the scale. */
 export function toPixel(scale: Scale, value: number): number {
   const { min, max, length, isReversed } = scale;

@@ -8,10 +8,10 @@ import { heatWriter, type Writer, writerOf } from './words';
 /**
  * What the colours of a series show. Values of gauges, goroutine grids and
  * differences are shown as they are: their columns are no sums, and the rows of
- * gauges and grids have no height.
+ * gauges and grids have no height. The ink of points is neither.
  */
-export function measureOf({ rowNames, isGrid, difference }: Heat, chosen: Measure): Measure {
-  return rowNames || isGrid || difference ? 'count' : chosen;
+export function measureOf({ rowNames, isGrid, difference, points }: Heat, chosen: Measure): Measure {
+  return rowNames || isGrid || difference || points ? 'count' : chosen;
 }
 
 /** How high rows are in what density is per: see [heightsOf]. A row without an end is as high as it is drawn. */

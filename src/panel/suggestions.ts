@@ -5,13 +5,16 @@ import {
   type VisualizationSuggestionsSupplier,
 } from '@grafana/data';
 import type { Options } from './options';
+import { isEvents } from './points/events';
 
 /** The frames that this panel is made for. */
 const types: string[] = [DataFrameType.HeatmapCells, DataFrameType.HeatmapRows, 'goroutine-grid', 'heat-difference'];
 
 /** Offers the panel for frames of heat: as it is, with shares of columns, and with series added up. */
 export const suggest: VisualizationSuggestionsSupplier<Options> = ({ rawFrames = [], hasData }) => {
-  const heats = rawFrames.filter(({ meta, length }) => length > 0 && meta?.type && types.includes(meta.type));
+  const heats = rawFrames.filter(
+    (frame) => frame.length > 0 && ((frame.meta?.type && types.includes(frame.meta.type)) || isEvents(frame))
+  );
   if (!hasData || heats.length === 0) {
     return undefined;
   }

@@ -5,7 +5,8 @@ import { isHeatFrame } from './frames';
 import type { Heat } from './heat';
 import { ExemplarMarks, LineLayer, LineLegend, ThresholdLines } from './Layers';
 import { linesOver, readLines, valueAt } from './lines';
-import type { Options } from './options';
+import { defaultOptions, type Options } from './options';
+import { isEvents, pointFrames } from './points/events';
 import type { Scale } from './scale';
 import type { Arrangement } from './useArrangement';
 import { type CellWords, valueWriter } from './words';
@@ -23,13 +24,18 @@ interface Over {
 export function useOver(panel: PanelProps<Options>, { across, range, plotWidth }: Arrangement): Over {
   const { data, options, fieldConfig, timeZone } = panel;
   const { yAxis } = options;
+  // What is drawn as points is not drawn over them.
+  const rest = useMemo(() => {
+    const points = pointFrames(data.series, options.draw ?? defaultOptions.draw);
+    return data.series.filter((frame) => !points.includes(frame));
+  }, [data.series, options.draw]);
   const all = useMemo(
-    () => (options.lines.show ? readLines(data.series, isHeatFrame) : []),
-    [data.series, options.lines.show]
+    () => (options.lines.show ? readLines(rest, (frame) => isHeatFrame(frame) || isEvents(frame)) : []),
+    [rest, options.lines.show]
   );
   const exemplars = useMemo(
-    () => (options.exemplars.show ? readExemplars([...data.series, ...(data.annotations ?? [])]) : []),
-    [data.series, data.annotations, options.exemplars.show]
+    () => (options.exemplars.show ? readExemplars([...rest, ...(data.annotations ?? [])]) : []),
+    [rest, data.annotations, options.exemplars.show]
   );
   return useMemo(() => {
     const linesOf = (heat: Heat) => linesOver(all, heat, yAxis.unit);

@@ -2,9 +2,9 @@
 export { coloursOf, pixelOf, tableOf } from './colours';
 export type { Edges, Grid } from './draw';
 export { heightsOf, type Measure, measured } from './measure';
-export type { Picture, PointPicture } from './painter';
+export type { Painting, Picture, PointPicture } from './painter';
 export { sigmas } from './points/gaussian';
-export type { OpenRamp } from './points/ramp';
+export type { ClosedRamp, OpenRamp } from './points/ramp';
 export { maxPoints, type Points, type Spray } from './points/spray';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
 export { type Place, Surface } from './surface';

@@ -2,9 +2,8 @@ import { Canvas2D, type Layout } from './canvas2d';
 import { type Edges, type Grid, spansOf } from './draw';
 import { Field, type InkBy } from './points/field';
 import { TooManyPoints } from './points/kept';
-import { type OpenRamp, rampOn } from './points/ramp';
+import { type ClosedRamp, type OpenRamp, rampOn } from './points/ramp';
 import type { Spray } from './points/spray';
-import type { Ramp } from './ramp';
 import { type Kept, type Tinge, TonedGrid } from './toned';
 import { toneTable } from './tones';
 import { sharedWebGL2, type WebGL2 } from './webgl2';
@@ -50,8 +49,8 @@ export interface Painting {
   by: By;
   /** How many columns of pixels were drawn: the others had only moved. */
   drawn: number;
-  /** Of points: the ramp that they were painted in, and what their ink was added by. */
-  points?: { ramp: Ramp; by: InkBy };
+  /** Of points: how they were coloured, and what their ink was added by. */
+  points?: ClosedRamp & { by: InkBy };
   /** Why the picture's cells can't be read, or its points kept: the one before is still there. */
   problem?: string;
 }
@@ -64,7 +63,7 @@ export class Painter {
   private readonly toned = new TonedGrid();
   private readonly canvas2D = new Canvas2D();
   private field?: Field;
-  private pointRamp?: Ramp;
+  private reached?: number;
   private webGL2?: WebGL2;
   private layout?: Layout;
   private stopListening = () => {};
@@ -91,11 +90,11 @@ export class Painter {
     this.field ??= new Field(this.inkBy);
     try {
       const shaded = this.field.draw(spray, width, height);
-      const ramp = rampOn(open, shaded, this.pointRamp);
-      this.pointRamp = ramp;
+      const { ramp, own } = rampOn(open, shaded, this.reached);
+      this.reached = own;
       const [x, y] = [pixelEdges(shaded.grid.columns), pixelEdges(shaded.grid.rows)];
       const picture = { grid: shaded.grid, ramp, table, x, y: { from: y.from.toReversed(), to: y.to.toReversed() } };
-      return { ...this.paintCells({ ...picture, gap: 0, width, height }), points: { ramp, by: shaded.by } };
+      return { ...this.paintCells({ ...picture, gap: 0, width, height }), points: { ramp, own, by: shaded.by } };
     } catch (error) {
       if (error instanceof TooManyPoints) {
         return { by: 'canvas2d', drawn: 0, problem: error.message };

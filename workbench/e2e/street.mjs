@@ -149,8 +149,8 @@ export async function call(agent, method, request) {
   return answer;
 }
 
-/** Starts the workbench with the page of a React version. */
-export async function startWorkbench(agent, react) {
+/** Starts the workbench with the page of a React version, and the dashboards in a folder. */
+export async function startWorkbench(agent, react, dashboards = 'provisioning/dashboards') {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const workbench = start(`workbench${react}`, built.workbench, [
@@ -158,6 +158,7 @@ export async function startWorkbench(agent, react) {
     '--listen', `127.0.0.1:${port}`,
     '--plugin', built.plugin,
     '--page', `workbench/dist${react}`,
+    '--dashboards', dashboards,
   ]); // prettier-ignore
   await answers(`${url}/api/health`);
   return { url, workbench };
