@@ -24,8 +24,8 @@ export interface PointSeries {
   factsOf: (i: number) => Array<{ name: string; text: string }>;
 }
 
-/** What the back end says of single hits in meta.custom.events: pkg/frames/events.go. */
-export const isEvents = ({ name, meta }: DataFrame) => name === 'events' && meta?.custom?.events !== undefined;
+/** Whether a frame has single hits, as pkg/frames/events.go makes them. Live frames lose their name, but not this. */
+export const isEvents = ({ meta }: DataFrame) => meta?.custom?.events !== undefined;
 
 /**
  * The frames that are drawn as points: single hits choose it by themselves
