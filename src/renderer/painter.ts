@@ -1,6 +1,6 @@
 import { Canvas2D, type Layout } from './canvas2d';
 import { type Edges, type Grid, spansOf } from './draw';
-import { Field, type InkBy } from './points/field';
+import { Field, type InkBy, type Shaded } from './points/field';
 import { TooManyPoints } from './points/kept';
 import { type ClosedRamp, type OpenRamp, rampOn } from './points/ramp';
 import type { Spray } from './points/spray';
@@ -64,6 +64,7 @@ export class Painter {
   private readonly canvas2D = new Canvas2D();
   private field?: Field;
   private reached?: number;
+  private awaited?: Promise<Painting>;
   private webGL2?: WebGL2;
   private layout?: Layout;
   private stopListening = () => {};
@@ -82,25 +83,38 @@ export class Painter {
     canvas.addEventListener('contextrestored', this.repaint);
   }
 
-  paint(picture: Picture | PointPicture): Painting {
+  /** Points may take a while: paint nothing else until then. */
+  paint(picture: Picture): Painting;
+  paint(picture: Picture | PointPicture): Painting | Promise<Painting>;
+  paint(picture: Picture | PointPicture): Painting | Promise<Painting> {
     return 'spray' in picture ? this.paintPoints(picture) : this.paintCells(picture);
   }
 
-  private paintPoints({ spray, ramp: open, table, width, height }: PointPicture): Painting {
+  private paintPoints(picture: PointPicture): Painting | Promise<Painting> {
+    const { spray, width, height } = picture;
     this.field ??= new Field(this.inkBy);
     try {
       const shaded = this.field.draw(spray, width, height);
-      const { ramp, own } = rampOn(open, shaded, this.reached);
-      this.reached = own;
-      const [x, y] = [pixelEdges(shaded.grid.columns), pixelEdges(shaded.grid.rows)];
-      const picture = { grid: shaded.grid, ramp, table, x, y: { from: y.from.toReversed(), to: y.to.toReversed() } };
-      return { ...this.paintCells({ ...picture, gap: 0, width, height }), points: { ramp, own, by: shaded.by } };
+      if (shaded instanceof Promise) {
+        const painting = shaded.then((ink) => this.paintInk(ink, picture));
+        this.awaited = painting;
+        return painting;
+      }
+      return this.paintInk(shaded, picture);
     } catch (error) {
       if (error instanceof TooManyPoints) {
         return { by: 'canvas2d', drawn: 0, problem: error.message };
       }
       throw error;
     }
+  }
+
+  private paintInk(shaded: Shaded, { ramp: open, table, width, height }: PointPicture): Painting {
+    const { ramp, own } = rampOn(open, shaded, this.reached);
+    this.reached = own;
+    const [x, y] = [pixelEdges(shaded.grid.columns), pixelEdges(shaded.grid.rows)];
+    const picture = { grid: shaded.grid, ramp, table, x, y: { from: y.from.toReversed(), to: y.to.toReversed() } };
+    return { ...this.paintCells({ ...picture, gap: 0, width, height }), points: { ramp, own, by: shaded.by } };
   }
 
   private paintCells(picture: Picture): Painting {
@@ -131,6 +145,7 @@ export class Painter {
 
   /** What the canvas shows, to be kept. */
   async copy(): Promise<ImageBitmap> {
+    await this.awaited;
     const { width, height } = this.canvas;
     if (width === 0 || height === 0) {
       throw new Error(`copy the picture: it is ${width} x ${height} pixels large`);

@@ -139,7 +139,16 @@ export class Surface {
       return;
     }
     if (this.painter) {
-      this.count(this.painter.paint(picture));
+      const painting = this.painter.paint(picture);
+      if (painting instanceof Promise) {
+        this.busy = true;
+        painting.then((done) => {
+          this.count(done);
+          this.proceed();
+        });
+      } else {
+        this.count(painting);
+      }
       this.copy();
       return;
     }

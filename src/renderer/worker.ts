@@ -54,9 +54,12 @@ page.onmessage = ({ data: order }) => {
       );
       break;
     case 'paint': {
+      const tell = (painting: Painting) => page.postMessage({ kind: 'painted', surface, painting });
       const painting = painters.get(surface)?.paint(order.picture);
-      if (painting) {
-        page.postMessage({ kind: 'painted', surface, painting });
+      if (painting instanceof Promise) {
+        painting.then(tell);
+      } else if (painting) {
+        tell(painting);
       }
       break;
     }

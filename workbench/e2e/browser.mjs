@@ -7,9 +7,10 @@ import { out } from './street.mjs';
 
 /**
  * Opens a browser of its own, with nothing kept from one before and nothing
- * asked of the net. With `webgl` it has WebGL, drawn on the processor.
+ * asked of the net. With `webgl` it has WebGL, and with `webgpu` WebGPU, both
+ * computed on the processor.
  */
-export async function openBrowser({ webgl = false } = {}) {
+export async function openBrowser({ webgl = false, webgpu = false } = {}) {
   const profile = mkdtempSync(path.join(tmpdir(), 'gotherm-e2e-'));
   const browser = await chromium.launchPersistentContext(profile, {
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -18,7 +19,8 @@ export async function openBrowser({ webgl = false } = {}) {
     timezoneId: 'UTC',
     args: [
       '--no-sandbox',
-      ...(webgl ? ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : ['--disable-gpu']),
+      ...(webgpu ? ['--enable-unsafe-webgpu', '--use-webgpu-adapter=swiftshader'] : []),
+      ...(webgl ? ['--use-angle=swiftshader', '--enable-unsafe-swiftshader'] : webgpu ? [] : ['--disable-gpu']),
       '--disable-quic',
       '--no-first-run',
       '--disable-background-networking',

@@ -2,8 +2,10 @@
 import { coloursOf, pixelOf, tableOf } from '../../src/renderer/colours.ts';
 import { measured } from '../../src/renderer/measure.ts';
 import { Painter } from '../../src/renderer/painter.ts';
+import { blurProgram } from '../../src/renderer/points/blur.wgsl.ts';
 import { shapeOf } from '../../src/renderer/points/ink.ts';
 import { SimdInk } from '../../src/renderer/points/simd.ts';
+import { sharedGpu } from '../../src/renderer/points/webgpu.ts';
 import { ranksOf } from '../../src/renderer/ramp.ts';
 import { Surface } from '../../src/renderer/surface.ts';
 
@@ -317,20 +319,25 @@ function pointsBy(chance, n, to = 110) {
 }
 
 /** The same points by ink of both kinds and by both painters: what each was made by, and how many pixels are more than a colour step off. */
-export function comparePoints({ n, scale, halfLife }) {
+export async function comparePoints({
+  n,
+  scale,
+  halfLife,
+  others = [
+    ['canvas2d', 'simd'],
+    ['webgl2', 'simd'],
+  ],
+}) {
+  // prettier-ignore
   const chance = makeChance(11);
   const points = pointsBy(chance, n);
   const copy = () => ({ x: points.x.slice(), y: points.y.slice(), weight: points.weight.slice() });
   const picture = () => pointPicture({ added: [copy()], halfLife }, { ramp: { scale, steps: 32 } });
-  const shown = [
-    ['canvas2d', 'script'],
-    ['canvas2d', 'simd'],
-    ['webgl2', 'simd'],
-  ].map(([by, inkBy]) => {
+  const shown = [];
+  for (const [by, inkBy] of [['canvas2d', 'script'], ...others]) {
     const canvas = new OffscreenCanvas(1, 1);
-    const painting = new Painter(canvas, () => {}, by, inkBy).paint(picture());
-    return { canvas, painting };
-  });
+    shown.push({ canvas, painting: await new Painter(canvas, () => {}, by, inkBy).paint(picture()) });
+  }
   const colours = tableOf(coloursOf('Inferno', 32, true));
   const levels = ({ canvas }) => Array.from(pixelsOf(canvas), (pixel) => colours.indexOf(pixel));
   const oracle = levels(shown[0]);
@@ -382,3 +389,48 @@ export async function livePoints({ pictures, halfLife, inkBy }) {
 
 /** Whether ink can be added by SIMD here. */
 export const hasSimd = () => SimdInk.open(shapeOf(10, 10, 1)) !== undefined;
+
+/** What the adapter of WebGPU is, and what its compiler says of our program; undefined where there is none. */
+export async function compileForGpu() {
+  const adapter = await navigator.gpu?.requestAdapter();
+  const device = await adapter?.requestDevice();
+  const info = await device?.createShaderModule({ code: blurProgram }).getCompilationInfo();
+  return info && { adapter: adapter.info.architecture, messages: info.messages.map(({ message }) => message) };
+}
+
+/** Draws so much ink that a graphics processor would be asked for it: what it is made by where nobody says what to take. */
+export async function inkOfMuch() {
+  await sharedGpu(false);
+  const picture = pointPicture({ added: [pointsBy(makeChance(1), 1000)], sigma: 40 }, { width: 1000, height: 400 });
+  const painter = new Painter(new OffscreenCanvas(1, 1), () => {});
+  painter.paint(pointPicture({}));
+  await new Promise((next) => setTimeout(next, 100));
+  return (await painter.paint(picture)).points.by;
+}
+
+/** Loses the graphics processor between two pictures, and while the second of two is made. */
+export async function loseGpu() {
+  const gpu = await sharedGpu(true);
+  const chance = makeChance(2);
+  const [one, other, third] = [0, 1, 2].map(() => pointsBy(chance, 300));
+  const copy = (points) => ({ x: points.x.slice(), y: points.y.slice(), weight: points.weight.slice() });
+  const canvas = new OffscreenCanvas(1, 1);
+  const painter = new Painter(canvas, () => {}, 'canvas2d', 'webgpu');
+  const result = [];
+  const paint = async (points, meanwhile = () => {}) => {
+    const painting = painter.paint(pointPicture({ isNew: true, added: [copy(points)] }));
+    meanwhile();
+    const { by, ramp } = (await painting).points;
+    const anew = new OffscreenCanvas(1, 1);
+    const { min, max } = ramp;
+    const picture = pointPicture({ added: [copy(points)] }, { ramp: { scale: 'log', steps: 32, min, max } });
+    new Painter(anew, () => {}, 'canvas2d', 'simd').paint(picture);
+    const colours = tableOf(coloursOf('Inferno', 32, true));
+    const [a, b] = [canvas, anew].map((source) => Array.from(pixelsOf(source), (pixel) => colours.indexOf(pixel)));
+    result.push({ by, off: a.filter((level, i) => Math.abs(level - b[i]) > 1).length });
+  };
+  await paint(one);
+  await paint(other, () => gpu.destroy());
+  await paint(third);
+  return result;
+}

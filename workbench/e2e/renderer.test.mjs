@@ -165,6 +165,62 @@ describe('points', () => {
   });
 });
 
+describe('points by WebGPU', () => {
+  const open = useBrowser({ webgpu: true });
+
+  /** A page that has WebGPU, which only those of a secure origin have. Nothing is asked of the net. */
+  async function openSecure(t) {
+    const { page, run } = await open();
+    await page.route('**/*', (route) => route.fulfill({ body: '<body></body>', contentType: 'text/html' }));
+    await page.goto('http://localhost/');
+    await page.addScriptTag({ path: path.join(bundle, 'page.js') });
+    const compiled = await run('compileForGpu');
+    if (!compiled) {
+      t.skip('cannot run here: this Chromium has no software adapter for WebGPU');
+    }
+    return { run, compiled };
+  }
+
+  test('are made by a program that compiles without a complaint', async (t) => {
+    const { compiled } = await openSecure(t);
+    if (compiled) {
+      assert.deepEqual(compiled, { adapter: 'swiftshader', messages: [] });
+    }
+  });
+
+  test('are the same as in typed arrays, within a colour step', async (t) => {
+    const { run, compiled } = await openSecure(t);
+    for (const scene of compiled
+      ? [
+          { n: 40, scale: 'log' },
+          { n: 3000, scale: 'log', halfLife: 50 },
+        ]
+      : []) {
+      const [, { ink, levels, strange, off }] = await run('comparePoints', { ...scene, others: [['canvas2d', 'webgpu']] }); // prettier-ignore
+      assert.deepEqual({ ink, strange, off }, { ink: 'webgpu', strange: 0, off: 0 }, `${scene.n} points`);
+      assert.ok(levels > 10, `${scene.n} points: only ${levels} colours`);
+    }
+  });
+
+  test('are not, where it computes on the processor', async (t) => {
+    const { run, compiled } = await openSecure(t);
+    if (compiled) {
+      assert.equal(await run('inkOfMuch'), 'simd');
+    }
+  });
+
+  test('that is lost are made by SIMD within the frame', async (t) => {
+    const { run, compiled } = await openSecure(t);
+    if (compiled) {
+      assert.deepEqual(await run('loseGpu'), [
+        { by: 'webgpu', off: 0 },
+        { by: 'simd', off: 0 },
+        { by: 'simd', off: 0 },
+      ]);
+    }
+  });
+});
+
 describe('WebGL2', () => {
   const open = useBrowser({ webgl: true });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Field } from './field';
+import { Field, type Shaded } from './field';
 import { TooManyPoints } from './kept';
 import { maxPoints, type Points, type Spray, together } from './spray';
 
@@ -29,8 +29,12 @@ const sprayOf = (points: Point[], more: Partial<Spray> = {}): Spray => ({
   ...more,
 });
 
+/** In Node there is no graphics processor to wait for. */
+const draw = (field: Field, spray: Spray, width = size[0] as number, height = size[1] as number) =>
+  field.draw(spray, width, height) as Shaded;
+
 const inkAt = (field: Field, spray: Spray, column: number, row: number) =>
-  field.draw(spray, ...size).grid.values[column * size[1] + row];
+  draw(field, spray).grid.values[column * size[1] + row];
 
 const sum = (values: Float32Array) => values.reduce((total, value) => total + (value || 0), 0);
 
@@ -47,10 +51,10 @@ describe('ink that fades', () => {
   test('is as strong as if it had been added later: nothing adds up while it fades', () => {
     const field = new Field();
     const halfLife = 5;
-    field.draw(sprayOf([{ x: 99, y: 20 }], { halfLife }), ...size);
+    draw(field, sprayOf([{ x: 99, y: 20 }], { halfLife }));
     let last = NaN;
     // 10 half-lives in steps of a 17th of one, and a good deal stronger, so that it is still to be seen.
-    field.draw(sprayOf([{ x: 99, y: 10, weight: 1000 }], { halfLife }), ...size);
+    draw(field, sprayOf([{ x: 99, y: 10, weight: 1000 }], { halfLife }));
     for (let step = 1; step <= 170; step++) {
       const to = 100 + (step * halfLife) / 17;
       last = inkAt(field, sprayOf([], { x: { from: to - 100, to }, halfLife }), 99 - Math.round(to - 100), 10);
@@ -63,7 +67,7 @@ describe('ink that fades', () => {
   test('is gone when it is fainter than a twentieth of a fresh point', () => {
     const field = new Field();
     const at = (to: number) => inkAt(field, sprayOf([], { x: { from: to - 100, to }, halfLife: 1 }), 199 - to, 20);
-    field.draw(sprayOf([{ x: 99.5, y: 20 }], { halfLife: 1 }), ...size);
+    draw(field, sprayOf([{ x: 99.5, y: 20 }], { halfLife: 1 }));
     expect(at(103)).toBeGreaterThan(0);
     expect(at(104)).toBeNaN();
   });
@@ -83,20 +87,21 @@ describe('ink that fades', () => {
 
 describe('points on a canvas', () => {
   test('are where their axes say: columns from the left, rows from the bottom', () => {
-    const { grid } = new Field().draw(sprayOf([{ x: 30.5, y: 12.5, weight: 3 }]), ...size);
+    const { grid } = draw(new Field(), sprayOf([{ x: 30.5, y: 12.5, weight: 3 }]));
     const hottest = grid.values.reduce((best, ink, i) => (ink > (grid.values[best] || 0) ? i : best), 0);
     expect([Math.floor(hottest / 40), hottest % 40]).toEqual([30, 12]);
     expect(grid).toMatchObject({ columns: 100, rows: 40, at: 0 });
   });
 
   test('are told per area', () => {
-    const [one, four] = [1, 4].map((area) => new Field().draw(sprayOf([{ x: 50, y: 20 }], { area }), ...size));
+    const [one, four] = [1, 4].map((area) => draw(new Field(), sprayOf([{ x: 50, y: 20 }], { area })));
     expect(four.greatest).toBeCloseTo(4 * one.greatest, 6);
     expect(four.faintest).toBeCloseTo(4 * one.faintest, 6);
   });
 
   test('are as many as their weights, as far as they are on it', () => {
-    const { grid } = new Field().draw(
+    const { grid } = draw(
+      new Field(),
       sprayOf([
         { x: 50, y: 20, weight: 5 },
         { x: 20, y: 10, weight: 2 },
@@ -112,9 +117,10 @@ describe('points on a canvas', () => {
   test('that come late are added, wherever they are', () => {
     const field = new Field();
     const range = { from: 40, to: 140 };
-    field.draw(sprayOf([{ x: 90, y: 20 }]), ...size);
-    const late = field.draw(sprayOf([{ x: 60, y: 5 }], { x: range }), ...size).grid.values.slice();
-    const anew = new Field().draw(
+    draw(field, sprayOf([{ x: 90, y: 20 }]));
+    const late = draw(field, sprayOf([{ x: 60, y: 5 }], { x: range })).grid.values.slice();
+    const anew = draw(
+      new Field(),
       sprayOf(
         [
           { x: 90, y: 20 },
@@ -134,18 +140,18 @@ describe('points on a canvas', () => {
       y: new Float64Array(maxPoints),
       weight: new Float32Array(maxPoints),
     };
-    field.draw(sprayOf([], { added: [many] }), ...size);
-    expect(() => field.draw(sprayOf([{ x: 1, y: 1 }]), ...size)).toThrow(TooManyPoints);
-    expect(() => field.draw(sprayOf([], { added: [many, many] }), ...size)).toThrow(
+    draw(field, sprayOf([], { added: [many] }));
+    expect(() => draw(field, sprayOf([{ x: 1, y: 1 }]))).toThrow(TooManyPoints);
+    expect(() => draw(field, sprayOf([], { added: [many, many] }))).toThrow(
       `${2 * maxPoints} points, at most ${maxPoints} can be drawn`
     );
     // The next picture begins with all of its points.
-    expect(field.draw(sprayOf([{ x: 50, y: 20 }], { isNew: true }), ...size).greatest).toBeGreaterThan(0);
+    expect(draw(field, sprayOf([{ x: 50, y: 20 }], { isNew: true })).greatest).toBeGreaterThan(0);
   });
 
   test('are kept while there is no canvas to draw them on', () => {
     const field = new Field();
-    expect(field.draw(sprayOf([{ x: 50, y: 20 }]), 0, 40).grid).toMatchObject({ columns: 0, rows: 0 });
+    expect(draw(field, sprayOf([{ x: 50, y: 20 }]), 0, 40).grid).toMatchObject({ columns: 0, rows: 0 });
     expect(inkAt(field, sprayOf([]), 50, 20)).toBeGreaterThan(0);
   });
 });
@@ -196,8 +202,8 @@ describe('a live picture', () => {
           const gone = Math.min(dropped * times, points.length);
           points = points.slice(gone);
           const shown = { ...more, halfLife, x: { from: to - 100, to } };
-          const live = field.draw(sprayOf(now, { ...shown, isNew, dropped: gone }), width, 40);
-          const anew = new Field('script').draw(sprayOf(points, shown), width, 40);
+          const live = draw(field, sprayOf(now, { ...shown, isNew, dropped: gone }), width, 40);
+          const anew = draw(new Field('script'), sprayOf(points, shown), width, 40);
           expect(live.by).toBe(by);
           expect(Math.abs(live.greatest - anew.greatest)).toBeLessThanOrEqual(1e-5 * anew.greatest);
           const { faintest } = anew;
@@ -227,14 +233,14 @@ describe('a live picture', () => {
           return sprayOf(added, { isNew, dropped: gone });
         });
         const field = new Field();
-        field.draw(sprayOf([{ x: 10, y: 10 }]), ...size);
+        draw(field, sprayOf([{ x: 10, y: 10 }]));
         const each = new Field();
-        each.draw(sprayOf([{ x: 10, y: 10 }]), ...size);
+        draw(each, sprayOf([{ x: 10, y: 10 }]));
         let last;
         for (const spray of sprays) {
-          last = each.draw(spray, ...size);
+          last = draw(each, spray);
         }
-        const once = field.draw(sprays.reduce(together), ...size);
+        const once = draw(field, sprays.reduce(together));
         expect(Math.abs(once.greatest - last!.greatest)).toBeLessThanOrEqual(1e-5 * once.greatest);
         expect(sum(once.grid.values)).toBeCloseTo(sum(last!.grid.values), 3);
       })

@@ -3,9 +3,10 @@ import { type Drops, type Ink, ScriptInk, type Shape, shapeOf } from './ink';
 import { KeptPoints } from './kept';
 import { SimdInk } from './simd';
 import type { Points, Spray } from './spray';
+import { type GpuInk, sharedGpu } from './webgpu';
 
-/** What adds ink. */
-export type InkBy = Ink['by'];
+/** What made the ink of a picture. Of a live one that is what added the newest. */
+export type InkBy = Ink['by'] | 'webgpu';
 
 /** A picture of points, as cells. */
 export interface Shaded {
@@ -32,7 +33,8 @@ const mostHalfLives = 40;
  * Ink fades exactly, and without being touched: new ink is made as much
  * stronger as the old has become weaker, and all of it is weakened when it is
  * read. A point is at the middle of its pixel, so that adding squares of ink
- * and blurring counts come to the same.
+ * and blurring counts come to the same. What would take the processor long is
+ * drawn by the graphics processor, where there is one.
  */
 export class Field {
   private readonly points = new KeptPoints();
@@ -43,11 +45,21 @@ export class Field {
   /** Two in turn: who has the one of before may compare. */
   private grids = [new Float32Array(), new Float32Array()];
 
-  /** `by` is for tests: what to add ink by, whatever this machine has. */
-  constructor(private readonly by?: InkBy) {}
+  private gpu?: GpuInk;
+  private readonly opened?: Promise<unknown>;
 
-  /** Draws points on a canvas of a size. Throws [TooManyPoints]. */
-  draw(spray: Spray, width: number, height: number): Shaded {
+  /** `by` is for tests: what to add ink by, whatever this machine has. */
+  constructor(private readonly by?: InkBy) {
+    if (by === undefined || by === 'webgpu') {
+      this.opened = sharedGpu(by === 'webgpu').then((gpu) => (this.gpu = gpu));
+    }
+  }
+
+  /**
+   * Draws points on a canvas of a size. Where the graphics processor does, it
+   * promises to: draw nothing else until then. Throws [TooManyPoints].
+   */
+  draw(spray: Spray, width: number, height: number): Shaded | Promise<Shaded> {
     const change = this.points.change(spray);
     const { x, y } = spray;
     if (!(width > 0 && height > 0 && x.to > x.from && y.to !== y.from)) {
@@ -76,22 +88,48 @@ export class Field {
         this.add(this.drops(shape, view, 0, change.left, first));
       }
       this.add(this.drops(shape, view, change.left, this.points.length));
-    } else {
-      ink.field.fill(0);
-      this.add(this.drops(shape, view, 0, this.points.length));
     }
     this.view = view;
-    return this.shade(shape, ink, view, spray);
+    const shade = (by: InkBy = ink.by) => this.shade(shape, ink, view, spray, by);
+    if (goesOn) {
+      return shade();
+    }
+    ink.field.fill(0);
+    const drops = this.drops(shape, view, 0, this.points.length);
+    const add = () => {
+      this.add(drops);
+      return shade();
+    };
+    if (this.by === 'webgpu') {
+      return this.opened!.then(() => this.ask(drops, shape, ink, shade, add));
+    }
+    return isLongWork(shape, drops.cells.length) ? this.ask(drops, shape, ink, shade, add) : add();
   }
 
-  private shade(shape: Shape, ink: Ink, view: View, { x, area }: Spray): Shaded {
+  /** Asks the graphics processor for the ink of drops, and adds it here when it cannot. */
+  private ask(
+    drops: Drops,
+    shape: Shape,
+    ink: Ink,
+    shade: (by: InkBy) => Shaded,
+    add: () => Shaded
+  ): Shaded | Promise<Shaded> {
+    return this.gpu?.isThere
+      ? this.gpu.blur(drops, shape).then((made) => {
+          ink.field.set(made);
+          return shade('webgpu');
+        }, add)
+      : add();
+  }
+
+  private shade(shape: Shape, ink: Ink, view: View, { x, area }: Spray, by: InkBy): Shaded {
     const { width, height, taps, radius } = shape;
     const grid = this.grids[0].length === width * height ? this.grids[0] : new Float32Array(width * height);
     this.grids = [this.grids[1], grid];
     const faintest = faintestPart * taps[radius] ** 2 * area;
     const factor = area * strength(view.fresh, x.to, view.halfLife);
     const greatest = ink.shade(factor, faintest, grid);
-    return { grid: { columns: width, rows: height, at: view.at, values: grid }, greatest, faintest, by: ink.by };
+    return { grid: { columns: width, rows: height, at: view.at, values: grid }, greatest, faintest, by };
   }
 
   private inkFor(view: View, sigma: number): { shape: Shape; ink: Ink } {
@@ -200,7 +238,12 @@ const strength = (at: number, from: number, halfLife: number) =>
  * takes, in the time of a float of a square, is measured: see points_blur_from
  * in docs/benchmarks.md.
  */
-export function isBlurFaster({ radius, taps, columns, stride }: Shape, drops: number): boolean {
-  const side = 2 * radius + 1;
-  return drops * (side * taps.length + 16) > columns * stride * (2 * side * 0.5 + 1);
+export function isBlurFaster(shape: Shape, drops: number): boolean {
+  return drops * (side(shape) * shape.taps.length + 16) > blurCost(shape);
 }
+
+const side = ({ radius }: Shape) => 2 * radius + 1;
+const blurCost = (shape: Shape) => shape.columns * shape.stride * (side(shape) + 1);
+
+/** Whether it takes the processor more than about 8 ms to add so many drops, at some 4 floats of a square in a nanosecond. */
+const isLongWork = (shape: Shape, drops: number) => blurCost(shape) + 10 * drops > 32e6;
