@@ -37,6 +37,10 @@ const (
 	maxTargets, maxHeaders = 100, 16
 	// defaultProfileSeconds and maxProfileSeconds are how long a CPU profile is collected when the query does not say, and at most.
 	defaultProfileSeconds, maxProfileSeconds = 10, 60
+	// maxCollectSeconds is the same of a process whose agent is asked.
+	maxCollectSeconds = 20
+	// maxCollected is how many profiles that agents keep one query may be of, and maxRows how many rows their heat has: those with the most.
+	maxCollected, maxRows = 1000, 40
 	// freshProfile is how long a profile that was collected is shown to whoever asks for the same.
 	freshProfile = 10 * time.Second
 	// maxCollections is how many different profiles of one target may be under way or fresh.

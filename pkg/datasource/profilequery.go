@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
@@ -18,41 +19,59 @@ import (
 )
 
 // profileKinds are the kinds that are of profiles.
-var profileKinds = []query.Kind{query.KindFlame, query.KindTop, query.KindProfile}
+var profileKinds = []query.Kind{query.KindFlame, query.KindTop, query.KindProfileHeat, query.KindProfile}
 
 // profileSide is which profile is wanted, and which part of it.
 type profileSide struct {
 	query.Profile
 	filter profile.Filter
-	target *target
+	// target is nil where agents are asked: for the processes that matchers keep, in the range.
+	target   *target
+	matchers []query.Matcher
+	from, to time.Time
 }
 
 // profile answers the kinds flame, top and profile.
 //
 //	query ─▶ check ─▶ collect, or just collected ─▶ filter ─▶ less base ─▶ framer of the kind
 func (d *Datasource) profile(ctx context.Context, r request) backend.DataResponse {
-	side, base, err := d.readProfile(r.Profile)
+	side, base, err := d.readProfile(r)
 	if err != nil {
 		return badRequest(err)
 	}
-	fetched := make([]*profile.Fetched, len(base)+1)
+	downstream := func(err error) backend.DataResponse {
+		return backend.DataResponse{
+			Error: backend.DownstreamError(err), ErrorSource: backend.ErrorSourceDownstream, Status: backend.Status(http.StatusBadGateway),
+		}
+	}
+	if r.Kind == query.KindProfileHeat {
+		f, err := d.profileHeat(ctx, r, side)
+		if err != nil {
+			return downstream(err)
+		}
+		return backend.DataResponse{Frames: data.Frames{f}}
+	}
+	fetched, notices := make([]*profile.Fetched, len(base)+1), make([][]data.Notice, len(base)+1)
 	group, ctx := errgroup.WithContext(ctx)
 	for i, s := range append([]profileSide{side}, base...) {
 		group.Go(func() (err error) {
+			if s.target == nil {
+				fetched[i], notices[i], err = d.collected(ctx, s)
+				return err
+			}
 			fetched[i], err = s.target.collect(ctx, profile.Request{Type: s.Type, Seconds: s.Seconds})
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return backend.DataResponse{
-			Error: backend.DownstreamError(err), ErrorSource: backend.ErrorSourceDownstream, Status: backend.Status(http.StatusBadGateway),
-		}
+		return downstream(err)
 	}
 	f, err := profileFrame(r, side, base, fetched)
 	if err != nil {
 		return badRequest(err)
 	}
-	if time.Since(r.to) > fetched[0].To.Sub(fetched[0].From)+freshProfile {
+	f.AppendNotices(slices.Concat(notices...)...)
+	if side.target != nil && time.Since(r.to) > fetched[0].To.Sub(fetched[0].From)+freshProfile {
 		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf(
 			"the time range ends at %s; a target can only be asked for what is now: this was collected from %s to %s",
 			clock(r.to), clock(fetched[0].From), clock(fetched[0].To))})
@@ -63,7 +82,7 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 // profileFrame makes the frame of one profile, or of one and its base.
 func profileFrame(r request, side profileSide, base []profileSide, fetched []*profile.Fetched) (*data.Frame, error) {
 	p := side.filter.Keep(fetched[0].Profile)
-	about := frames.Profile{Of: side.target.name, Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil}
+	about := frames.Profile{Of: side.name(), Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil}
 	if base != nil {
 		var err error
 		if p, err = profile.Diff(p, base[0].filter.Keep(fetched[1].Profile)); err != nil {
@@ -92,9 +111,9 @@ func profileFrame(r request, side profileSide, base []profileSide, fetched []*pr
 		}
 		return f, nil
 	}
-	name := fmt.Sprintf("%s.%s.%s.pb.gz", side.target.name, side.Type, about.From.UTC().Format("20060102T150405Z"))
+	name := fmt.Sprintf("%s.%s.%s.pb.gz", side.name(), side.Type, about.From.UTC().Format("20060102T150405Z"))
 	raw := fetched[0].Raw
-	if p != fetched[0].Profile {
+	if p != fetched[0].Profile || raw == nil {
 		var written bytes.Buffer
 		if err := p.Write(&written); err != nil {
 			return nil, fmt.Errorf("write profile: %w", err)
@@ -105,15 +124,16 @@ func profileFrame(r request, side profileSide, base []profileSide, fetched []*pr
 }
 
 // readProfile reads and checks which profile a query is of, and its base where it has one. An error names the field.
-func (d *Datasource) readProfile(asked *query.Profile) (profileSide, []profileSide, error) {
+func (d *Datasource) readProfile(r request) (profileSide, []profileSide, error) {
+	asked := r.Profile
 	if asked == nil {
-		return profileSide{}, nil, fmt.Errorf("profile is missing: name a target and the type of profile, such as cpu")
+		return profileSide{}, nil, fmt.Errorf("profile is missing: name a target or a process, and the type of profile, such as cpu")
 	}
-	side, err := d.readSide("profile", *asked)
+	side, err := d.readSide("profile", *asked, r)
 	if err != nil || asked.Base == nil {
 		return side, nil, err
 	}
-	base, err := d.readSide("profile.base", inherit(*asked.Base, *asked))
+	base, err := d.readSide("profile.base", inherit(*asked.Base, *asked), r)
 	if err != nil {
 		return side, nil, err
 	}
@@ -141,7 +161,7 @@ func inherit(base, from query.Profile) query.Profile {
 	return base
 }
 
-func (d *Datasource) readSide(field string, asked query.Profile) (profileSide, error) {
+func (d *Datasource) readSide(field string, asked query.Profile, r request) (profileSide, error) {
 	side := profileSide{Profile: asked}
 	side.Type = cmp.Or(side.Type, profile.CPU)
 	if side.Type == profile.CPU {
@@ -150,12 +170,20 @@ func (d *Datasource) readSide(field string, asked query.Profile) (profileSide, e
 	switch {
 	case asked.Base != nil && asked.Base.Base != nil:
 		return side, fmt.Errorf("%s.base.base: a base has none itself", field)
-	case asked.Process != "":
-		return side, fmt.Errorf("%s.process is %q: no agent collects profiles yet: name a target", field, asked.Process)
+	case asked.Target != "" && asked.Process != "":
+		return side, fmt.Errorf("%s.target is %q and %s.process is %q: name one of both", field, asked.Target, field, asked.Process)
+	case asked.Target == "" && (asked.Process != "" || len(d.agents) > 0):
+		err := side.readCollected(field, r, len(d.agents))
+		return side, err
+	case r.Kind == query.KindProfileHeat:
+		return side, fmt.Errorf("%s.target is %q: profile-heat is of what agents collect of processes, and a target can only be asked for what is now: name a process, or none", field, asked.Target)
 	case asked.From != 0 || asked.To != 0:
 		return side, fmt.Errorf("%s.from and to: a target can only be asked for what is now", field)
 	case side.Seconds < 0 || side.Seconds > maxProfileSeconds:
 		return side, fmt.Errorf("%s.seconds is %d, must be between 1 and %d, or 0", field, side.Seconds, maxProfileSeconds)
+	}
+	if len(r.Matchers) > 0 {
+		return side, fmt.Errorf("matchers: %d found, at most 0 of a target: they choose processes", len(r.Matchers))
 	}
 	var err error
 	if side.target, err = d.targetOf(field+".target", asked.Target); err != nil {
@@ -165,6 +193,33 @@ func (d *Datasource) readSide(field string, asked query.Profile) (profileSide, e
 		return side, fmt.Errorf("%s.%w", field, err)
 	}
 	return side, nil
+}
+
+// readCollected reads what is wanted of what agents collect.
+func (s *profileSide) readCollected(field string, r request, agents int) (err error) {
+	s.matchers, s.from, s.to = r.Matchers, r.from, r.to
+	if s.From != 0 {
+		s.from = time.UnixMilli(s.From)
+	}
+	if s.To != 0 {
+		s.to = time.UnixMilli(s.To)
+	}
+	switch {
+	case agents == 0:
+		return errNoAgents
+	case !s.from.Before(s.to) || s.to.Sub(s.from) > maxRange:
+		return fmt.Errorf("%s.from and to are %s and %s, must be in that order, and at most %s apart", field, clock(s.from), clock(s.to), days(maxRange))
+	case s.Seconds < 0 || s.Seconds > maxCollectSeconds:
+		return fmt.Errorf("%s.seconds is %d, must be between 1 and %d of a process, or 0", field, s.Seconds, maxCollectSeconds)
+	case s.Seconds != 0 && s.Type != profile.CPU:
+		return fmt.Errorf("%s.seconds is %d, which only cpu has of a process: ask for a range", field, s.Seconds)
+	case r.Kind == query.KindProfileHeat && s.Base != nil:
+		return fmt.Errorf("%s.base: profile-heat has none", field)
+	}
+	if s.filter, err = profile.NewFilter(s.Function, s.Label); err != nil {
+		return fmt.Errorf("%s.%w", field, err)
+	}
+	return nil
 }
 
 var errNoAgents = errors.New("agents: none is configured: add one, such as http://127.0.0.1:7117")

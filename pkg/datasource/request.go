@@ -38,10 +38,8 @@ func readRequest(q backend.DataQuery) (request, error) {
 	switch r.Kind {
 	case query.KindReleases:
 		dimensions = releaseDimensions
-	case query.KindProcesses:
+	case query.KindProcesses, query.KindFlame, query.KindTop, query.KindProfileHeat, query.KindProfile:
 		dimensions = attachDimensions
-	case query.KindFlame, query.KindTop, query.KindProfile:
-		dimensions = nil
 	default:
 		if !slices.Contains(query.Kinds, r.Kind) {
 			return r, fmt.Errorf("kind is %q, must be one of %v", r.Kind, query.Kinds)

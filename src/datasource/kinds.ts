@@ -45,6 +45,11 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
     description: 'A profile by stack; with a base, what is more and what is less',
   },
   { value: 'top', label: 'Top functions', description: 'A profile by function: its own and with all that it called' },
+  {
+    value: 'profile-heat',
+    label: 'Profile heat',
+    description: 'Functions by time, of the profiles that agents collect of processes',
+  },
   { value: 'profile', label: 'Profile', description: 'A profile as it is, for go tool pprof' },
 ];
 
@@ -56,9 +61,9 @@ export const previous = '(previous)';
 export const hasPoint = (kind: Kind) => kind !== 'processes' && kind !== 'releases' && !isOfProfile(kind);
 
 /** Whether a query says all that it needs to be asked. */
-export const isComplete = ({ kind, pom, baseline, candidate, profile }: Query) =>
+export const isComplete = ({ kind, pom, matchers, baseline, candidate, profile }: Query) =>
   isOfProfile(kind)
-    ? Boolean(profile?.target || profile?.process)
+    ? Boolean(profile?.target || profile?.process || matchers?.length || kind === 'profile-heat')
     : !hasPoint(kind) || Boolean(pom) || (kind === 'compare' && Boolean(baseline?.query && candidate?.query));
 
 /** Why there is no such query of a point; undefined where there is. It names the field to change. */

@@ -45,7 +45,7 @@ const (
 )
 
 // Kinds are all that are answered, in the order of display.
-var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindEvents, KindProcesses, KindReleases, KindCompare, KindCell, KindFlame, KindTop, KindProfile}
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindEvents, KindProcesses, KindReleases, KindCompare, KindCell, KindFlame, KindTop, KindProfileHeat, KindProfile}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {
@@ -98,7 +98,8 @@ type Query struct {
 type Profile struct {
 	// Target is the name of a configured target; empty where Process is set.
 	Target string `json:"target,omitempty"`
-	// Process is a process that an agent watches, as the dimension process names it.
+	// Process is a process that an agent collects profiles of, as the dimension
+	// process names it. With neither, it is all processes that the query's matchers keep.
 	Process string `json:"process,omitempty"`
 	// Type is what is profiled: cpu, heap, allocs, goroutine, mutex, block,
 	// threadcreate, goroutineleak, or the name of one of the program's own. Empty is cpu.
