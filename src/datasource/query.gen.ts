@@ -131,7 +131,8 @@ export interface Profile {
    */
   target?: string;
   /**
-   * Process is a process that an agent watches, as the dimension process names it.
+   * Process is a process that an agent collects profiles of, as the dimension
+   * process names it. With neither, it is all processes that the query's matchers keep.
    */
   process?: string;
   /**
