@@ -1,5 +1,5 @@
 import { css } from '@emotion/css';
-import { Fragment, useEffect, useMemo } from 'react';
+import { Fragment, useEffect, useMemo, useState } from 'react';
 import type { DataFrame, GrafanaTheme2, PanelProps } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import { Alert, Drawer, useStyles2, useTheme2 } from '@grafana/ui';
@@ -33,6 +33,17 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
   const styles = useStyles2(getStyles);
   const { frames: answers, error } = useContents(opened);
   const explore = useExplore(opened, answers, replaceVariables);
+
+  // Who came by keys goes on from where they were.
+  const [before] = useState(() => document.activeElement);
+  useEffect(
+    () => () => {
+      if (before instanceof HTMLElement) {
+        requestAnimationFrame(() => before.focus({ preventScroll: true }));
+      }
+    },
+    [before]
+  );
 
   // The tooltip of the drawer's own button takes the first Escape for itself.
   useEffect(() => {
@@ -101,6 +112,11 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
       {contents?.sections.map((section) => (
         <section key={section.title} className={styles.section}>
           <h4>{section.title}</h4>
+          {section.notices.map((text) => (
+            <p key={text} className={styles.notice}>
+              {text}
+            </p>
+          ))}
           {section.rows.length > 0 ? (
             <SectionTable
               section={section}
@@ -111,11 +127,6 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
           ) : (
             <p className={styles.notice}>None</p>
           )}
-          {section.notices.map((text) => (
-            <p key={text} className={styles.notice}>
-              {text}
-            </p>
-          ))}
         </section>
       ))}
     </Drawer>
