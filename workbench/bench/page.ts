@@ -3,6 +3,8 @@ import { makeCore } from './core';
 import { colours, makePage, makeWorker } from './ours';
 import { type Cells, makeCells, type Rig } from './rig';
 
+export * as points from './points';
+
 const width = 1200;
 const height = 400;
 

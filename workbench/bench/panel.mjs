@@ -118,6 +118,56 @@ async function live(browser, way, columns, rows) {
   });
 }
 
+/** What points that come live do to a page that draws them in some way. */
+async function livePoints(browser, way) {
+  const page = await browser.newPage();
+  try {
+    await page.addScriptTag({ path: path.join(out, 'bench.js') });
+    let peak = 0;
+    const watch = setInterval(() => (peak = Math.max(peak, memory())), 200);
+    await browser.startTracing(page, {
+      categories: ['toplevel', 'devtools.timeline', 'disabled-by-default-devtools.timeline'],
+    });
+    const rate = await page.evaluate((w) => globalThis.bench.points.live(w, 10_000, 5000), way);
+    const trace = await browser.stopTracing();
+    const inspector = await page.context().newCDPSession(page);
+    await inspector.send('Performance.enable');
+    const { metrics } = await inspector.send('Performance.getMetrics');
+    const heap = metrics.find(({ name }) => name === 'JSHeapUsedSize').value / 2 ** 20;
+    clearInterval(watch);
+    return { rate, peak, heap, ...mainThread(trace) };
+  } finally {
+    await page.close();
+  }
+}
+
+/** Live points: 10,000 a second, each seen for a second; and as many drawn anew each time. */
+async function comparePoints(browser) {
+  for (const way of ['sprites', 'paths', 'ours']) {
+    const suffix = way === 'ours' ? '' : `_${way}`;
+    const { rate, peak, heap, busy, longest } = await livePoints(browser, way);
+    print(`fps_live_10k${suffix}`, rate);
+    print(`live_10k_main_thread_busy${suffix}`, busy, 3);
+    print(`live_10k_longest_main_task_ms${suffix}`, longest);
+    print(`live_10k_memory_mib${suffix}`, peak);
+    print(`live_10k_heap_mib${suffix}`, heap);
+  }
+  const page = await browser.newPage();
+  try {
+    await page.addScriptTag({ path: path.join(out, 'bench.js') });
+    for (const way of ['sprites', 'paths', 'script', 'simd']) {
+      print(
+        `points_10k_redraws_per_s_${way}`,
+        await page.evaluate((w) => globalThis.bench.points.redraws(w, 2000), way)
+      );
+    }
+    const splats = await page.evaluate(() => globalThis.bench.points.splats());
+    Object.entries(splats).forEach(([name, value]) => print(name, value));
+  } finally {
+    await page.close();
+  }
+}
+
 const rounds = Number(process.env.GOTHERM_BENCH_ROUNDS ?? 3);
 
 async function compare(browser, columns, rows, name, ways) {
@@ -156,6 +206,7 @@ try {
     print('renderer_memory_core_mib', core.peak);
     print('renderer_memory_mib', ours.peak);
     print('renderer_memory_ratio_256k', ours.peak / core.peak, 2);
+    await comparePoints(browser);
     print(
       'fps_1m',
       await withPage(browser, 'worker', 1024, 1024, (page) => page.evaluate(() => globalThis.bench.capped(4000)))
