@@ -221,6 +221,9 @@ func checkQuery(model map[string]any) error {
 	if q.Kind == query.KindExemplars && point.Extra == nil {
 		return fmt.Errorf("there are no exemplars of %s", q.POM)
 	}
+	if q.Kind == query.KindEvents && !q.Live {
+		return fmt.Errorf("events of %s are of one second only: live is not set", q.POM)
+	}
 	if isRow := slices.Contains(point.Dimensions, q.Y) && slices.Contains(heat.NumberDimensions, q.Y); (q.Kind == query.KindSpectrum) != isRow {
 		return fmt.Errorf("a %s query of %s has y %q", q.Kind, q.POM, q.Y)
 	}
