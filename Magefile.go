@@ -464,10 +464,11 @@ func (Bench) Difference() error {
 	return bench("^Benchmark(Difference|Compare)", "./pkg/heat/difference")
 }
 
-// Profiles holds stages against what pprof and runtime/metrics say of the same
-// time, and measures how fast execution traces are read.
+// Profiles holds tables of functions against go tool pprof, and stages against
+// what pprof and runtime/metrics say of the same time, and measures how fast
+// profiles and execution traces are read.
 func (Bench) Profiles() error {
-	return bench("^Benchmark(Stages|Trace)", "./pkg/profile/stages")
+	return bench("^Benchmark(Stages|Trace|Profile)", "./pkg/profile/...", "./pkg/frames")
 }
 
 // Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.

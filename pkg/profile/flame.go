@@ -1,7 +1,6 @@
 package profile
 
 import (
-	"cmp"
 	"slices"
 
 	pprof "github.com/google/pprof/profile"
@@ -29,30 +28,65 @@ type FlameNode struct {
 const root = "total"
 
 // FlameOf folds the samples of a profile into one tree. Nodes of one parent are ordered by name.
+//
+// Stacks are put in order first, as words are in a dictionary: then each has
+// what it begins with in common with the one before, and nodes come depth first.
 func FlameOf(p *pprof.Profile, t Type) Flame {
 	n := namesOf(p)
-	g := flameTree{names: n, child: make(map[uint64]int32, len(p.Sample)), nodes: []flameTreeNode{{sibling: -1, first: -1}}}
-	g.nodes[0].Name = n.number(root)
-	var stack []int32
+	n.sort()
+	var all []int32
+	words := make([]word, 0, len(p.Sample))
 	for _, s := range p.Sample {
-		v := s.Value[t.Index]
-		if v == 0 {
-			continue
-		}
-		stack = n.stack(stack[:0], s)
-		at := int32(0)
-		g.nodes[0].add(v)
-		for _, f := range stack {
-			at = g.below(at, f)
-			g.nodes[at].add(v)
-		}
-		if v < 0 {
-			g.nodes[at].SelfLeft -= v
-		} else {
-			g.nodes[at].SelfRight += v
+		if v := s.Value[t.Index]; v != 0 {
+			from := len(all)
+			all = n.stack(all, s)
+			words = append(words, word{from, len(all), v})
 		}
 	}
-	return Flame{Names: n.text, Nodes: g.flat()}
+	slices.SortFunc(words, func(a, b word) int { return slices.Compare(all[a.from:a.to], all[b.from:b.to]) })
+	nodes := []FlameNode{{Name: int32(len(n.text))}}
+	open := []int32{0}
+	var before []int32
+	for _, w := range words {
+		stack := all[w.from:w.to]
+		same := 0
+		for same < min(len(stack), len(before)) && stack[same] == before[same] {
+			same++
+		}
+		open = open[:same+1]
+		for i, function := range stack[same:] {
+			open = append(open, int32(len(nodes)))
+			nodes = append(nodes, FlameNode{Level: int32(same + i + 1), Name: function})
+		}
+		for _, i := range open {
+			nodes[i].add(w.value)
+		}
+		nodes[open[len(open)-1]].addSelf(w.value)
+		before = stack
+	}
+	return Flame{Names: append(n.text, root), Nodes: nodes}
+}
+
+// word is a sample: where its stack is among all, and its value.
+type word struct {
+	from, to int
+	value    int64
+}
+
+func (n *FlameNode) add(v int64) {
+	if v < 0 {
+		n.Left -= v
+	} else {
+		n.Right += v
+	}
+}
+
+func (n *FlameNode) addSelf(v int64) {
+	if v < 0 {
+		n.SelfLeft -= v
+	} else {
+		n.SelfRight += v
+	}
 }
 
 // other is the bar for those that were too narrow.
@@ -100,66 +134,3 @@ func (f Flame) Fold(most int) (folded Flame, narrow int) {
 }
 
 func (n FlameNode) width() int64 { return n.Left + n.Right }
-
-type flameTree struct {
-	names *names
-	nodes []flameTreeNode
-	// child is the node below another, by that and the function.
-	child map[uint64]int32
-}
-
-type flameTreeNode struct {
-	FlameNode
-	// first is the newest of the nodes below it, sibling the one that was made before it; -1 for none.
-	first, sibling int32
-}
-
-func (n *flameTreeNode) add(v int64) {
-	if v < 0 {
-		n.Left -= v
-	} else {
-		n.Right += v
-	}
-}
-
-func (g *flameTree) below(at, function int32) int32 {
-	key := uint64(uint32(at))<<32 | uint64(uint32(function))
-	i, known := g.child[key]
-	if !known {
-		i = int32(len(g.nodes))
-		g.child[key] = i
-		parent := &g.nodes[at]
-		made := flameTreeNode{FlameNode: FlameNode{Level: parent.Level + 1, Name: function}, first: -1, sibling: parent.first}
-		parent.first = i
-		g.nodes = append(g.nodes, made)
-	}
-	return i
-}
-
-// flat puts the nodes in order, without recursion: a stack may be deep.
-func (g *flameTree) flat() []FlameNode {
-	// rank of each name in the order of names, which numbers compare faster than texts.
-	rank := make([]int32, len(g.names.text))
-	order := make([]int32, len(rank))
-	for i := range order {
-		order[i] = int32(i)
-	}
-	slices.SortFunc(order, func(a, b int32) int { return cmp.Compare(g.names.text[a], g.names.text[b]) })
-	for i, name := range order {
-		rank[name] = int32(i)
-	}
-	result := make([]FlameNode, 0, len(g.nodes))
-	waiting := []int32{0}
-	for len(waiting) > 0 {
-		n := g.nodes[waiting[len(waiting)-1]]
-		waiting = waiting[:len(waiting)-1]
-		result = append(result, n.FlameNode)
-		from := len(waiting)
-		for c := n.first; c >= 0; c = g.nodes[c].sibling {
-			waiting = append(waiting, c)
-		}
-		// The last to wait is the first to go.
-		slices.SortFunc(waiting[from:], func(a, b int32) int { return cmp.Compare(rank[g.nodes[b].Name], rank[g.nodes[a].Name]) })
-	}
-	return result
-}

@@ -2,6 +2,7 @@ package profile
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	pprof "github.com/google/pprof/profile"
@@ -39,6 +40,21 @@ func (n *names) number(name string) int32 {
 		n.text = append(n.text, name)
 	}
 	return i
+}
+
+// sort numbers the names in their order. There can be no more of them then.
+func (n *names) sort() {
+	slices.Sort(n.text)
+	renumbered := make([]int32, len(n.text))
+	for i, name := range n.text {
+		renumbered[n.of[name]] = int32(i)
+	}
+	for _, frames := range n.frames {
+		for i, f := range frames {
+			frames[i] = renumbered[f]
+		}
+	}
+	n.of = nil
 }
 
 // frameName is what a frame is called. One without a function has the name of its binary.
