@@ -466,9 +466,10 @@ func (Bench) Difference() error {
 
 // Profiles holds tables of functions against go tool pprof, and stages against
 // what pprof and runtime/metrics say of the same time, and measures how fast
-// profiles and execution traces are read.
+// profiles and execution traces are read, and what collecting profiles costs the shop.
 func (Bench) Profiles() error {
-	return bench("^Benchmark(Stages|Trace|Profile)", "./pkg/profile/...", "./pkg/frames")
+	mg.Deps(BuildAgent, BuildExamples)
+	return bench("^Benchmark(Stages|Trace|Profile)", "./pkg/profile/...", "./pkg/frames", "./bpf-agent")
 }
 
 // Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.
