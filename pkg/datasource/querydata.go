@@ -67,6 +67,9 @@ func (d *Datasource) answer(ctx context.Context, all *backend.QueryDataRequest, 
 	if slices.Contains(profileKinds, r.Kind) {
 		return d.profile(ctx, r)
 	}
+	if r.Kind == query.KindStages {
+		return d.stages(ctx, r)
+	}
 	if len(d.agents) == 0 {
 		return badRequest(errNoAgents)
 	}

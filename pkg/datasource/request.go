@@ -40,6 +40,8 @@ func readRequest(q backend.DataQuery) (request, error) {
 		dimensions = releaseDimensions
 	case query.KindProcesses, query.KindFlame, query.KindTop, query.KindProfileHeat, query.KindProfile:
 		dimensions = attachDimensions
+	case query.KindStages:
+		dimensions = nil
 	default:
 		if !slices.Contains(query.Kinds, r.Kind) {
 			return r, fmt.Errorf("kind is %q, must be one of %v", r.Kind, query.Kinds)

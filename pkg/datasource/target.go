@@ -26,6 +26,7 @@ type target struct {
 	cpu, others chan struct{}
 	mu          sync.Mutex
 	collections map[profile.Request]*collection
+	staged      stageHistory
 }
 
 // collection is a profile that is being collected, or has just been.

@@ -45,7 +45,7 @@ const (
 )
 
 // Kinds are all that are answered, in the order of display.
-var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindEvents, KindProcesses, KindReleases, KindCompare, KindCell, KindFlame, KindTop, KindProfileHeat, KindProfile}
+var Kinds = []Kind{KindHeatmap, KindSeries, KindSpectrum, KindGrid, KindExemplars, KindEvents, KindProcesses, KindReleases, KindCompare, KindCell, KindFlame, KindTop, KindProfileHeat, KindProfile, KindStages}
 
 // Query is what a panel, an alert rule or Explore asks of the data source.
 type Query struct {

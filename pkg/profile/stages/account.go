@@ -131,7 +131,7 @@ func joined(columns []Usage) []Usage {
 		if i%2 == 0 {
 			columns[i/2] = u
 		} else {
-			columns[i/2].add(u)
+			columns[i/2].Add(u)
 		}
 	}
 	return columns[:(len(columns)+1)/2]
@@ -141,7 +141,7 @@ func addTo(columns []Usage, i int, u Usage) []Usage {
 	for len(columns) <= i {
 		columns = append(columns, Usage{})
 	}
-	columns[i].add(u)
+	columns[i].Add(u)
 	return columns
 }
 
@@ -154,7 +154,7 @@ func (b *books) book(s *scope, at time.Duration, u Usage) error {
 		return nil
 	}
 	if n := len(s.waits); n > 0 && s.waits[n-1].width == b.width && s.waits[n-1].column == column {
-		s.waits[n-1].add(u)
+		s.waits[n-1].Add(u)
 		return nil
 	}
 	if len(s.waits) == 0 {
@@ -168,10 +168,10 @@ func (b *books) book(s *scope, at time.Duration, u Usage) error {
 }
 
 func (s *scope) put(column int, u Usage) {
-	s.account.add(u)
+	s.account.Add(u)
 	s.account.columns = addTo(s.account.columns, column, u)
 	if s.partition != nil {
-		s.partition.add(u)
+		s.partition.Add(u)
 	}
 }
 

@@ -208,7 +208,7 @@ func (f *fusion) report() *Report {
 	n := int((r.Length + r.Width - 1) / r.Width)
 	r.Columns = padded(f.books.columns, n)
 	for _, u := range r.Columns {
-		r.Total.add(u)
+		r.Total.Add(u)
 	}
 	for _, a := range f.books.accounts {
 		s := Stage{Name: a.name, Usage: a.Usage, Goroutines: a.goroutines, Durations: durations(&a.durations), Columns: padded(a.columns, n)}

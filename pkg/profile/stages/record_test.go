@@ -68,13 +68,13 @@ func fused(t testing.TB, trace []byte) *Report {
 	}
 	var sum Usage
 	for _, s := range r.Stages {
-		sum.add(s.Usage)
+		sum.Add(s.Usage)
 		var columns, partitions Usage
 		for _, u := range s.Columns {
-			columns.add(u)
+			columns.Add(u)
 		}
 		for _, p := range s.Partitions {
-			partitions.add(p.Usage)
+			partitions.Add(p.Usage)
 		}
 		if columns != s.Usage {
 			t.Errorf("the columns of stage %q are %+v together, the stage is %+v", s.Name, columns, s.Usage)

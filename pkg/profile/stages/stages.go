@@ -50,7 +50,8 @@ type Usage struct {
 	Collections uint64 `json:"collections"`
 }
 
-func (u *Usage) add(v Usage) {
+// Add adds v to u.
+func (u *Usage) Add(v Usage) {
 	u.Samples += v.Samples
 	u.Allocated += v.Allocated
 	u.Collections += v.Collections

@@ -370,7 +370,7 @@ func conserved(t *testing.T, text []byte) {
 	}
 	var sum Usage
 	for _, s := range r.Stages {
-		sum.add(s.Usage)
+		sum.Add(s.Usage)
 	}
 	if sum != r.Total || len(r.Columns) > maxColumns+1 {
 		t.Errorf("stages are %+v together, the total is %+v; %d columns", sum, r.Total, len(r.Columns))

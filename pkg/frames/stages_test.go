@@ -1,0 +1,72 @@
+package frames_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/gotherm/gotherm/pkg/frames"
+	"github.com/gotherm/gotherm/pkg/profile/stages"
+)
+
+// mapReduce is a job of 2.5 s: a second of map, of which one goroutine was in
+// none, and then reduce, whose partition 3 takes long; nobody took a CPU profile
+// in the last half second.
+func mapReduce() *stages.Report {
+	use := func(samples, allocated, collections uint64) stages.Usage {
+		return stages.Usage{Samples: samples, Allocated: allocated, Collections: collections}
+	}
+	columns := func(columns ...stages.Usage) (all []stages.Usage, total stages.Usage) {
+		for _, u := range columns {
+			total.Add(u)
+		}
+		return columns, total
+	}
+	nothing := stages.Usage{}
+	r := &stages.Report{Length: 2500 * time.Millisecond, Width: 500 * time.Millisecond, Period: 10 * time.Millisecond}
+	ofMap, mapped := columns(use(40, 4e6, 1), use(50, 6e6, 0), nothing, nothing, nothing)
+	ofReduce, reduced := columns(nothing, nothing, use(30, 1e6, 0), use(20, 0, 0), use(0, 5e5, 0))
+	ofNone, none := columns(use(10, 0, 0), nothing, nothing, use(5, 0, 0), nothing)
+	r.Columns = make([]stages.Usage, len(ofMap))
+	for i := range r.Columns {
+		for _, of := range [][]stages.Usage{ofMap, ofReduce, ofNone} {
+			r.Columns[i].Add(of[i])
+			r.Total.Add(of[i])
+		}
+	}
+	took := func(n uint64, each time.Duration) stages.Durations {
+		return stages.Durations{N: n, P50: each, P99: each, Total: time.Duration(n) * each}
+	}
+	r.Stages = []stages.Stage{
+		{Name: "map", Usage: mapped, Goroutines: 3, Durations: took(1, time.Second), Columns: ofMap},
+		{Name: "reduce", Usage: reduced, Goroutines: 2, Durations: took(4, 300*time.Millisecond), Columns: ofReduce, Partitions: []stages.Partition{
+			{Name: "partition=3", Durations: took(1, 900*time.Millisecond), Times: 9, Outlier: true},
+			{Name: "partition=1", Durations: took(1, 100*time.Millisecond), Times: 1},
+		}},
+		{Name: stages.Outside, Usage: none, Columns: ofNone},
+	}
+	return r
+}
+
+func TestGoldenStages(t *testing.T) {
+	about := frames.Stages{Of: "job", Step: time.Second}
+	// The second report is half out of the range.
+	all := []frames.Staged{
+		{From: noon.Add(time.Second), Report: mapReduce()},
+		{From: noon.Add(5 * time.Second), Report: mapReduce()},
+	}
+	golden(t, "stages", append(frames.StagesHeat(about, all, noon, noon.Add(6*time.Second)), frames.StagesTable(about, mapReduce()))...)
+}
+
+func TestStagesWithoutAProfileHaveNoShares(t *testing.T) {
+	r := mapReduce()
+	r.Total.Samples = 0
+	for i := range r.Stages {
+		r.Stages[i].Samples = 0
+	}
+	f := frames.StagesTable(frames.Stages{Of: "job", Step: time.Second}, r)
+	for i := range r.Stages {
+		if share := f.Fields[1].At(i).(*float64); share != nil {
+			t.Errorf("stage %d has a share of %g, of no CPU time", i, *share)
+		}
+	}
+}
