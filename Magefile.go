@@ -511,6 +511,8 @@ func Demo() error {
 	defer d.stop()
 
 	d.startShop()
+	// A tenth of a CPU is enough for its stages to be seen.
+	d.start("mapreduce", nil, "bin/mapreduce", "--listen", "127.0.0.1:6070", "--size", "500000", "--busy", "0.1")
 	// The shop does little but schedule and collect, on a third of a CPU: 1 % of
 	// that is used up at once, and what the budget sheds would not be seen.
 	d.start("agent", nil, agentBinary, "run", "--listen", "127.0.0.1:7117", "--exe", "shop", "--budget", "10%", "--profiles", "auto")

@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -43,17 +44,17 @@ type stageHistory struct {
 //
 //	query ─▶ check ─▶ collect trace and CPU profile, or just collected ─▶ fuse ─▶ history ─▶ framers
 func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse {
-	side, err := d.readStages(r.Profile)
+	at, seconds, err := d.readStages(r.Profile)
 	if err != nil {
 		return badRequest(err)
 	}
-	all, err := side.target.collectStages(ctx, side.Seconds)
+	all, err := at.collectStages(ctx, seconds)
 	if err != nil {
 		return backend.DataResponse{
 			Error: backend.DownstreamError(err), ErrorSource: backend.ErrorSourceDownstream, Status: backend.Status(http.StatusBadGateway),
 		}
 	}
-	about := frames.Stages{Of: side.target.name, Step: r.step}
+	about := frames.Stages{Of: at.name, Step: r.step}
 	from, to := aligned(r.from, r.to, r.step)
 	var wanted []frames.Staged
 	for _, s := range all {
@@ -85,23 +86,29 @@ func (s staged) notices() []data.Notice {
 	return notices
 }
 
-// readStages reads and checks of which target stages are wanted. An error names the field.
-func (d *Datasource) readStages(asked *query.Profile) (profileSide, error) {
+// readStages reads and checks of which target stages are wanted, and for how long. An error names the field.
+func (d *Datasource) readStages(asked *query.Profile) (*target, int, error) {
 	if asked == nil {
-		return profileSide{}, fmt.Errorf("profile is missing: name a target")
+		return nil, 0, fmt.Errorf("profile is missing: name a target")
 	}
 	for _, unused := range []struct {
 		field string
 		set   bool
 	}{
-		{"type", asked.Type != "" && asked.Type != profile.CPU}, {"sampleType", asked.SampleType != ""}, {"function", asked.Function != ""},
-		{"label", asked.Label != ""}, {"groupBy", asked.GroupBy != ""}, {"base", asked.Base != nil},
+		{"process", asked.Process != ""}, {"type", asked.Type != "" && asked.Type != profile.CPU}, {"sampleType", asked.SampleType != ""},
+		{"function", asked.Function != ""}, {"label", asked.Label != ""}, {"groupBy", asked.GroupBy != ""},
+		{"from and to", asked.From != 0 || asked.To != 0}, {"base", asked.Base != nil},
 	} {
 		if unused.set {
-			return profileSide{}, fmt.Errorf("profile.%s is set: stages are of an execution trace, and have none", unused.field)
+			return nil, 0, fmt.Errorf("profile.%s is set: stages are of an execution trace of a target, as it is now, and have none", unused.field)
 		}
 	}
-	return d.readSide("profile", *asked)
+	seconds := cmp.Or(asked.Seconds, defaultProfileSeconds)
+	if seconds < 1 || seconds > maxProfileSeconds {
+		return nil, 0, fmt.Errorf("profile.seconds is %d, must be between 1 and %d, or 0", asked.Seconds, maxProfileSeconds)
+	}
+	t, err := d.targetOf("profile.target", asked.Target)
+	return t, seconds, err
 }
 
 // collectStages returns all that is known of a target's stages, of which the

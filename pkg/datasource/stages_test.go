@@ -78,7 +78,7 @@ func TestADashboardOfStages(t *testing.T) {
 	})
 	for id, want := range map[string]string{
 		"gone":   "target gone (http://127.0.0.1:1/debug/pprof): does not answer",
-		"based":  "profile.base is set: stages are of an execution trace, and have none",
+		"based":  "profile.base is set: stages are of an execution trace of a target, as it is now, and have none",
 		"long":   "profile.seconds is 61, must be between 1 and 60",
 		"nobody": "profile.target is empty: choose one",
 	} {

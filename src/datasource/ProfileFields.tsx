@@ -25,6 +25,8 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
   );
   const id = (name: string) => `${idPrefix}-${name}`;
   const ofTarget = { names: targets.value ?? [], problem: targets.problem };
+  // An execution trace has no types, and is taken as a whole.
+  const isTrace = kind === 'stages';
   const types = served.value?.map((one) => one.type) ?? [];
   return (
     <>
@@ -37,20 +39,24 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
           missing={!target && !profile.process && kind !== 'profile-heat'}
           onChange={(changed) => onChange({ ...profile, target: changed })}
         />
-        <InlineField
-          label="or process"
-          htmlFor={id('process')}
-          tooltip="A process that an agent collects profiles of, as the dimension process names it. The profiles in the time range become one."
-        >
-          <Input
-            id={id('process')}
-            width={20}
-            placeholder={kind === 'profile-heat' ? 'all of the matchers' : 'none'}
-            value={profile.process ?? ''}
-            onChange={({ currentTarget }) => onChange({ ...profile, process: currentTarget.value || undefined }, true)}
-            onBlur={onRunQuery}
-          />
-        </InlineField>
+        {!isTrace && (
+          <InlineField
+            label="or process"
+            htmlFor={id('process')}
+            tooltip="A process that an agent collects profiles of, as the dimension process names it. The profiles in the time range become one."
+          >
+            <Input
+              id={id('process')}
+              width={20}
+              placeholder={kind === 'profile-heat' ? 'all of the matchers' : 'none'}
+              value={profile.process ?? ''}
+              onChange={({ currentTarget }) =>
+                onChange({ ...profile, process: currentTarget.value || undefined }, true)
+              }
+              onBlur={onRunQuery}
+            />
+          </InlineField>
+        )}
         {kind === 'profile-heat' && (
           <InlineField
             label="Rows"
@@ -69,17 +75,24 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
             />
           </InlineField>
         )}
-        <InlineField label="Profile" htmlFor={id('type')} invalid={served.problem !== undefined} error={served.problem}>
-          <Combobox
-            id={id('type')}
-            width={20}
-            createCustomValue
-            value={type}
-            options={optionsOf(types, [type])}
-            onChange={({ value }) => onChange({ ...profile, type: value, sampleType: undefined, seconds: undefined })}
-          />
-        </InlineField>
-        {kind !== 'profile' && (
+        {!isTrace && (
+          <InlineField
+            label="Profile"
+            htmlFor={id('type')}
+            invalid={served.problem !== undefined}
+            error={served.problem}
+          >
+            <Combobox
+              id={id('type')}
+              width={20}
+              createCustomValue
+              value={type}
+              options={optionsOf(types, [type])}
+              onChange={({ value }) => onChange({ ...profile, type: value, sampleType: undefined, seconds: undefined })}
+            />
+          </InlineField>
+        )}
+        {kind !== 'profile' && !isTrace && (
           <InlineField label="Value" htmlFor={id('sample-type')} tooltip="Which of the values of each sample is shown.">
             <Combobox
               id={id('sample-type')}
@@ -117,38 +130,42 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
           />
         </InlineField>
       </InlineFieldRow>
-      <Filters idPrefix={idPrefix} side={profile} onChange={onChange} onRunQuery={onRunQuery} label="Function" />
-      <InlineFieldRow>
-        <InlineField
-          label="Compare"
-          labelWidth={16}
-          htmlFor={id('compare')}
-          tooltip="Shows what is more and what is less than in another target, or another part of the profile."
-        >
-          <InlineSwitch
-            id={id('compare')}
-            value={base !== undefined}
-            onChange={({ currentTarget }) => onChange({ ...profile, base: currentTarget.checked ? {} : undefined })}
-          />
-        </InlineField>
-        {base && (
-          <TargetField
-            id={id('base-target')}
-            label="with target"
-            {...ofTarget}
-            value={base.target}
-            onChange={(changed) => onChange({ ...profile, base: { ...base, target: changed } })}
-          />
-        )}
-      </InlineFieldRow>
-      {base && (
-        <Filters
-          idPrefix={id('base')}
-          side={base}
-          label="its function"
-          onChange={(changed, typed) => onChange({ ...profile, base: changed }, typed)}
-          onRunQuery={onRunQuery}
-        />
+      {!isTrace && (
+        <>
+          <Filters idPrefix={idPrefix} side={profile} onChange={onChange} onRunQuery={onRunQuery} label="Function" />
+          <InlineFieldRow>
+            <InlineField
+              label="Compare"
+              labelWidth={16}
+              htmlFor={id('compare')}
+              tooltip="Shows what is more and what is less than in another target, or another part of the profile."
+            >
+              <InlineSwitch
+                id={id('compare')}
+                value={base !== undefined}
+                onChange={({ currentTarget }) => onChange({ ...profile, base: currentTarget.checked ? {} : undefined })}
+              />
+            </InlineField>
+            {base && (
+              <TargetField
+                id={id('base-target')}
+                label="with target"
+                {...ofTarget}
+                value={base.target}
+                onChange={(changed) => onChange({ ...profile, base: { ...base, target: changed } })}
+              />
+            )}
+          </InlineFieldRow>
+          {base && (
+            <Filters
+              idPrefix={id('base')}
+              side={base}
+              label="its function"
+              onChange={(changed, typed) => onChange({ ...profile, base: changed }, typed)}
+              onRunQuery={onRunQuery}
+            />
+          )}
+        </>
       )}
     </>
   );

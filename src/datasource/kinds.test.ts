@@ -139,6 +139,10 @@ describe('a query about a profile', () => {
     const profile = { target: 'shop', type: 'heap' };
     expect(settleOn({ kind: 'top', profile }, undefined).profile).toEqual(profile);
     expect(settleOn<Query>({ kind: 'flame' }, undefined).profile).toEqual({});
+    expect(settleOn({ kind: 'stages', profile: { ...profile, seconds: 5 } }, undefined).profile).toEqual({
+      target: 'shop',
+      seconds: 5,
+    });
     expect(settleOn<Query>({ kind: 'heatmap', profile }, undefined).profile).toBeUndefined();
   });
 });

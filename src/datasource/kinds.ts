@@ -1,5 +1,5 @@
 import { isOfProfile } from './profiles';
-import type { Point, Query } from './query.gen';
+import type { Point, Profile, Query } from './query.gen';
 
 type Kind = Query['kind'];
 
@@ -51,6 +51,11 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
     description: 'Functions by time, of the profiles that agents collect of processes',
   },
   { value: 'profile', label: 'Profile', description: 'A profile as it is, for go tool pprof' },
+  {
+    value: 'stages',
+    label: 'Stages',
+    description: 'Which stage of a program uses CPU and memory, from its execution trace',
+  },
 ];
 
 /** The versions that were first seen last, and last but one, as the back end spells them. */
@@ -149,6 +154,12 @@ export function settleOn<Q extends Query>(query: Q, point: Point | undefined): Q
     baseline: kind === 'compare' ? (query.baseline ?? { version: previous }) : undefined,
     candidate: kind === 'compare' ? (query.candidate ?? { version: latest }) : undefined,
     per: kind === 'compare' ? query.per : undefined,
-    profile: isOfProfile(kind) ? (query.profile ?? {}) : undefined,
+    profile: isOfProfile(kind) ? profileFor(kind, query.profile) : undefined,
   };
+}
+
+/** What a kind can use of a profile: stages are of an execution trace, which has no types and is not filtered. */
+function profileFor(kind: Kind, profile: Profile = {}): Profile {
+  const { target, process, seconds } = profile;
+  return kind === 'stages' ? { target, process, seconds } : profile;
 }

@@ -7,7 +7,7 @@ import { fontSize } from './axes';
 import { CellTooltip } from './CellTooltip';
 import type { Exemplar } from './exemplars';
 import type { Heat } from './heat';
-import { type Line, pathOf } from './lines';
+import { type Line, pathOf, wordsOf } from './lines';
 import { placeOf, type Scale, toPixel } from './scale';
 import { barsOf, sumsOfRows } from './sums';
 import { thresholdsOn } from './thresholds';
@@ -81,7 +81,10 @@ export const LineLayer = memo(function LineLayer({ lines, across, scale }: LineP
           : pathOf(
               line,
               (time) => toPixel(across, time),
-              (value) => scale.length - toPixel(scale, placeOf(scale, value))
+              (value) =>
+                line.top === undefined
+                  ? scale.length - toPixel(scale, placeOf(scale, value))
+                  : scale.length * (1 - value / line.top)
             );
         return (
           path && (
@@ -103,7 +106,7 @@ export function LineLegend({ lines }: { lines: Line[] }) {
   const styles = useStyles2(getStyles);
   return (
     <ul className={styles.legend} aria-label="Lines">
-      {lines.map(({ name, problem }, i) => (
+      {lines.map(({ name, problem, ...line }, i) => (
         <li key={i} title={problem && `${name}: not drawn, ${problem}`}>
           <svg width={14} height={10} aria-hidden>
             <line
@@ -114,7 +117,9 @@ export function LineLegend({ lines }: { lines: Line[] }) {
               strokeWidth={2}
             />
           </svg>{' '}
-          {problem ? `${name}: not drawn, ${problem}` : name}
+          {problem
+            ? `${name}: not drawn, ${problem}`
+            : name + (line.top === undefined ? '' : `, 0 to ${wordsOf({ name, ...line }, line.top)}`)}
         </li>
       ))}
     </ul>

@@ -1,4 +1,12 @@
-import { type DataFrame, type Field, FieldType, getFieldDisplayName, type Labels } from '@grafana/data';
+import {
+  type DataFrame,
+  type Field,
+  FieldType,
+  formattedValueToString,
+  getFieldDisplayName,
+  getValueFormat,
+  type Labels,
+} from '@grafana/data';
 import type { Heat } from './heat';
 import { isExemplars } from './exemplars';
 
@@ -11,6 +19,8 @@ export interface Line {
   times: number[];
   /** Where one is not a finite number the line is broken. */
   values: Array<number | null>;
+  /** Where the axis has names and no values, it is drawn from 0 at the bottom to this at the top. */
+  top?: number;
   /** Why it is not drawn; undefined where it is. */
   problem?: string;
 }
@@ -40,11 +50,14 @@ function lineOf(frame: DataFrame, field: Field, times: Field, frames: DataFrame[
 /**
  * The lines that belong over a series: those that no label says are of another
  * one. A line in another unit than the axis has is said not to be drawn: its
- * place on the axis would mean nothing.
+ * place on the axis would mean nothing. Over rows with names each has its own scale.
  */
 export function linesOver(lines: Line[], { countField, yField, rowNames, xIsTime }: Heat, axisUnit?: string): Line[] {
-  if (rowNames || !xIsTime) {
+  if (!xIsTime) {
     return [];
+  }
+  if (rowNames) {
+    return lines.map((line) => ({ ...line, top: greatest(line.values) }));
   }
   const labels = countField.labels ?? {};
   const unit = axisUnit || yField.config.unit;
@@ -56,6 +69,12 @@ export function linesOver(lines: Line[], { countField, yField, rowNames, xIsTime
         : { ...line, problem: `its unit is ${line.unit}, the axis has ${unit}` }
     );
 }
+
+const greatest = (values: Line['values']) =>
+  values.reduce<number>((most, value) => Math.max(most, Number.isFinite(value) ? value! : 0), 0) || 1;
+
+/** What a value of a line is in words, in its own unit. */
+export const wordsOf = ({ unit }: Line, value: number) => formattedValueToString(getValueFormat(unit)(value));
 
 /** The value of a line that was the newest at a time; undefined where there was none. */
 export function valueAt({ times, values }: Line, time: number): number | undefined {

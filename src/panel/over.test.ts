@@ -62,6 +62,13 @@ describe('lines over heat', () => {
     expect([linesOver(lines, heat), linesOver(lines, node1)].map((over) => over.length)).toEqual([1, 2]);
   });
 
+  it('have a scale of their own where rows have names', () => {
+    const named = { ...heat, rowNames: ['map', 'reduce'] };
+    const [line] = linesOver(readLines([series('Bps')], isHeatFrame), named);
+    expect([line.problem, line.top]).toEqual([undefined, 4]);
+    expect(linesOver(readLines([series('s')], isHeatFrame), { ...named, xIsTime: false })).toEqual([]);
+  });
+
   it('are broken where there is no value, and say the newest at a time', () => {
     const [line] = readLines([series('s')], isHeatFrame);
     expect(pathOf(line, (time) => time, (value) => value)).toBe('M10.0 1.0L20.0 2.0M40.0 4.0'); // prettier-ignore

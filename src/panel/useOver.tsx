@@ -4,7 +4,7 @@ import { readExemplars } from './exemplars';
 import { isHeatFrame } from './frames';
 import type { Heat } from './heat';
 import { ExemplarMarks, LineLayer, LineLegend, ThresholdLines } from './Layers';
-import { linesOver, readLines, valueAt } from './lines';
+import { linesOver, readLines, valueAt, wordsOf } from './lines';
 import { defaultOptions, type Options } from './options';
 import { isEvents, pointFrames } from './points/events';
 import type { Scale } from './scale';
@@ -43,15 +43,17 @@ export function useOver(panel: PanelProps<Options>, { across, range, plotWidth }
     const hasValues = ({ rowNames, isGrid }: Heat) => !rowNames && !isGrid;
     return {
       layersOf: (heat, scale) =>
-        hasValues(heat) && (
+        !heat.isGrid && (
           <>
             <LineLayer lines={linesOf(heat)} across={across} scale={scale} />
-            <ThresholdLines
-              config={fieldConfig.defaults.thresholds}
-              scale={scale}
-              width={plotWidth}
-              write={valueWriter(heat, yAxis)}
-            />
+            {hasValues(heat) && (
+              <ThresholdLines
+                config={fieldConfig.defaults.thresholds}
+                scale={scale}
+                width={plotWidth}
+                write={valueWriter(heat, yAxis)}
+              />
+            )}
           </>
         ),
       marksOf: (heat, scale) =>
@@ -75,7 +77,8 @@ export function useOver(panel: PanelProps<Options>, { across, range, plotWidth }
       factsAt: (heat, time) =>
         linesOf(heat).flatMap((line) => {
           const value = line.problem ? undefined : valueAt(line, time);
-          return value === undefined ? [] : [{ name: line.name, text: valueWriter(heat, yAxis)(value) }];
+          const write = line.top === undefined ? valueWriter(heat, yAxis) : (v: number) => wordsOf(line, v);
+          return value === undefined ? [] : [{ name: line.name, text: write(value) }];
         }),
     };
   }, [all, exemplars, across, range, plotWidth, fieldConfig, options.exemplars.color, yAxis, timeZone]);
