@@ -34,43 +34,54 @@ const root = "total"
 func FlameOf(p *pprof.Profile, t Type) Flame {
 	n := namesOf(p)
 	n.sort()
-	var all []int32
+	depths := 0
+	for _, s := range p.Sample {
+		for _, l := range s.Location {
+			depths += len(n.frames[l])
+		}
+	}
+	all := make([]int32, 0, depths)
 	words := make([]word, 0, len(p.Sample))
 	for _, s := range p.Sample {
 		if v := s.Value[t.Index]; v != 0 {
 			from := len(all)
 			all = n.stack(all, s)
-			words = append(words, word{from, len(all), v})
+			words = append(words, word{from: from, to: len(all), value: v})
 		}
 	}
 	slices.SortFunc(words, func(a, b word) int { return slices.Compare(all[a.from:a.to], all[b.from:b.to]) })
-	nodes := []FlameNode{{Name: int32(len(n.text))}}
-	open := []int32{0}
+	bars := 1
 	var before []int32
-	for _, w := range words {
+	for i := range words {
+		w := &words[i]
 		stack := all[w.from:w.to]
-		same := 0
-		for same < min(len(stack), len(before)) && stack[same] == before[same] {
-			same++
+		for w.same < min(len(stack), len(before)) && stack[w.same] == before[w.same] {
+			w.same++
 		}
-		open = open[:same+1]
-		for i, function := range stack[same:] {
+		bars += len(stack) - w.same
+		before = stack
+	}
+	nodes := append(make([]FlameNode, 0, bars), FlameNode{Name: int32(len(n.text))})
+	open := []int32{0}
+	for _, w := range words {
+		open = open[:w.same+1]
+		for i, function := range all[w.from+w.same : w.to] {
 			open = append(open, int32(len(nodes)))
-			nodes = append(nodes, FlameNode{Level: int32(same + i + 1), Name: function})
+			nodes = append(nodes, FlameNode{Level: int32(w.same + i + 1), Name: function})
 		}
 		for _, i := range open {
 			nodes[i].add(w.value)
 		}
 		nodes[open[len(open)-1]].addSelf(w.value)
-		before = stack
 	}
 	return Flame{Names: append(n.text, root), Nodes: nodes}
 }
 
-// word is a sample: where its stack is among all, and its value.
+// word is a sample: where its stack is among all, how much of that it has in
+// common with the one before, and its value.
 type word struct {
-	from, to int
-	value    int64
+	from, to, same int
+	value          int64
 }
 
 func (n *FlameNode) add(v int64) {
