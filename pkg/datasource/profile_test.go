@@ -65,7 +65,7 @@ func startProfiled(t *testing.T) *profiled {
 // settings are of a data source with this target, and one whose certificate nobody knows.
 func (p *profiled) settings(t testing.TB) backend.DataSourceInstanceSettings {
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}))
-	model := query.Settings{TimeoutSeconds: 1, Targets: []query.Target{
+	model := query.Settings{TimeoutSeconds: 4, Targets: []query.Target{
 		{Name: "shop", URL: p.URL + "/debug/pprof/", CA: ca, Headers: []string{"X-Password"}},
 		{Name: "stranger", URL: p.URL + "/debug/pprof/"},
 		{Name: "thief", URL: p.URL + "/debug/pprof", CA: ca},
