@@ -236,8 +236,10 @@ func TestAHostileProcessIsHeldToLimits(t *testing.T) {
 		"heap":      func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bomb.Bytes()) },
 		"goroutine": func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
 		"mutex":     func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, 5<<20)) },
-		"block":     func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "http://elsewhere.example/", 302) },
-		"allocs":    func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("heap profile: 1: 2 [3: 4]")) },
+		"block": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		},
+		"allocs": func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("heap profile: 1: 2 [3: 4]")) },
 	} {
 		page += `<tr><td>1</td><td><a href='` + name + `?debug=1'>` + name + `</a></td></tr>`
 		mux.HandleFunc("/debug/pprof/"+name, handle)

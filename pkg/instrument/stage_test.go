@@ -96,7 +96,8 @@ func TestAnAttributeWithoutValueIsRefused(t *testing.T) {
 		}
 		expectLabels(t, "")
 	}()
-	Stage(context.Background(), "map", []string{"partition"}...)
+	attributes := strings.Fields("partition")
+	Stage(context.Background(), "map", attributes...)
 }
 
 // Labels that vary without end are right all the same, and are not kept.

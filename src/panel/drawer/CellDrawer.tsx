@@ -93,8 +93,12 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
               {dimension === 'process' && explore && (
                 <>
                   {' '}
-                  <a className={styles.link} href={explore({ process: value })}>
+                  <a className={styles.link} href={explore({ process: value }).heat}>
                     Explore its heat at this time
+                  </a>
+                  {', '}
+                  <a className={styles.link} href={explore({ process: value }).flame}>
+                    its flame graph
                   </a>
                 </>
               )}

@@ -49,7 +49,7 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
       )}
       <tbody>
         {rows.map((row) => {
-          const url = exploreAt(row);
+          const urls = exploreAt(row);
           return (
             <tr key={row}>
               {fields.map((field) => {
@@ -70,15 +70,25 @@ export function SectionTable({ section, defaults, explore, process }: Props) {
                       links={links}
                       isFaint={row === others || field.values[row] === '' || field.values[row] === null}
                     />
-                    {url && field.name === (isPart ? 'value' : 'process') && (
-                      <a
-                        className={styles.explore}
-                        href={url}
-                        title="Explore the heat of this process at this time"
-                        aria-label={`Explore the heat of process ${field.values[row]} at this time`}
-                      >
-                        <Icon name="compass" size="sm" />
-                      </a>
+                    {urls && field.name === (isPart ? 'value' : 'process') && (
+                      <>
+                        <a
+                          className={styles.explore}
+                          href={urls.heat}
+                          title="Explore the heat of this process at this time"
+                          aria-label={`Explore the heat of process ${field.values[row]} at this time`}
+                        >
+                          <Icon name="compass" size="sm" />
+                        </a>
+                        <a
+                          className={styles.explore}
+                          href={urls.flame}
+                          title="Flame graph of this process at this time"
+                          aria-label={`Flame graph of process ${field.values[row]} at this time`}
+                        >
+                          <Icon name="fire" size="sm" />
+                        </a>
+                      </>
                     )}
                   </td>
                 );

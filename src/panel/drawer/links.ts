@@ -101,26 +101,25 @@ export function linksOf(
 /** The least that Explore shows of a process, in milliseconds: one column tells little. */
 const leastShown = 60_000;
 
-/** Where Explore shows the heat of a process around the time of a cell. */
+/** What Explore is asked about a process: its heat, or the profile of its CPU. */
+export const heatOf = (pom: string, process: string) => ({
+  kind: 'heatmap',
+  pom,
+  matchers: [{ dimension: 'process', values: [process] }],
+});
+export const flameOf = (process: string) => ({ kind: 'flame', profile: { process, type: 'cpu' } });
+
+/** Where Explore shows the answer to a query, around the time of a cell. */
 export function exploreUrl(
   dataSource: Pick<DataSourceInstanceSettings, 'uid' | 'type'>,
-  pom: string,
-  process: string,
+  query: ReturnType<typeof heatOf> | ReturnType<typeof flameOf>,
   times: { from: number; to: number }
 ): string {
   const more = Math.max(0, leastShown - (times.to - times.from)) / 2;
   const { uid, type } = dataSource;
   const pane = {
     datasource: uid,
-    queries: [
-      {
-        refId: 'A',
-        datasource: { uid, type },
-        kind: 'heatmap',
-        pom,
-        matchers: [{ dimension: 'process', values: [process] }],
-      },
-    ],
+    queries: [{ refId: 'A', datasource: { uid, type }, ...query }],
     range: { from: String(Math.round(times.from - more)), to: String(Math.round(times.to + more)) },
   };
   const url = urlUtil.renderUrl('/explore', { schemaVersion: 1, panes: JSON.stringify({ cell: pane }) });

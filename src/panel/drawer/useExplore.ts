@@ -1,12 +1,12 @@
 import { useMemo } from 'react';
 import type { DataFrame, InterpolateFunction } from '@grafana/data';
 import { config, getDataSourceSrv } from '@grafana/runtime';
-import { exploreUrl, type Row } from './links';
+import { exploreUrl, flameOf, heatOf, type Row } from './links';
 import { insideOf } from './sides';
 import type { Opened } from './useOpenCell';
 
-/** Where Explore shows the process of a row, around the time of its cell. */
-export type Explore = (row: Row & { process: string }) => string;
+/** Where Explore shows the process of a row, around the time of its cell: its heat, and its flame graph. */
+export type Explore = (row: Row & { process: string }) => { heat: string; flame: string };
 
 /** Makes the addresses at which Explore shows processes; undefined where there is no Explore. */
 export function useExplore(
@@ -25,7 +25,11 @@ export function useExplore(
       const { cell, target } = insideOf(insides, answers ?? [], row);
       const { from, to } = cell.times ?? request.range;
       const pom = replaceVariables(target.pom ?? '', request.scopedVars);
-      return exploreUrl(settings, pom, row.process, { from: from.valueOf(), to: to.valueOf() });
+      const times = { from: from.valueOf(), to: to.valueOf() };
+      return {
+        heat: exploreUrl(settings, heatOf(pom, row.process), times),
+        flame: exploreUrl(settings, flameOf(row.process), times),
+      };
     };
   }, [insides, request, answers, replaceVariables]);
 }
