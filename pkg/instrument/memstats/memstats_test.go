@@ -3,8 +3,6 @@ package memstats
 import (
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"sync"
@@ -160,9 +158,3 @@ func TestAnotherLayoutIsRefused(t *testing.T) {
 }
 
 // The example is a program that builds.
-func TestExampleBuilds(t *testing.T) {
-	build := exec.Command("go", "build", "-o", filepath.Join(t.TempDir(), "example"), "../../../examples/memstats")
-	if out, err := build.CombinedOutput(); err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
