@@ -161,4 +161,11 @@ describe('the cells of a difference', () => {
     const none = { ...heat!, difference: { ...heat!.difference!, muted: Uint8Array.of(1, 1, 1, 1) } };
     expect(differenceRamp([none], 'symlog')).toMatchObject({ min: -0.3, max: 0.3, scale: 'symlog' });
   });
+
+  it('have colours to see beside a few that are far greater', () => {
+    const many = 100;
+    const counts = Float64Array.from({ length: many }, (_, cell) => (cell === 7 ? 0.5 : 0.05));
+    const wide = { ...heat!, counts, difference: { ...heat!.difference!, muted: new Uint8Array(many) } };
+    expect(differenceRamp([wide], 'linear').max).toBe(0.05);
+  });
 });

@@ -6,21 +6,27 @@ import type { Options } from '../options';
 /** An odd number, so that no difference has a colour of its own: the middle one. */
 const steps = 129;
 
+/** Of the differences that have a colour, this share lies within the ramp. */
+const within = 0.95;
+
 /**
  * The ramp of differences: as far on both sides of 0, so that colours of both
- * compare, up to the greatest that is significant, or, where none is, of all.
+ * compare, up to the greatest that is significant, or, where none is, of all. But
+ * a twentieth may lie beyond, in the last colour: in a second with two requests a
+ * share is a half, and beside that all others would have no colour to see.
  */
 export function differenceRamp(differences: Heat[], scale: Options['comparison']['scale']): Ramp {
-  const greatest = (isCounted: (heat: Heat, cell: number) => boolean) => {
-    let most = 0;
-    for (const heat of differences) {
-      heat.counts.forEach((value, cell) => {
-        most = isFilled(heat, cell) && isCounted(heat, cell) ? Math.max(most, Math.abs(value)) : most;
-      });
-    }
-    return most;
-  };
-  const most = greatest((heat, cell) => heat.difference?.muted[cell] === 0) || greatest(() => true) || 1;
+  const sizes = (isCounted: (heat: Heat, cell: number) => boolean) =>
+    Float64Array.from(
+      differences.flatMap((heat) =>
+        Array.from(heat.counts, (value, cell) => (isFilled(heat, cell) && isCounted(heat, cell) ? Math.abs(value) : 0))
+      )
+    )
+      .filter((size) => size > 0)
+      .sort();
+  const coloured = sizes((heat, cell) => heat.difference?.muted[cell] === 0);
+  const ordered = coloured.length > 0 ? coloured : sizes(() => true);
+  const most = ordered[Math.ceil(within * ordered.length) - 1] ?? 1;
   return { min: -most, max: most, midpoint: 0, scale, steps };
 }
 
