@@ -101,27 +101,40 @@ func (l *listeners) listening(pids []int) map[uint64]bool {
 	return wanted
 }
 
-// readListening reads /proc/net/tcp as far as sockets listen: the kernel shows
-// those first, and there may be very many after them.
+// eachListening calls see with the address and the inode of each socket in
+// /proc/net/tcp that listens: the kernel shows those first, and there may be very
+// many after them. It ends with the first error of see.
 // (net/ipv4/tcp_ipv4.c: tcp_seek_last_pos, get_tcp4_sock)
-func readListening(r io.Reader, ports []int, wanted map[uint64]bool) {
+func eachListening(r io.Reader, see func(address, inode string) error) error {
 	const listen = "0A"
 	lines := bufio.NewScanner(r)
 	lines.Scan() // the heading
 	for lines.Scan() {
 		fields := strings.Fields(lines.Text())
 		if len(fields) < 10 || fields[3] != listen {
-			return
+			break
 		}
-		_, hex, _ := strings.Cut(fields[1], ":")
-		port, err := strconv.ParseUint(hex, 16, 16)
-		if err != nil || !slices.Contains(ports, int(port)) {
-			continue
-		}
-		if inode, err := strconv.ParseUint(fields[9], 10, 64); err == nil && inode != 0 {
-			wanted[inode] = true
+		if err := see(fields[1], fields[9]); err != nil {
+			return err
 		}
 	}
+	return lines.Err()
+}
+
+// readListening adds the inodes of the sockets that listen on one of the ports.
+// A line that can't be read is none of them.
+func readListening(r io.Reader, ports []int, wanted map[uint64]bool) {
+	_ = eachListening(r, func(address, inode string) error {
+		_, hex, _ := strings.Cut(address, ":")
+		port, err := strconv.ParseUint(hex, 16, 16)
+		if err != nil || !slices.Contains(ports, int(port)) {
+			return nil
+		}
+		if n, err := strconv.ParseUint(inode, 10, 64); err == nil && n != 0 {
+			wanted[n] = true
+		}
+		return nil
+	})
 }
 
 // ownedSockets adds a pid to those of its sockets that are wanted.

@@ -1,7 +1,6 @@
 package goproc
 
 import (
-	"bufio"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -66,25 +65,18 @@ func Listening(pid int) ([]netip.AddrPort, error) {
 
 // readAddresses reads where the sockets of /proc/net/tcp that listen do, by inode.
 func readAddresses(r io.Reader, addresses map[uint64]netip.AddrPort) error {
-	const listen = "0A"
-	lines := bufio.NewScanner(r)
-	lines.Scan() // the heading
-	for lines.Scan() {
-		fields := strings.Fields(lines.Text())
-		if len(fields) < 10 || fields[3] != listen {
-			break // the kernel shows those that listen first
-		}
-		address, err := parseAddress(fields[1])
+	return eachListening(r, func(text, inode string) error {
+		address, err := parseAddress(text)
 		if err != nil {
 			return err
 		}
-		inode, err := strconv.ParseUint(fields[9], 10, 64)
+		n, err := strconv.ParseUint(inode, 10, 64)
 		if err != nil {
 			return fmt.Errorf("inode of %s: %w", address, err)
 		}
-		addresses[inode] = address
-	}
-	return lines.Err()
+		addresses[n] = address
+		return nil
+	})
 }
 
 // parseAddress reads 0100007F:1F90: words of four bytes in the machine's order, and the port.

@@ -140,6 +140,17 @@ func askPlugin(t *testing.T, plugin *pluginhost.Client, grafana backend.PluginCo
 	return answer.Responses["A"]
 }
 
+// serveQuickAndSlow has this process serve what it can be watched at: GET /quick/{id} and GET /slow.
+func serveQuickAndSlow(t *testing.T) *httptest.Server {
+	t.Helper()
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "here you are") })
+	mux.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	return server
+}
+
 // TestWhatThisProcessServesReachesTheFrames has the agent watch this very
 // process while it serves requests, and finds each of them in a spectrum, the
 // slow one among the exemplars, its heap as a gauge and its cost in the table.
@@ -147,11 +158,7 @@ func TestWhatThisProcessServesReachesTheFrames(t *testing.T) {
 	settings := configured(t, 5, "here", startAgent(t))
 	plugin := startPlugin(t)
 	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "here you are") })
-	mux.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
-	server := httptest.NewServer(mux)
-	defer server.Close()
+	server := serveQuickAndSlow(t)
 	get := func(path, trace string) {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, server.URL+path, nil)
 		if err != nil {
@@ -263,11 +270,7 @@ func TestEachRequestOfThisProcessIsShownAsItHappens(t *testing.T) {
 	settings := configured(t, 5, "here", startAgent(t))
 	plugin := startPlugin(t)
 	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /quick/{id}", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "here you are") })
-	mux.HandleFunc("GET /slow", func(http.ResponseWriter, *http.Request) { time.Sleep(300 * time.Millisecond) })
-	server := httptest.NewServer(mux)
-	defer server.Close()
+	server := serveQuickAndSlow(t)
 	get := func(path string) {
 		answer, err := server.Client().Get(server.URL + path)
 		if err != nil {
