@@ -1,6 +1,6 @@
-import { useState } from 'react';
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { Button, Field, FieldSet, Input, SecretInput, Stack, Text, TextArea } from '@grafana/ui';
+import { Button, Field, FieldSet, Input, SecretInput, Stack, Text } from '@grafana/ui';
+import { EndpointFields } from './EndpointFields';
 import type { HeatSettings } from './DataSource';
 import type { Agent } from './query.gen';
 import { Targets } from './Targets';
@@ -162,83 +162,31 @@ function AgentFields({
   onResetToken,
   onRemove,
 }: AgentProps) {
-  // A secret hangs on the name: it is taken over when it is complete, not letter by letter.
-  const [name, setName] = useState(agent.name);
   const id = (field: string) => `gotherm-agent-${number}-${field}`;
-  const nameProblem =
-    agent.name === ''
-      ? 'Give each agent a name of its own'
-      : taken
-        ? `${agent.name} is the name of another agent`
-        : undefined;
   return (
-    <section aria-label={`Agent ${number}`}>
-      <Stack direction="column" gap={1}>
-        <Stack alignItems="center" gap={2}>
-          <Text element="h4">{agent.name || `Agent ${number}`}</Text>
-          <Button
-            variant="secondary"
-            fill="text"
-            size="sm"
-            icon="trash-alt"
+    <EndpointFields
+      what="agent"
+      number={number}
+      endpoint={agent}
+      readOnly={readOnly}
+      taken={taken}
+      url={{ label: 'URL', width: 40, placeholder: 'https://host:7117' }}
+      onChange={onChange}
+      onRemove={onRemove}
+      beside={
+        <Field label="Token" htmlFor={id('token')} noMargin>
+          <SecretInput
+            id={id('token')}
             disabled={readOnly}
-            aria-label={`Remove agent ${agent.name || number}`}
-            onClick={onRemove}
-          >
-            Remove
-          </Button>
-        </Stack>
-        <Stack wrap="wrap" alignItems="flex-start" gap={2}>
-          <Field label="Name" htmlFor={id('name')} invalid={nameProblem !== undefined} error={nameProblem} noMargin>
-            <Input
-              id={id('name')}
-              disabled={readOnly}
-              width={24}
-              value={name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-              onBlur={() => name !== agent.name && onChange({ ...agent, name: name.trim() })}
-            />
-          </Field>
-          <Field label="URL" htmlFor={id('url')} noMargin>
-            <Input
-              id={id('url')}
-              disabled={readOnly}
-              width={40}
-              placeholder="https://host:7117"
-              value={agent.url}
-              onChange={({ currentTarget }) => onChange({ ...agent, url: currentTarget.value })}
-            />
-          </Field>
-          <Field label="Token" htmlFor={id('token')} noMargin>
-            <SecretInput
-              id={id('token')}
-              disabled={readOnly}
-              width={32}
-              placeholder="none"
-              isConfigured={hasToken}
-              value={token}
-              onChange={({ currentTarget }) => onToken(currentTarget.value)}
-              onReset={onResetToken}
-            />
-          </Field>
-        </Stack>
-        <Field
-          label="CA certificate"
-          htmlFor={id('ca')}
-          description="PEM text that the agent's certificate is checked against, when it is not a public one"
-          noMargin
-        >
-          <TextArea
-            id={id('ca')}
-            disabled={readOnly}
-            rows={agent.ca ? 6 : 1}
-            cols={80}
-            placeholder="-----BEGIN CERTIFICATE-----"
-            value={agent.ca ?? ''}
-            onChange={({ currentTarget }) => onChange({ ...agent, ca: currentTarget.value || undefined })}
+            width={32}
+            placeholder="none"
+            isConfigured={hasToken}
+            value={token}
+            onChange={({ currentTarget }) => onToken(currentTarget.value)}
+            onReset={onResetToken}
           />
         </Field>
-      </Stack>
-    </section>
+      }
+    />
   );
 }

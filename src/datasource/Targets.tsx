@@ -1,6 +1,7 @@
 import { useState } from 'react';
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { Button, Field, FieldSet, Input, SecretInput, Stack, Text, TextArea } from '@grafana/ui';
+import { Button, Field, FieldSet, Input, SecretInput, Stack, Text } from '@grafana/ui';
+import { EndpointFields } from './EndpointFields';
 import type { HeatSettings } from './DataSource';
 import type { Target } from './query.gen';
 
@@ -116,17 +117,9 @@ interface TargetProps {
 }
 
 function TargetFields({ number, target, readOnly, taken, isSaved, valueOf, onChange, ...on }: TargetProps) {
-  // Secrets hang on names: one is taken over when it is complete, not letter by letter.
-  const [name, setName] = useState(target.name);
   const [newHeader, setNewHeader] = useState('');
   const headers = target.headers ?? [];
   const id = (field: string) => `gotherm-target-${number}-${field}`;
-  const nameProblem =
-    target.name === ''
-      ? 'Give each target a name of its own'
-      : taken
-        ? `${target.name} is the name of another target`
-        : undefined;
   const addHeader = () => {
     const header = newHeader.trim();
     if (header && !headers.some((known) => known.toLowerCase() === header.toLowerCase())) {
@@ -135,98 +128,53 @@ function TargetFields({ number, target, readOnly, taken, isSaved, valueOf, onCha
     setNewHeader('');
   };
   return (
-    <section aria-label={`Target ${number}`}>
-      <Stack direction="column" gap={1}>
-        <Stack alignItems="center" gap={2}>
-          <Text element="h4">{target.name || `Target ${number}`}</Text>
-          <Button
-            variant="secondary"
-            fill="text"
-            size="sm"
-            icon="trash-alt"
-            disabled={readOnly}
-            aria-label={`Remove target ${target.name || number}`}
-            onClick={on.onRemove}
-          >
-            Remove
-          </Button>
-        </Stack>
-        <Stack wrap="wrap" alignItems="flex-start" gap={2}>
-          <Field label="Name" htmlFor={id('name')} invalid={nameProblem !== undefined} error={nameProblem} noMargin>
-            <Input
-              id={id('name')}
-              disabled={readOnly}
-              width={24}
-              value={name}
-              onChange={({ currentTarget }) => setName(currentTarget.value)}
-              onBlur={() => name !== target.name && onChange({ ...target, name: name.trim() })}
-            />
-          </Field>
-          <Field label="URL of the index page" htmlFor={id('url')} noMargin>
-            <Input
-              id={id('url')}
+    <EndpointFields
+      what="target"
+      number={number}
+      endpoint={target}
+      readOnly={readOnly}
+      taken={taken}
+      url={{ label: 'URL of the index page', width: 48, placeholder: 'https://host:6060/debug/pprof/' }}
+      onChange={onChange}
+      onRemove={on.onRemove}
+    >
+      {headers.map((header) => (
+        <Stack key={header} alignItems="flex-end" gap={1}>
+          <Field label={`Header ${header}`} htmlFor={id(`header-${header}`)} noMargin>
+            <SecretInput
+              id={id(`header-${header}`)}
               disabled={readOnly}
               width={48}
-              placeholder="https://host:6060/debug/pprof/"
-              value={target.url}
-              onChange={({ currentTarget }) => onChange({ ...target, url: currentTarget.value })}
+              isConfigured={isSaved(header)}
+              value={valueOf(header)}
+              onChange={({ currentTarget }) => on.onValue(header, currentTarget.value)}
+              onReset={() => on.onReset(header)}
             />
           </Field>
-        </Stack>
-        {headers.map((header) => (
-          <Stack key={header} alignItems="flex-end" gap={1}>
-            <Field label={`Header ${header}`} htmlFor={id(`header-${header}`)} noMargin>
-              <SecretInput
-                id={id(`header-${header}`)}
-                disabled={readOnly}
-                width={48}
-                isConfigured={isSaved(header)}
-                value={valueOf(header)}
-                onChange={({ currentTarget }) => on.onValue(header, currentTarget.value)}
-                onReset={() => on.onReset(header)}
-              />
-            </Field>
-            <Button
-              variant="secondary"
-              icon="times"
-              disabled={readOnly}
-              aria-label={`Remove header ${header}`}
-              onClick={() => onChange({ ...target, headers: headers.filter((one) => one !== header) })}
-            />
-          </Stack>
-        ))}
-        <Stack alignItems="flex-end" gap={1}>
-          <Field label="Add a header" htmlFor={id('new-header')} noMargin>
-            <Input
-              id={id('new-header')}
-              disabled={readOnly}
-              width={24}
-              placeholder="Authorization"
-              value={newHeader}
-              onChange={({ currentTarget }) => setNewHeader(currentTarget.value)}
-            />
-          </Field>
-          <Button variant="secondary" icon="plus" disabled={readOnly || !newHeader.trim()} onClick={addHeader}>
-            Add header
-          </Button>
-        </Stack>
-        <Field
-          label="CA certificate"
-          htmlFor={id('ca')}
-          description="PEM text that the target's certificate is checked against, when it is not a public one"
-          noMargin
-        >
-          <TextArea
-            id={id('ca')}
+          <Button
+            variant="secondary"
+            icon="times"
             disabled={readOnly}
-            rows={target.ca ? 6 : 1}
-            cols={80}
-            placeholder="-----BEGIN CERTIFICATE-----"
-            value={target.ca ?? ''}
-            onChange={({ currentTarget }) => onChange({ ...target, ca: currentTarget.value || undefined })}
+            aria-label={`Remove header ${header}`}
+            onClick={() => onChange({ ...target, headers: headers.filter((one) => one !== header) })}
+          />
+        </Stack>
+      ))}
+      <Stack alignItems="flex-end" gap={1}>
+        <Field label="Add a header" htmlFor={id('new-header')} noMargin>
+          <Input
+            id={id('new-header')}
+            disabled={readOnly}
+            width={24}
+            placeholder="Authorization"
+            value={newHeader}
+            onChange={({ currentTarget }) => setNewHeader(currentTarget.value)}
           />
         </Field>
+        <Button variant="secondary" icon="plus" disabled={readOnly || !newHeader.trim()} onClick={addHeader}>
+          Add header
+        </Button>
       </Stack>
-    </section>
+    </EndpointFields>
   );
 }
