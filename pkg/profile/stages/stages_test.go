@@ -30,13 +30,15 @@ func TestEachSampleOfAJobIsInTheStageThatItsLabelSays(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("stage, trace, profile: %v", matches)
+	// Label and region are set one after the other: a sample may come between.
+	const between = 1
+	var same, labelled uint64
 	for _, m := range matches {
-		if m.Trace != m.Profile {
-			t.Errorf("stage %q has %d samples in the trace and %d in the profile", m.Stage, m.Trace, m.Profile)
-		}
+		same += min(m.Trace, m.Profile)
+		labelled += m.Profile
 	}
-	if r.Total.Samples == 0 {
-		t.Error("the job took no CPU time")
+	if same+between < labelled || r.Total.Samples == 0 || r.Total.Samples > labelled+between {
+		t.Errorf("of %d samples in the profile and %d in the trace %d are in the same stage", labelled, r.Total.Samples, same)
 	}
 	if ratio := float64(r.Total.Allocated) / float64(job.allocated); math.Abs(ratio-1) > 0.05 {
 		t.Errorf("%d bytes were allocated by the trace, %d by runtime/metrics: ratio %.3f", r.Total.Allocated, job.allocated, ratio)
@@ -255,6 +257,7 @@ func TestAFlightRecordingIsRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer recorder.Stop()
+	allocate(1) // so that the size of the heap is known
 	within("flight", func(context.Context) { allocate(2) })
 	var to bytes.Buffer
 	if _, err := recorder.WriteTo(&to); err != nil {
