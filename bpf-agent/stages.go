@@ -83,7 +83,7 @@ func (c *stagesCommand) collect(ctx context.Context) (*stages.Report, []stages.M
 	defer target.Close()
 	say("collect an execution trace and a CPU profile from %s for %d s", index, c.Seconds)
 	var report *stages.Report
-	traced, err := target.Trace(ctx, c.Seconds, profile.Usual, func(trace io.Reader) (err error) {
+	traced, err := target.Trace(ctx, profile.TraceRequest{Seconds: c.Seconds, Patience: profile.Patience}, profile.Usual, func(trace io.Reader) (err error) {
 		report, err = stages.Fuse(trace, stages.DefaultLimits())
 		return err
 	})

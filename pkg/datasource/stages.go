@@ -19,9 +19,6 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// traceRoom is for how long a trace goes on around the CPU profile in it.
-const traceRoom = 2 * time.Second
-
 // staged is what a target's stages used while they were looked at.
 type staged struct {
 	frames.Staged
@@ -48,6 +45,7 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 	if err != nil {
 		return badRequest(err)
 	}
+	live := isNow(r.to, r.step)
 	all, err := at.collectStages(ctx, seconds)
 	if err != nil {
 		return backend.DataResponse{
@@ -55,6 +53,10 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 		}
 	}
 	about := frames.Stages{Of: at.name, Step: r.step}
+	newest := all[len(all)-1]
+	if live && r.to.Before(newest.to) {
+		r.to = newest.to // so that the first answer has more than an empty range
+	}
 	from, to := aligned(r.from, r.to, r.step)
 	var wanted []frames.Staged
 	for _, s := range all {
@@ -62,9 +64,11 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 			wanted = append(wanted, s.Staged)
 		}
 	}
-	newest := all[len(all)-1]
 	table := frames.StagesTable(about, newest.Report)
 	table.AppendNotices(newest.notices()...)
+	if len(wanted) == 0 {
+		table.AppendNotices(info("in the time range nothing was traced"))
+	}
 	return backend.DataResponse{Frames: append(data.Frames{table}, frames.StagesHeat(about, wanted, from, to)...)}
 }
 
@@ -156,10 +160,10 @@ func (t *target) traceStages(seconds int) (staged, error) {
 	case <-t.alive.Done():
 		return staged{}, t.alive.Err()
 	}
-	ctx, cancel := context.WithTimeout(t.alive, time.Duration(seconds)*time.Second+traceRoom+t.timeout)
+	ctx, cancel := context.WithTimeout(t.alive, time.Duration(seconds)*time.Second+profile.TraceRoom+profile.Patience+t.timeout)
 	defer cancel()
 	s := staged{seconds: seconds}
-	traced, err := t.profiles.Trace(ctx, seconds, profile.Usual, func(trace io.Reader) (err error) {
+	traced, err := t.profiles.Trace(ctx, profile.TraceRequest{Seconds: seconds, Patience: profile.Patience}, profile.Usual, func(trace io.Reader) (err error) {
 		s.Report, err = stages.Fuse(trace, stages.DefaultLimits())
 		return err
 	})

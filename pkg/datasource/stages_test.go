@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -12,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/profile"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
@@ -131,5 +134,22 @@ func TestADashboardOfStages(t *testing.T) {
 	again := ask(map[string]query.Profile{"again": {Target: "job", Seconds: 2}})["again"]
 	if again.Error != nil || again.Frames[0].Meta.Notices[0].Text != table.Meta.Notices[0].Text {
 		t.Errorf("asked at once and soon after, it was collected twice: %v, %q and %q", again.Error, again.Frames[0].Meta.Notices[0].Text, table.Meta.Notices[0].Text)
+	}
+}
+
+func TestStagesWithoutACPUProfileSayWhy(t *testing.T) {
+	served := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Could not enable CPU profiling: cpu profiling already in use", http.StatusInternalServerError)
+	}))
+	defer served.Close()
+	busy, err := profile.NewTarget(served.URL, served.Client())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, refused := busy.Fetch(t.Context(), profile.Request{Type: profile.CPU}, profile.Usual)
+	notices := staged{cpu: refused}.notices()
+	last := notices[len(notices)-1]
+	if last.Severity != data.NoticeSeverityWarning || !strings.Contains(last.Text, "no CPU profile could be taken beside the trace") || !strings.Contains(last.Text, "cpu profiling already in use") {
+		t.Errorf("the notice is %v", last)
 	}
 }

@@ -95,13 +95,14 @@ type stageColumns struct {
 	stages map[string][]stages.Usage
 	total  []stages.Usage
 	seen   []time.Duration // for how long of each column there is something known
+	dark   []bool          // whether some of that is of a trace without any sample
 }
 
 // columnsOf puts what several reports say into columns of the range. A column of
 // a report goes whole where its middle is.
 func columnsOf(about Stages, all []Staged, from, to time.Time) stageColumns {
 	n := max(0, int(to.Sub(from)/about.Step))
-	c := stageColumns{stages: map[string][]stages.Usage{}, total: make([]stages.Usage, n), seen: make([]time.Duration, n)}
+	c := stageColumns{stages: map[string][]stages.Usage{}, total: make([]stages.Usage, n), seen: make([]time.Duration, n), dark: make([]bool, n)}
 	for _, staged := range all {
 		r := staged.Report
 		for _, s := range r.Stages {
@@ -118,6 +119,7 @@ func columnsOf(about Stages, all []Staged, from, to time.Time) stageColumns {
 				continue
 			}
 			c.seen[column] += width
+			c.dark[column] = c.dark[column] || r.Total.Samples == 0
 			c.total[column].Add(r.Columns[i])
 			for _, s := range r.Stages {
 				c.stages[s.Name][column].Add(s.Columns[i])
@@ -141,7 +143,7 @@ func (c stageColumns) times(about Stages, from time.Time) *data.Field {
 // be of whole columns.
 //
 //	0 time      time      end of the column; columns are config.interval ms wide, and none is left out
-//	1 ... name  *float64  share of the CPU time, labelled with the stage; null where there is no sample
+//	1 ... name  *float64  share of the CPU time, labelled with the stage; null where there is no sample, but 0 where all of a trace has none, so that its stages are seen
 //
 //	0 time       time
 //	1 allocated  *float64  bytes in a second, of all stages; null where nothing was collected
@@ -151,8 +153,8 @@ func StagesHeat(about Stages, all []Staged, from, to time.Time) data.Frames {
 	for _, name := range c.names {
 		shares := make([]*float64, len(c.total))
 		for i, of := range c.total {
-			if of.Samples > 0 {
-				share := float64(c.stages[name][i].Samples) / float64(of.Samples)
+			if of.Samples > 0 || c.dark[i] {
+				share := float64(c.stages[name][i].Samples) / float64(max(1, of.Samples))
 				shares[i] = &share
 			}
 		}

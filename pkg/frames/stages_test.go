@@ -59,14 +59,32 @@ func TestGoldenStages(t *testing.T) {
 
 func TestStagesWithoutAProfileHaveNoShares(t *testing.T) {
 	r := mapReduce()
-	r.Total.Samples = 0
-	for i := range r.Stages {
-		r.Stages[i].Samples = 0
+	none := func(u *stages.Usage) { u.Samples = 0 }
+	none(&r.Total)
+	for i := range r.Columns {
+		none(&r.Columns[i])
 	}
-	f := frames.StagesTable(frames.Stages{Of: "job", Step: time.Second}, r)
 	for i := range r.Stages {
-		if share := f.Fields[1].At(i).(*float64); share != nil {
+		none(&r.Stages[i].Usage)
+		for j := range r.Stages[i].Columns {
+			none(&r.Stages[i].Columns[j])
+		}
+	}
+	about := frames.Stages{Of: "job", Step: time.Second}
+	table := frames.StagesTable(about, r)
+	for i := range r.Stages {
+		if share := table.Fields[1].At(i).(*float64); share != nil {
 			t.Errorf("stage %d has a share of %g, of no CPU time", i, *share)
+		}
+	}
+	// A panel would have nothing to draw, and say that there is no data.
+	heat := frames.StagesHeat(about, []frames.Staged{{From: noon.Add(time.Second), Report: r}}, noon, noon.Add(6*time.Second))[0]
+	for _, row := range heat.Fields[1:] {
+		for i := range heat.Rows() {
+			share, traced := row.At(i).(*float64), i >= 1 && i <= 3
+			if (share != nil) != traced || share != nil && *share != 0 {
+				t.Errorf("%s has %v in column %d, want 0 where it was traced and nothing elsewhere", row.Name, share, i)
+			}
 		}
 	}
 }

@@ -2,12 +2,21 @@ package profile
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
 	"strconv"
 	"time"
 )
+
+// TraceRequest says what to trace.
+type TraceRequest struct {
+	// Seconds of CPU profile that the trace is around.
+	Seconds int
+	// Patience is for how long a CPU profile of somebody else is waited for.
+	Patience time.Duration
+}
 
 // Traced is what was collected at the same time.
 type Traced struct {
@@ -18,14 +27,50 @@ type Traced struct {
 	CPUError error
 }
 
-// traceMargin is for how long a trace goes on before and after the CPU profile in it.
-const traceMargin = 500 * time.Millisecond
+const (
+	// Patience is enough for the CPU profile that an agent collects once a minute.
+	Patience = 15 * time.Second
+	// traceMargin is for how long a trace goes on before and after the CPU profile in it.
+	traceMargin = 500 * time.Millisecond
+	// TraceRoom is how much longer than its CPU profile a trace takes, at most,
+	// where the target answers at once.
+	TraceRoom = 2*traceMargin + time.Second
+	// tracePause is the time between two attempts.
+	tracePause = 2 * time.Second
+)
+
+// errGivenUp ends an attempt of which the CPU profile was refused.
+var errGivenUp = errors.New("given up: another takes a CPU profile")
 
 // Trace collects an execution trace, and for some seconds within it a CPU
-// profile, whose samples the trace then has as well. The trace is handed to read
-// as it comes, so that it need not be in memory. An error says what the target
-// did or is that of read; it is a [Busy] where another trace is under way.
-func (t *Target) Trace(ctx context.Context, seconds int, limits Limits, read func(trace io.Reader) error) (*Traced, error) {
+// profile, whose samples the trace then has as well.
+//
+//	trace     ├──────────────────────────┤
+//	profile      ├────────────────────┤
+//
+// Where another takes a CPU profile already, the trace is given up at once, as
+// little of it as there is, and begun again until patience is over; then the
+// trace goes on without, and has samples only while the other takes them.
+//
+// The trace is handed to read as it comes, so that it need not be in memory:
+// from its beginning in each attempt. An error says what the target did or is
+// that of read; it is a [Busy] where another trace is under way.
+func (t *Target) Trace(ctx context.Context, r TraceRequest, limits Limits, read func(trace io.Reader) error) (*Traced, error) {
+	for end := time.Now().Add(r.Patience); ; {
+		traced, err := t.attempt(ctx, r.Seconds, limits, read, time.Until(end) > tracePause)
+		if !errors.Is(err, errGivenUp) {
+			return traced, err
+		}
+		select {
+		case <-time.After(tracePause):
+		case <-ctx.Done():
+			return nil, t.failed(ctx, ctx.Err())
+		}
+	}
+}
+
+// attempt is [Target.Trace] once. With again, it is given up where the CPU profile is refused as another's is taken.
+func (t *Target) attempt(ctx context.Context, seconds int, limits Limits, read func(io.Reader) error, again bool) (*Traced, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	traced := &Traced{From: time.Now()}
@@ -47,11 +92,21 @@ func (t *Target) Trace(ctx context.Context, seconds int, limits Limits, read fun
 		defer close(profiled)
 		traced.CPU, traced.CPUError = t.Fetch(ctx, Request{Type: CPU, Seconds: seconds}, limits)
 	}()
-	err := <-done
-	if err != nil {
-		cancel()
+	var err error
+	select {
+	case err = <-done:
+		if err != nil {
+			cancel()
+		}
+		<-profiled
+	case <-profiled:
+		if again && errors.As(traced.CPUError, new(Busy)) {
+			cancel()
+			<-done
+			return nil, errGivenUp
+		}
+		err = <-done
 	}
-	<-profiled
 	traced.To = time.Now()
 	return traced, err
 }

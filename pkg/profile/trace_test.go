@@ -10,6 +10,8 @@ import (
 	runtimepprof "runtime/pprof"
 	"runtime/trace"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,10 +22,15 @@ import (
 // served is this process as a target: what net/http/pprof serves of it.
 func served(t *testing.T) *profile.Target {
 	t.Helper()
+	return serving(t, pprof.Profile, pprof.Trace)
+}
+
+func serving(t *testing.T, profiles, traces http.HandlerFunc) *profile.Target {
+	t.Helper()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("/debug/pprof/profile", profiles)
+	mux.HandleFunc("/debug/pprof/trace", traces)
 	server := httptest.NewServer(mux)
 	t.Cleanup(server.Close)
 	target, err := profile.NewTarget(server.URL+"/debug/pprof/", server.Client())
@@ -49,7 +56,7 @@ func burn(t *testing.T) {
 func TestATraceHasTheSamplesOfTheProfileWithinIt(t *testing.T) {
 	burn(t)
 	var report *stages.Report
-	traced, err := served(t).Trace(t.Context(), 1, profile.Usual, func(r io.Reader) (err error) {
+	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(r io.Reader) (err error) {
 		report, err = stages.Fuse(r, stages.DefaultLimits())
 		return err
 	})
@@ -73,7 +80,7 @@ func TestASecondTraceIsBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trace.Stop()
-	_, err := served(t).Trace(t.Context(), 1, profile.Usual, func(io.Reader) error { return nil })
+	_, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(io.Reader) error { return nil })
 	var busy profile.Busy
 	if !errors.As(err, &busy) {
 		t.Errorf("error is %v, want busy", err)
@@ -85,7 +92,7 @@ func TestATraceIsHadWhileAnotherTakesTheProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer runtimepprof.StopCPUProfile()
-	traced, err := served(t).Trace(t.Context(), 1, profile.Usual, func(r io.Reader) error {
+	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(r io.Reader) error {
 		_, err := stages.Fuse(r, stages.DefaultLimits())
 		return err
 	})
@@ -95,10 +102,43 @@ func TestATraceIsHadWhileAnotherTakesTheProfile(t *testing.T) {
 	}
 }
 
+func TestATraceBeginsAgainWhenAnotherHasTakenItsProfile(t *testing.T) {
+	burn(t)
+	if err := runtimepprof.StartCPUProfile(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var ends sync.Once
+	defer ends.Do(runtimepprof.StopCPUProfile)
+	var profiles, traces atomic.Int32
+	target := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		profiles.Add(1)
+		pprof.Profile(w, r)
+		ends.Do(runtimepprof.StopCPUProfile)
+	}, func(w http.ResponseWriter, r *http.Request) {
+		traces.Add(1)
+		pprof.Trace(w, r)
+	})
+	var report *stages.Report
+	traced, err := target.Trace(t.Context(), profile.TraceRequest{Seconds: 1, Patience: time.Minute}, profile.Usual, func(r io.Reader) (err error) {
+		report, err = stages.Fuse(r, stages.DefaultLimits())
+		return err
+	})
+	if err != nil || traced.CPUError != nil {
+		t.Fatal(err, traced.CPUError)
+	}
+	if profiles.Load() != 2 || traces.Load() != 2 {
+		t.Errorf("asked for %d profiles and %d traces, want the one that was refused and one more", profiles.Load(), traces.Load())
+	}
+	matches, err := report.Check(traced.CPU.Profile)
+	if err != nil || report.Total.Samples == 0 || stages.Agreement(matches) < 0.95 {
+		t.Errorf("it has %d samples: %v, %v", report.Total.Samples, matches, err)
+	}
+}
+
 func TestATraceThatNobodyWaitsForEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := served(t).Trace(ctx, 60, profile.Usual, func(r io.Reader) error {
+	_, err := served(t).Trace(ctx, profile.TraceRequest{Seconds: 60}, profile.Usual, func(r io.Reader) error {
 		_, err := io.Copy(io.Discard, r)
 		return err
 	})
