@@ -167,37 +167,3 @@ func TestLabelsOfAKnownRouteMakeNoGarbage(t *testing.T) {
 		t.Errorf("labels of a known route make %g allocations, want none", n)
 	}
 }
-
-func setRoute(r *http.Request) {
-	outer := setOf(r.Context())
-	s := outer.with(label{key: LabelRoute, value: "GET /items/{id}"})
-	pprof.SetGoroutineLabels(s.ctx)
-	pprof.SetGoroutineLabels(outer.ctx)
-}
-
-func BenchmarkMiddleware(b *testing.B) {
-	nothing := http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
-	known := func(*http.Request) string { return "GET /items/{id}" }
-	b.Run("labels", func(b *testing.B) {
-		b.ReportAllocs()
-		r := httptest.NewRequest("GET", "/items/7", nil)
-		for i := 0; i < b.N; i++ {
-			setRoute(r)
-		}
-	})
-	b.Run("route", func(b *testing.B) {
-		b.ReportAllocs()
-		r := httptest.NewRequest("GET", "/items/7", nil)
-		for h, i := Middleware(nothing, known, nil), 0; i < b.N; i++ {
-			h.ServeHTTP(nil, r)
-		}
-	})
-	b.Run("route and trace", func(b *testing.B) {
-		b.ReportAllocs()
-		r := httptest.NewRequest("GET", "/items/7", nil)
-		r.Header.Set("traceparent", traceparent)
-		for h, i := Middleware(nothing, known, nil), 0; i < b.N; i++ {
-			h.ServeHTTP(nil, r)
-		}
-	})
-}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"runtime/pprof"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,8 +40,19 @@ type set struct {
 	pairs []string        // key, value, key, value
 	ctx   context.Context // the background with these labels
 	kept  bool            // is one of [maxSets]
-	// next is replaced, and never changed.
-	next atomic.Pointer[map[label]*set]
+	// With one more label, and with one more attribute.
+	labels, attributes atomic.Pointer[following]
+}
+
+// following are sets by the key and the value that they have more: a map by
+// strings is faster than one by both together. It is replaced, and never changed.
+type following map[string]map[string]*set
+
+func (s *set) following(l label) *atomic.Pointer[following] {
+	if l.attribute {
+		return &s.attributes
+	}
+	return &s.labels
 }
 
 var none = &set{ctx: context.Background(), kept: true}
@@ -58,8 +68,9 @@ func newSet(pairs []string) *set {
 
 // with returns the set with one more label, or another value of one it has.
 func (s *set) with(l label) *set {
-	if next := s.next.Load(); next != nil {
-		if found := (*next)[l]; found != nil {
+	next := s.following(l)
+	if known := next.Load(); known != nil {
+		if found := (*known)[l.key][l.value]; found != nil {
 			return found
 		}
 	}
@@ -84,15 +95,17 @@ func (s *set) with(l label) *set {
 		found.kept = true
 		kept.sets[string(id)] = found
 	}
-	next := map[label]*set{}
-	if old := s.next.Load(); old != nil {
-		if len(*old) >= maxSets {
-			return found
-		}
-		next = maps.Clone(*old)
+	known := following{}
+	if old := next.Load(); old != nil {
+		known = maps.Clone(*old)
 	}
-	next[l] = found
-	s.next.Store(&next)
+	values := maps.Clone(known[l.key])
+	if values == nil {
+		values = map[string]*set{}
+	}
+	values[l.value] = found
+	known[l.key] = values
+	next.Store(&known)
 	return found
 }
 
@@ -102,7 +115,7 @@ func (s *set) once(key, value string) *set {
 }
 
 func (s *set) plus(l label) []string {
-	pairs := slices.Clone(s.pairs)
+	pairs := append(make([]string, 0, len(s.pairs)+2), s.pairs...)
 	for i := 0; i < len(pairs); i += 2 {
 		if pairs[i] == l.name() {
 			pairs[i+1] = l.value
@@ -123,6 +136,9 @@ func (s *set) has(key, value string) bool {
 
 // setOf is the set of a context's labels, whoever put them there.
 func setOf(ctx context.Context) *set {
+	if c, ok := ctx.(*labelled); ok {
+		return c.set
+	}
 	n := 0
 	pprof.ForLabels(ctx, func(string, string) bool {
 		n++

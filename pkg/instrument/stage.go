@@ -27,8 +27,10 @@ func Stage(ctx context.Context, name string, attributes ...string) (context.Cont
 	for i := 0; i < len(attributes); i += 2 {
 		s = s.with(label{true, attributes[i], attributes[i+1]})
 	}
-	// The region first, here and at the end: it takes its time when nothing but
-	// the labels is between the event in the trace and the caller's code.
+	// A sample of the CPU between region and labels is in another stage by the
+	// trace than by the profile, so nothing else is there, neither here nor at the
+	// end. The region first: it walks the stack, and takes its time after that,
+	// so what it takes long for is not between.
 	traced := trace.IsEnabled()
 	region := trace.StartRegion(ctx, name)
 	pprof.SetGoroutineLabels(s.ctx)

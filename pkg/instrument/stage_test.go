@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"runtime/pprof"
-	"runtime/trace"
 	"strings"
 	"sync"
 	"testing"
@@ -118,7 +117,7 @@ func TestNoMoreSetsAreKeptThanTheLimit(t *testing.T) {
 	// As before for those that follow.
 	clear(kept.sets)
 	kept.sets[""] = none
-	none.next.Store(nil)
+	none.labels.Store(nil)
 }
 
 // A stage that calls itself adds no sets.
@@ -168,36 +167,3 @@ func TestAStageAllocatesItsContextOnly(t *testing.T) {
 		t.Errorf("a stage makes %g allocations, want 1: its context", n)
 	}
 }
-
-func BenchmarkStage(b *testing.B) {
-	ctx := context.Background()
-	stage := func(b *testing.B, attributes ...string) {
-		b.ReportAllocs()
-		for i := 0; i < b.N; i++ {
-			_, running := Stage(ctx, "map", attributes...)
-			running.End()
-		}
-	}
-	b.Run("plain", func(b *testing.B) { stage(b) })
-	b.Run("attribute", func(b *testing.B) { stage(b, "partition", "3") })
-	b.Run("traced", func(b *testing.B) {
-		if err := trace.Start(discard{}); err != nil {
-			b.Fatal(err)
-		}
-		defer trace.Stop()
-		stage(b, "partition", "3")
-	})
-	// What it is instead of.
-	b.Run("pprof.Do", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := 0; i < b.N; i++ {
-			pprof.Do(ctx, pprof.Labels("stage", "map", "stage.partition", "3"), func(ctx context.Context) {
-				trace.WithRegion(ctx, "map", func() {})
-			})
-		}
-	})
-}
-
-type discard struct{}
-
-func (discard) Write(p []byte) (int, error) { return len(p), nil }
