@@ -160,10 +160,10 @@ func (k kept) nearest(s profileSide) []gathered {
 
 // collected returns one profile of what agents have collected in the range of a
 // side. Where they have none and the range is now, it is collected.
-func (d *Datasource) collected(ctx context.Context, s profileSide) (*profile.Fetched, []data.Notice, error) {
+func (d *Datasource) collected(ctx context.Context, s profileSide) (obtained, error) {
 	k, notices, err := d.askKept(ctx, s)
 	if err != nil {
-		return nil, nil, err
+		return obtained{}, err
 	}
 	chosen := k.within(s)
 	if len(chosen) == 0 && len(k.list) > 0 {
@@ -172,14 +172,14 @@ func (d *Datasource) collected(ctx context.Context, s profileSide) (*profile.Fet
 	}
 	if len(chosen) == 0 {
 		if chosen, err = d.collectNow(ctx, s, k); err != nil {
-			return nil, nil, err
+			return obtained{}, err
 		}
 	}
 	return s.reduce(ctx, chosen, notices)
 }
 
 // reduce makes one profile of those that were chosen.
-func (s profileSide) reduce(ctx context.Context, chosen []gathered, notices []data.Notice) (*profile.Fetched, []data.Notice, error) {
+func (s profileSide) reduce(ctx context.Context, chosen []gathered, notices []data.Notice) (obtained, error) {
 	first, last := ends(chosen)
 	wanted := chosen
 	if s.Type != profile.CPU {
@@ -193,9 +193,10 @@ func (s profileSide) reduce(ctx context.Context, chosen []gathered, notices []da
 		}
 	}
 	if err := load(ctx, wanted); err != nil {
-		return nil, nil, err
+		return obtained{}, err
 	}
 	fetched := &profile.Fetched{From: wanted[0].from, To: wanted[0].to}
+	result := obtained{Fetched: fetched}
 	var parts []*pprof.Profile
 	alone := 0
 	for _, g := range wanted {
@@ -213,25 +214,30 @@ func (s profileSide) reduce(ctx context.Context, chosen []gathered, notices []da
 				continue // taken from the last
 			case earlier.id == g.id:
 				alone++
+				result.windows = append(result.windows, window{g.process, g.from, g.to})
 			default:
 				var err error
 				if p, err = profile.Delta(p, profileOf(wanted, earlier.id, earlier.agent)); err != nil {
-					return nil, nil, err
+					return obtained{}, err
 				}
+				result.windows = append(result.windows, window{g.process, earlier.to, g.to})
 			}
+		} else {
+			result.windows = append(result.windows, window{g.process, g.from, g.to})
 		}
 		parts = append(parts, p)
 	}
 	if alone > 0 {
 		notices = append(notices, info("of %d processes there is one %s profile in the range: it is of all since they started", alone, s.Type))
 	}
+	result.notices = notices
 	if len(parts) == 1 && len(wanted) == 1 {
 		fetched.Profile, fetched.Raw = parts[0], wanted[0].raw
-		return fetched, notices, nil
+		return result, nil
 	}
 	var err error
 	fetched.Profile, err = profile.Merge(parts)
-	return fetched, notices, err
+	return result, err
 }
 
 // ends returns the first and the last profile of each process.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -18,6 +19,7 @@ import (
 	"connectrpc.com/connect"
 	pprof "github.com/google/pprof/profile"
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/frames"
 	pb "github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
 	"github.com/gotherm/gotherm/pkg/profile"
@@ -58,7 +60,8 @@ func TestTheProfileOfAProcessLeadsFromAHeatCell(t *testing.T) {
 		t.Errorf("an agent that collects nothing answers %v", got.Error)
 	}
 
-	d := openWith(t, configured(t, 10, "here", startAgentWith(t, []string{"--profiles", "auto"})))
+	agentURL := startAgentWith(t, []string{"--profiles", "auto"})
+	d := openWith(t, configured(t, 10, "here", agentURL))
 	asked := func(kind query.Kind, p query.Profile) backend.DataResponse {
 		now := time.Now()
 		return ask(t, d, dataQuery(t, query.Query{Kind: kind, Profile: &p}, backend.TimeRange{From: now.Add(-time.Minute), To: now}))
@@ -122,6 +125,26 @@ func TestTheProfileOfAProcessLeadsFromAHeatCell(t *testing.T) {
 	}
 	if f := heat.Frames[0]; f.Meta.Type != "heatmap-rows" || f.Fields[1].Config.Unit != "percentunit" || cores < 0.3 || cores > 64 {
 		t.Errorf("the heat is %+v, %g CPUs in all", f.Meta, cores)
+	}
+	// The profile says whose it is, which leads back to the heat of the same; so does one of the target that the process is.
+	settings := configured(t, 10)
+	spelt, err := json.Marshal(query.Settings{Agents: []query.Agent{{Name: "here", URL: agentURL}}, Targets: []query.Target{
+		{Name: "this one", URL: strings.Replace(server.URL, "127.0.0.1", "localhost", 1) + "/debug/pprof"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings.JSONData = spelt
+	both := openWith(t, settings)
+	ofTarget := ask(t, both, dataQuery(t, query.Query{Kind: query.KindFlame, Profile: &query.Profile{Target: "this one", Type: "heap"}}, lastTwoMinutes(time.Now())))
+	for name, answer := range map[string]backend.DataResponse{"the process": top, "the target": ofTarget} {
+		if answer.Error != nil {
+			t.Fatal(answer.Error)
+		}
+		about := answer.Frames[0].Meta.Custom.(frames.ProfileCustom)
+		if !slices.Equal(about.Processes, []string{process}) || about.From >= about.To || now.UnixMilli()-about.From > 60_000 {
+			t.Errorf("a profile of %s is of %v, from %d to %d; the process is %s", name, about.Processes, about.From, about.To, process)
+		}
 	}
 	// Of a moment shortly before, the nearest is shown, and said to be.
 	before := ask(t, d, dataQuery(t, query.Query{Kind: query.KindFlame, Profile: &query.Profile{Process: process}},
@@ -224,6 +247,9 @@ func TestProfilesOfARangeBecomeOne(t *testing.T) {
 		}
 		if got := rootOf(t, answer.Frames[0]); got != one.want || len(c.asked) != one.reads {
 			t.Errorf("%s from %s to %s is %d after %d reads, want %d after %d", one.kind, one.from, one.to, got, len(c.asked), one.want, one.reads)
+		}
+		if of := answer.Frames[0].Meta.Custom.(frames.ProfileCustom).Processes; !slices.Equal(of, []string{"7-70", "8-80"}) {
+			t.Errorf("%s is said to be of %v", one.kind, of)
 		}
 	}
 	for kind, want := range map[string][]float64{

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
@@ -31,6 +30,13 @@ type profileSide struct {
 	from, to time.Time
 }
 
+// obtained is a profile, of which processes it is and when, and what there is to say of it.
+type obtained struct {
+	*profile.Fetched
+	windows []window
+	notices []data.Notice
+}
+
 // profile answers the kinds flame, top and profile.
 //
 //	query ─▶ check ─▶ collect, or just collected ─▶ filter ─▶ less base ─▶ framer of the kind
@@ -51,38 +57,46 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 		}
 		return backend.DataResponse{Frames: data.Frames{f}}
 	}
-	fetched, notices := make([]*profile.Fetched, len(base)+1), make([][]data.Notice, len(base)+1)
-	group, ctx := errgroup.WithContext(ctx)
+	all := make([]obtained, len(base)+1)
+	group, collecting := errgroup.WithContext(ctx)
 	for i, s := range append([]profileSide{side}, base...) {
 		group.Go(func() (err error) {
 			if s.target == nil {
-				fetched[i], notices[i], err = d.collected(ctx, s)
+				all[i], err = d.collected(collecting, s)
 				return err
 			}
-			fetched[i], err = s.target.collect(ctx, profile.Request{Type: s.Type, Seconds: s.Seconds})
+			all[i].Fetched, err = s.target.collect(collecting, profile.Request{Type: s.Type, Seconds: s.Seconds})
 			return err
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return downstream(err)
 	}
-	f, err := profileFrame(r, side, base, fetched)
+	fetched := all[0].Fetched
+	if side.target != nil {
+		for _, process := range d.watchedAs(ctx, side.target) {
+			all[0].windows = append(all[0].windows, window{process, fetched.From, fetched.To})
+		}
+	}
+	f, err := profileFrame(r, side, base, all)
 	if err != nil {
 		return badRequest(err)
 	}
-	f.AppendNotices(slices.Concat(notices...)...)
-	if side.target != nil && time.Since(r.to) > fetched[0].To.Sub(fetched[0].From)+freshProfile {
+	for _, one := range all {
+		f.AppendNotices(one.notices...)
+	}
+	if side.target != nil && time.Since(r.to) > fetched.To.Sub(fetched.From)+freshProfile {
 		f.AppendNotices(data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf(
 			"the time range ends at %s; a target can only be asked for what is now: this was collected from %s to %s",
-			clock(r.to), clock(fetched[0].From), clock(fetched[0].To))})
+			clock(r.to), clock(fetched.From), clock(fetched.To))})
 	}
 	return backend.DataResponse{Frames: data.Frames{f}}
 }
 
 // profileFrame makes the frame of one profile, or of one and its base.
-func profileFrame(r request, side profileSide, base []profileSide, fetched []*profile.Fetched) (*data.Frame, error) {
+func profileFrame(r request, side profileSide, base []profileSide, fetched []obtained) (*data.Frame, error) {
 	p := side.filter.Keep(fetched[0].Profile)
-	about := frames.Profile{Of: side.name(), Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil}
+	about := frames.Profile{Of: side.name(), Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil, Processes: processesOf(fetched[0].windows)}
 	if base != nil {
 		var err error
 		if p, err = profile.Diff(p, base[0].filter.Keep(fetched[1].Profile)); err != nil {

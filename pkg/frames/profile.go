@@ -11,6 +11,8 @@ import (
 type Profile struct {
 	// Of is the target or the process.
 	Of string
+	// Processes are those it is of, where that is known, in order.
+	Processes []string
 	// Kind is what was profiled, such as cpu, and Type what its values are.
 	Kind string
 	Type profile.Type
@@ -24,6 +26,8 @@ type Profile struct {
 type ProfileCustom struct {
 	// Of is the target or the process.
 	Of string `json:"of"`
+	// Processes are those it is of, where that is known: as the dimension process names them.
+	Processes []string `json:"processes,omitempty"`
 	// Profile is what was profiled, such as cpu, and SampleType what values are, such as cpu or inuse_space.
 	Profile    string `json:"profile"`
 	SampleType string `json:"sampleType"`
@@ -36,7 +40,7 @@ type ProfileCustom struct {
 
 func (p Profile) custom(total int64) ProfileCustom {
 	return ProfileCustom{
-		Of: p.Of, Profile: p.Kind, SampleType: p.Type.Name,
+		Of: p.Of, Processes: p.Processes, Profile: p.Kind, SampleType: p.Type.Name,
 		From: p.From.UnixMilli(), To: p.To.UnixMilli(), Total: total,
 	}
 }

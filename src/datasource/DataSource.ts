@@ -1,6 +1,6 @@
 import {
   type AnnotationSupport,
-  type CoreApp,
+  CoreApp,
   type DataQueryRequest,
   type DataSourceInstanceSettings,
   type DataSourceJsonData,
@@ -8,8 +8,10 @@ import {
   StreamingFrameAction,
   type TimeRange,
 } from '@grafana/data';
-import { DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
+import { config, DataSourceWithBackend, getTemplateSrv } from '@grafana/runtime';
 import type { DataQuery } from '@grafana/schema';
+import { map } from 'rxjs';
+import { mayExplore } from '../explore';
 import { compactly } from './compact';
 import { interpolate } from './interpolate';
 import { isComplete } from './kinds';
@@ -24,6 +26,7 @@ import type {
   ValuesAnswer,
 } from './query.gen';
 import { HeatVariables } from './variables';
+import { withWayBack } from './wayBack';
 
 /** A query as dashboards keep it. */
 export type HeatQuery = DataQuery & Query;
@@ -64,7 +67,12 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   }
 
   query(request: DataQueryRequest<HeatQuery>) {
-    return super.query(compactly(request));
+    const answers = super.query(compactly(request));
+    return mayExplore(config)
+      ? answers.pipe(
+          map((answer) => ({ ...answer, data: withWayBack(answer.data, this, request.app === CoreApp.Explore) }))
+        )
+      : answers;
   }
 
   applyTemplateVariables(query: HeatQuery, variables: ScopedVars): HeatQuery {

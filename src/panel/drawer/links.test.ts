@@ -11,7 +11,7 @@ import {
 } from '@grafana/data';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { OpenedCell } from '../openedCell';
-import { exploreUrl, flameOf, heatOf, linksOf, withLinks } from './links';
+import { linksOf, withLinks } from './links';
 
 const cell: OpenedCell = {
   refId: 'A',
@@ -106,32 +106,5 @@ describe("a panel's data links in a cell", () => {
     expect(linksOf(frame, 'traceID', 0, true).map(({ href }) => href)).toEqual(['/trace/4bf9?process=42-1']);
     expect(linksOf(frame, 'traceID', 1, true)).toEqual([]);
     expect(linksOf(frame, 'process', 0, false)).toEqual([]);
-  });
-});
-
-describe('Explore', () => {
-  it('shows the process around the time of the cell, a minute at least', () => {
-    const dataSource = { uid: 'heat', type: 'gotherm-runtime-datasource' };
-    const url = new URL(exploreUrl(dataSource, heatOf('sched.latency', '42-1'), cell.times!), 'http://grafana');
-    expect(url.pathname).toBe('/explore');
-    const { cell: pane } = JSON.parse(url.searchParams.get('panes')!);
-    expect(pane.range).toEqual({ from: '30500', to: '90500' });
-    expect(pane.queries).toEqual([
-      {
-        refId: 'A',
-        datasource: dataSource,
-        kind: 'heatmap',
-        pom: 'sched.latency',
-        matchers: [{ dimension: 'process', values: ['42-1'] }],
-      },
-    ]);
-  });
-
-  it('shows the flame graph of the process there', () => {
-    const dataSource = { uid: 'heat', type: 'gotherm-runtime-datasource' };
-    const url = new URL(exploreUrl(dataSource, flameOf('42-1'), cell.times!), 'http://grafana');
-    expect(JSON.parse(url.searchParams.get('panes')!).cell.queries).toEqual([
-      { refId: 'A', datasource: dataSource, kind: 'flame', profile: { process: '42-1', type: 'cpu' } },
-    ]);
   });
 });

@@ -2,14 +2,11 @@ import {
   applyFieldOverrides,
   type DataFrame,
   type DataLink,
-  type DataSourceInstanceSettings,
   type FieldConfigSource,
   type GrafanaTheme2,
   type InterpolateFunction,
   type LinkModel,
-  locationUtil,
   type ScopedVars,
-  urlUtil,
 } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import type { Arm } from '../difference/arms';
@@ -96,32 +93,4 @@ export function linksOf(
   return field && field.values[row] !== '' && links.length > 0 && (isPrimary || isOwn)
     ? (field.getLinks?.({ valueRowIndex: row }) ?? [])
     : [];
-}
-
-/** The least that Explore shows of a process, in milliseconds: one column tells little. */
-const leastShown = 60_000;
-
-/** What Explore is asked about a process: its heat, or the profile of its CPU. */
-export const heatOf = (pom: string, process: string) => ({
-  kind: 'heatmap',
-  pom,
-  matchers: [{ dimension: 'process', values: [process] }],
-});
-export const flameOf = (process: string) => ({ kind: 'flame', profile: { process, type: 'cpu' } });
-
-/** Where Explore shows the answer to a query, around the time of a cell. */
-export function exploreUrl(
-  dataSource: Pick<DataSourceInstanceSettings, 'uid' | 'type'>,
-  query: ReturnType<typeof heatOf> | ReturnType<typeof flameOf>,
-  times: { from: number; to: number }
-): string {
-  const more = Math.max(0, leastShown - (times.to - times.from)) / 2;
-  const { uid, type } = dataSource;
-  const pane = {
-    datasource: uid,
-    queries: [{ refId: 'A', datasource: { uid, type }, ...query }],
-    range: { from: String(Math.round(times.from - more)), to: String(Math.round(times.to + more)) },
-  };
-  const url = urlUtil.renderUrl('/explore', { schemaVersion: 1, panes: JSON.stringify({ cell: pane }) });
-  return locationUtil.assureBaseUrl(url);
 }

@@ -1,7 +1,8 @@
 import { useMemo } from 'react';
 import type { DataFrame, InterpolateFunction } from '@grafana/data';
 import { config, getDataSourceSrv } from '@grafana/runtime';
-import { exploreUrl, flameOf, heatOf, type Row } from './links';
+import { exploreUrl, flameOf, heatOf, mayExplore } from '../../explore';
+import type { Row } from './links';
 import { insideOf } from './sides';
 import type { Opened } from './useOpenCell';
 
@@ -15,10 +16,9 @@ export function useExplore(
   replaceVariables: InterpolateFunction
 ): Explore | undefined {
   return useMemo(() => {
-    const may = config.bootData?.user?.permissions?.['datasources:explore'] ?? true;
     const settings =
       insides[0] && getDataSourceSrv().getInstanceSettings(insides[0].target.datasource, request?.scopedVars);
-    if (!config.exploreEnabled || !may || !request || !settings) {
+    if (!mayExplore(config) || !request || !settings) {
       return undefined;
     }
     return (row) => {
@@ -27,7 +27,7 @@ export function useExplore(
       const pom = replaceVariables(target.pom ?? '', request.scopedVars);
       const times = { from: from.valueOf(), to: to.valueOf() };
       return {
-        heat: exploreUrl(settings, heatOf(pom, row.process), times),
+        heat: exploreUrl(settings, heatOf(pom, [row.process]), times),
         flame: exploreUrl(settings, flameOf(row.process), times),
       };
     };
