@@ -5,6 +5,7 @@ import { useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../renderer';
 import { OpenButton } from '../replay/files';
 import { readAnnotations } from './annotations';
+import { named } from './difference/arms';
 import { ComparisonView } from './difference/ComparisonView';
 import { CellDrawer } from './drawer/CellDrawer';
 import { useOpenCell } from './drawer/useOpenCell';
@@ -22,7 +23,7 @@ const noMargin = [0];
 
 /** Heat over time, one plot for each series; or what two sides of a comparison have between them. */
 export function HeatmapPanel(props: PanelProps<Options>) {
-  const { data, options, fieldConfig, id, timeRange, width } = props;
+  const { data, options, fieldConfig, id, timeRange, timeZone, width } = props;
   const theme = useTheme2();
   const columnWidth = data.request?.intervalMs ?? 1000;
   const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
@@ -30,10 +31,14 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const asked = useComparison(choosing?.choice, data.request);
   const strip = useStrip(annotations, choosing, asked, props);
 
-  const compared = useMemo(
-    () => readCompared(asked && asked.frames.length > 0 ? asked.frames : data.series, columnWidth),
-    [asked, data.series, columnWidth]
-  );
+  const choice = choosing?.choice;
+  const compared = useMemo(() => {
+    if (!choice || !asked || asked.frames.length === 0) {
+      return readCompared(data.series, columnWidth);
+    }
+    const { comparisons, problem } = readCompared(asked.frames, columnWidth);
+    return { comparisons: named(comparisons, choice, timeZone), problem };
+  }, [asked, choice, data.series, columnWidth, timeZone]);
   const isCompared = compared.comparisons.length > 0 || compared.problem !== undefined;
   const { heats, problem } = useMemo(
     () => (isCompared ? { heats: [], problem: compared.problem } : readPanel(data.series, options, columnWidth)),

@@ -183,10 +183,10 @@ describe('a release', () => {
     const modes = shown().getByRole('radiogroup', { name: 'Show the comparison as' });
     await modes.getByRole('radio', { name: 'Difference' }).focus();
     await page.keyboard.press('ArrowRight');
-    await shown().getByTitle(`Baseline: ${first}`, { exact: true }).waitFor();
+    await shown().getByTitle(`Baseline: ${first};`).waitFor();
     await shown().getByRole('application').focus();
     await page.keyboard.press('Space');
-    await shown().getByTitle(`Candidate: ${second}`, { exact: true }).waitFor();
+    await shown().getByTitle(`Candidate: ${second};`).waitFor();
 
     await modes.getByRole('radio', { name: 'Flip' }).focus();
     await page.keyboard.press('ArrowRight');

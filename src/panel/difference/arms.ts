@@ -1,6 +1,9 @@
-import { dateTime, type TimeRange } from '@grafana/data';
+import { dateTime, dateTimeFormat, type TimeRange } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import type { Heat } from '../heat';
-import type { Comparison } from './comparison';
+import type { Choice, Side } from '../strip/choice';
+import { describeTimes } from '../words';
+import type { Comparison, SideReport } from './comparison';
 
 export type Arm = 'baseline' | 'candidate';
 
@@ -37,4 +40,34 @@ export function captionOf(comparisons: Comparison[], arm: Arm): string {
     return version && !label.includes(version) ? `${label} (${version})` : label;
   });
   return [...new Set(labels)].join(', ');
+}
+
+/** What else there is to say of a side: what ran, and when. */
+export function detailsOf({ version, goVersions = [], from, to }: SideReport, timeZone: TimeZone): string {
+  const ran = [version && `version ${version}`, goVersions.join(' and ')].filter(Boolean).join(', ');
+  return [ran, from < to ? describeTimes({ from, to }, timeZone) : ''].filter(Boolean).join('; ');
+}
+
+/**
+ * The same, with sides called what was chosen: of a window the data source
+ * knows only when it is. Two of one name are told apart by when they begin.
+ */
+export function named(comparisons: Comparison[], { baseline, candidate }: Choice, timeZone: TimeZone): Comparison[] {
+  const nameOf = (side?: Side) => (side?.kind === 'window' ? side.name : side?.version);
+  const isAmbiguous = nameOf(baseline) === nameOf(candidate);
+  const rename = (report: SideReport, side?: Side): SideReport => {
+    if (side?.kind !== 'window' || !side.name) {
+      return report;
+    }
+    const from = dateTimeFormat(side.from, { timeZone });
+    return { ...report, label: isAmbiguous ? `${side.name} at ${from}` : side.name };
+  };
+  return comparisons.map(({ report, ...rest }) => ({
+    ...rest,
+    report: {
+      ...report,
+      baseline: rename(report.baseline, baseline),
+      candidate: rename(report.candidate, candidate),
+    },
+  }));
 }

@@ -1,6 +1,7 @@
 import { css } from '@emotion/css';
 import { type KeyboardEvent, useId, useMemo, useState } from 'react';
 import type { GrafanaTheme2, PanelProps } from '@grafana/data';
+import type { TimeZone } from '@grafana/schema';
 import { Button, useStyles2, useTheme2 } from '@grafana/ui';
 import { coloursOf } from '../../renderer';
 import type { Annotation } from '../annotations';
@@ -8,7 +9,7 @@ import { HeatView } from '../HeatView';
 import type { OpenedCell } from '../openedCell';
 import type { Options } from '../options';
 import { rampOf } from '../picture';
-import { type Arm, captionOf, heatsOf, timeOf } from './arms';
+import { type Arm, captionOf, detailsOf, heatsOf, timeOf } from './arms';
 import type { Comparison } from './comparison';
 import { differenceRamp, mutedColour } from './tones';
 
@@ -39,12 +40,16 @@ export function Difference({ panel, comparisons, annotations, onOpenCell }: Prop
   return (
     <>
       <div className={styles.caption}>
-        <span className={styles.side} style={{ borderColor: colours[0] }}>
-          more in the baseline: {captionOf(comparisons, 'baseline')}
-        </span>
-        <span className={styles.side} style={{ borderColor: colours[colours.length - 1] }}>
-          more in the candidate: {captionOf(comparisons, 'candidate')}
-        </span>
+        {(['baseline', 'candidate'] as const).map((arm) => (
+          <span
+            key={arm}
+            className={styles.side}
+            style={{ borderColor: colours[arm === 'baseline' ? 0 : colours.length - 1] }}
+            title={titleOf(comparisons, arm, panel.timeZone)}
+          >
+            more in the {arm}: {captionOf(comparisons, arm)}
+          </span>
+        ))}
         <span className={styles.side} style={{ borderColor: mutedColour(theme) }}>
           not significant
         </span>
@@ -112,7 +117,7 @@ export function SideBySide({ panel, ...props }: Props) {
     <div className={styles.row}>
       {(['baseline', 'candidate'] as const).map((arm) => (
         <div key={arm}>
-          <Caption arm={arm} comparisons={props.comparisons} />
+          <Caption arm={arm} comparisons={props.comparisons} timeZone={panel.timeZone} />
           <Side arm={arm} panel={half} {...props} />
         </div>
       ))}
@@ -138,7 +143,7 @@ export function Flip({ panel, ...props }: Props) {
         <Button size="sm" variant="secondary" icon="exchange-alt" onClick={flip}>
           Flip
         </Button>
-        <Caption arm={shown} comparisons={props.comparisons} isLarge />
+        <Caption arm={shown} comparisons={props.comparisons} timeZone={panel.timeZone} isLarge />
       </div>
       <Side arm={shown} panel={{ ...panel, height: panel.height - captionHeight }} {...props} />
     </div>
@@ -155,7 +160,7 @@ export function Blend({ panel, ...props }: Props) {
   return (
     <>
       <div className={styles.caption}>
-        <Caption arm="baseline" comparisons={props.comparisons} />
+        <Caption arm="baseline" comparisons={props.comparisons} timeZone={panel.timeZone} />
         <label htmlFor={id} className={styles.unseen}>
           How much of the candidate is shown, in percent
         </label>
@@ -168,7 +173,7 @@ export function Blend({ panel, ...props }: Props) {
           value={part}
           onChange={(event) => setPart(Number(event.currentTarget.value))}
         />
-        <Caption arm="candidate" comparisons={props.comparisons} />
+        <Caption arm="candidate" comparisons={props.comparisons} timeZone={panel.timeZone} />
       </div>
       <div className={styles.stack} style={{ width: panel.width, height: inner.height }}>
         {(['baseline', 'candidate'] as const).map((arm) => (
@@ -185,16 +190,31 @@ export function Blend({ panel, ...props }: Props) {
   );
 }
 
-function Caption({ arm, comparisons, isLarge = false }: { arm: Arm; comparisons: Comparison[]; isLarge?: boolean }) {
+interface CaptionProps extends Pick<Props, 'comparisons'> {
+  arm: Arm;
+  timeZone: TimeZone;
+  isLarge?: boolean;
+}
+
+function Caption({ arm, comparisons, timeZone, isLarge = false }: CaptionProps) {
   const styles = useStyles2(getStyles);
-  const name = arm === 'baseline' ? 'Baseline' : 'Candidate';
-  const text = `${name}: ${captionOf(comparisons, arm)}`;
   return (
-    <div className={isLarge ? styles.largeName : styles.name} title={text} aria-live={isLarge ? 'polite' : undefined}>
-      {text}
+    <div
+      className={isLarge ? styles.largeName : styles.name}
+      title={titleOf(comparisons, arm, timeZone)}
+      aria-live={isLarge ? 'polite' : undefined}
+    >
+      {textOf(comparisons, arm)}
     </div>
   );
 }
+
+const textOf = (comparisons: Comparison[], arm: Arm) =>
+  `${arm === 'baseline' ? 'Baseline' : 'Candidate'}: ${captionOf(comparisons, arm)}`;
+
+/** All of a caption, which may be cut off, and what it was and when. */
+const titleOf = (comparisons: Comparison[], arm: Arm, timeZone: TimeZone) =>
+  [textOf(comparisons, arm), detailsOf(comparisons[0].report[arm], timeZone)].filter(Boolean).join('; ');
 
 const getStyles = (theme: GrafanaTheme2) => {
   const name = {

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest';
-import { captionOf, timeOf } from './arms';
-import type { Comparison, Report } from './comparison';
+import { describe, expect, it } from 'vitest';
+import type { Choice, Side } from '../strip/choice';
+import { captionOf, named, timeOf } from './arms';
+import type { Comparison, Report, SideReport } from './comparison';
 import { figuresOf, verdictOf } from './report';
 
 const noon = Date.UTC(2026, 10, 22, 12);
@@ -40,6 +41,38 @@ it('has no change to say of where there is none, and no verdict on what was refu
   const refused = { ...report, refused: 'no hits', candidate: { ...report.candidate, p50: undefined, p99: undefined } };
   expect(figuresOf(refused, 'utc').lines.map(({ cells }) => cells[1])).toEqual(['4 ms', '–']);
   expect(verdictOf(refused)).toBeUndefined();
+});
+
+describe('a side that was chosen as a window', () => {
+  const window = (name?: string, from = noon): Side => ({ kind: 'window', from, to: from + 60_000, name });
+  const captions = (choice: Choice) => {
+    const comparisons = named(
+      [{ name: '', report: { ...report, candidate: { ...side, label: '12:02 to 12:03' } as SideReport } }],
+      choice,
+      'utc'
+    );
+    return [captionOf(comparisons, 'baseline'), captionOf(comparisons, 'candidate')];
+  };
+
+  it('is called by its name, with its time told beside it', () => {
+    expect(
+      captions({ baseline: { kind: 'version', service: 'shop', version: 'v1' }, candidate: window('cache on') })
+    ).toEqual(['(previous) (v1)', 'cache on']);
+  });
+
+  it('is told by its beginning from another of the same name', () => {
+    expect(captions({ baseline: window('deploy'), candidate: window('deploy', noon + 120_000) })).toEqual([
+      'deploy at 2026-11-22 12:00:00 (v1)',
+      'deploy at 2026-11-22 12:02:00',
+    ]);
+  });
+
+  it('is called by its time where it has no name', () => {
+    expect(captions({ baseline: window('cache off'), candidate: window() })).toEqual([
+      'cache off (v1)',
+      '12:02 to 12:03',
+    ]);
+  });
 });
 
 it('names what ran where something else was chosen, once for all series', () => {

@@ -1,6 +1,6 @@
 import { formattedValueToString, getValueFormat } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
-import { describeTimes } from '../words';
+import { detailsOf } from './arms';
 import type { Report, SideReport } from './comparison';
 
 /** The figures of both sides, in a table: a line for each side, the baseline first, and one for what is between them. */
@@ -15,7 +15,7 @@ export function figuresOf({ unit, baseline, candidate, distance, ...report }: Re
     value === undefined ? '–' : formattedValueToString(getValueFormat(unit)(value));
   const line = (name: string, side: SideReport) => ({
     name: `${name}: ${side.label}`,
-    title: titleOf(side, timeZone),
+    title: detailsOf(side, timeZone),
     cells: [write(side.p50), write(side.p99), write(side.max), count(side.n), String(side.blocks)],
   });
   const figures: Figures = {
@@ -53,11 +53,6 @@ export function verdictOf({
     ? undefined
     : `distance ${signed(distance)} (${percent(Math.exp(distance))}, p ${probability(distanceP)}); ` +
         `${significantCells} of ${cells} cells significant (q ≤ ${level})`;
-}
-
-function titleOf({ version, goVersions = [], from, to }: SideReport, timeZone: TimeZone): string {
-  const ran = [version && `version ${version}`, goVersions.join(' and ')].filter(Boolean).join(', ');
-  return [ran, from < to ? describeTimes({ from, to }, timeZone) : ''].filter(Boolean).join('; ');
 }
 
 const count = (n: number) => formattedValueToString(getValueFormat('short')(n));

@@ -46,6 +46,11 @@ describe('one side of a comparison', () => {
     ]);
   });
 
+  it('is called by the version that an annotation without a text is of', () => {
+    const annotation = { time: 1000, text: '', tags: ['release', 'version:v3'] };
+    expect(sideOfAnnotation(annotation, [])).toMatchObject({ name: 'v3' });
+  });
+
   it('is asked for as a version, or as a window that ends with the range at the latest', () => {
     const [{ from, to }] = [range];
     expect(armOf(version('v1'), range)).toEqual({ version: 'v1' });

@@ -51,9 +51,10 @@ export function sideOfVersion({ service, version, from, to, agents }: Version): 
 }
 
 /** An annotation as a side: the time that it says, else from when it is until the next one. */
-export function sideOfAnnotation({ time, timeEnd, text }: Annotation, all: Annotation[]): Side {
+export function sideOfAnnotation({ time, timeEnd, text, tags }: Annotation, all: Annotation[]): Side {
   const end = timeEnd && timeEnd > time ? timeEnd : Math.min(...all.map((a) => a.time).filter((t) => t > time));
-  return { kind: 'window', from: time, to: end, name: text };
+  const version = tags.find((tag) => tag.startsWith('version:'))?.slice('version:'.length);
+  return { kind: 'window', from: time, to: end, name: text || version };
 }
 
 /** What the data source is asked for. A window keeps to the range: nothing is known of what is to come. */
