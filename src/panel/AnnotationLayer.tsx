@@ -88,6 +88,12 @@ export const AnnotationMarks = memo(function AnnotationMarks({
         <span
           key={i}
           onClick={() => choosing?.choose(side)}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape' && choosing?.choice.baseline) {
+              event.stopPropagation();
+              choosing.clear();
+            }
+          }}
           onPointerDown={() => choosing?.grab(side)}
           onPointerUp={() => choosing?.drop(side)}
         >

@@ -1,12 +1,15 @@
 /**
  * A picture of a part of the page, as it is seen: canvases, SVG drawings,
- * backgrounds and texts, in this order of the page. It knows nothing of the
- * panel, and draws what the panel is made of and no more: no borders, shadows
- * or pictures.
+ * backgrounds, borders and texts, in this order of the page. It knows nothing
+ * of the panel, and draws what the panel is made of and no more: no shadows or
+ * pictures, and borders are lines without a pattern.
  */
 
 /** Elements with this attribute are left out. */
 export const unseen = 'data-unseen';
+
+/** What is left clear around the element, in CSS pixels: a panel leaves as much. */
+const margin = 8;
 
 /** How far an SVG drawing may reach out of its box, in CSS pixels, as labels at the ends of an axis do. */
 const overhang = 48;
@@ -28,22 +31,24 @@ export async function photograph(element: HTMLElement, { title, background, pixe
   const size = parseFloat(style.fontSize);
   const head = title ? Math.round(2.5 * size) : 0;
   const canvas = page.createElement('canvas');
-  canvas.width = Math.ceil(box.width * density);
-  canvas.height = Math.ceil((box.height + head) * density);
+  const width = box.width + 2 * margin;
+  const height = box.height + head + 2 * margin;
+  canvas.width = Math.ceil(width * density);
+  canvas.height = Math.ceil(height * density);
   const context = canvas.getContext('2d');
   if (!context) {
     throw new Error('picture of the panel: the browser gives no canvas to draw it on');
   }
   context.scale(density, density);
   context.fillStyle = background;
-  context.fillRect(0, 0, box.width, box.height + head);
+  context.fillRect(0, 0, width, height);
   context.textBaseline = 'middle';
   if (title) {
     context.font = `500 ${size}px ${style.fontFamily}`;
     context.fillStyle = style.color;
-    context.fillText(title, size / 2, head / 2);
+    context.fillText(title, margin, margin + head / 2);
   }
-  context.translate(-box.left, head - box.top);
+  context.translate(margin - box.left, margin + head - box.top);
   await drawElement(context, element, pixelsOf);
   return new Promise((resolve, reject) =>
     canvas.toBlob(
@@ -80,7 +85,7 @@ async function drawInside(context: CanvasRenderingContext2D, element: Element, p
     context.rect(box.left, box.top, box.width, box.height);
     context.clip();
   }
-  drawBackground(context, element, box, style);
+  drawBox(context, element, box, style);
   for (const child of element.childNodes) {
     if (child instanceof Element) {
       await drawElement(context, child, pixelsOf);
@@ -90,30 +95,72 @@ async function drawInside(context: CanvasRenderingContext2D, element: Element, p
   }
 }
 
-/** Fills the box of an element, which may be turned about its middle. */
-function drawBackground(
-  context: CanvasRenderingContext2D,
-  element: Element,
-  { left, top, width, height }: DOMRect,
-  { backgroundColor, transform }: CSSStyleDeclaration
-) {
-  context.fillStyle = backgroundColor;
-  if (transform === 'none' || !(element instanceof HTMLElement)) {
-    context.fillRect(left, top, width, height);
-    return;
-  }
-  const { a, b, c, d } = new DOMMatrix(transform);
-  const { offsetWidth, offsetHeight } = element;
+/** Fills the box of an element, which may be turned about its middle, and draws its borders. */
+function drawBox(context: CanvasRenderingContext2D, element: Element, box: DOMRect, style: CSSStyleDeclaration) {
+  const isTurned = style.transform !== 'none' && element instanceof HTMLElement;
+  const { left, top, width, height } = isTurned
+    ? new DOMRect(-element.offsetWidth / 2, -element.offsetHeight / 2, element.offsetWidth, element.offsetHeight)
+    : box;
   context.save();
-  context.translate(left + width / 2, top + height / 2);
-  context.transform(a, b, c, d, 0, 0);
-  context.fillRect(-offsetWidth / 2, -offsetHeight / 2, offsetWidth, offsetHeight);
+  if (isTurned) {
+    const { a, b, c, d } = new DOMMatrix(style.transform);
+    context.translate(box.left + box.width / 2, box.top + box.height / 2);
+    context.transform(a, b, c, d, 0, 0);
+  }
+  const radius = parseFloat(style.borderTopLeftRadius);
+  if (radius > 0) {
+    context.beginPath();
+    context.roundRect(left, top, width, height, radius);
+    context.clip();
+  }
+  context.fillStyle = style.backgroundColor;
+  context.fillRect(left, top, width, height);
+  drawBorders(context, new DOMRect(left, top, width, height), style);
   context.restore();
+}
+
+/** Draws each border as the four-sided shape between the corners of the box and those of what is inside: a triangle where that is nothing. */
+function drawBorders(
+  context: CanvasRenderingContext2D,
+  { left, top, right, bottom }: DOMRect,
+  style: CSSStyleDeclaration
+) {
+  const of = (side: 'Top' | 'Right' | 'Bottom' | 'Left') => ({
+    colour: style[`border${side}Color`],
+    // A border of style none has no width.
+    width: parseFloat(style[`border${side}Width`]) || 0,
+  });
+  const borders = [of('Top'), of('Right'), of('Bottom'), of('Left')];
+  const [above, beside, below, before] = borders.map(({ width }) => width);
+  const outer = [
+    [left, top],
+    [right, top],
+    [right, bottom],
+    [left, bottom],
+  ];
+  const inner = [
+    [left + before, top + above],
+    [right - beside, top + above],
+    [right - beside, bottom - below],
+    [left + before, bottom - below],
+  ];
+  borders.forEach(({ colour, width }, i) => {
+    if (width > 0) {
+      const next = (i + 1) % 4;
+      context.fillStyle = colour;
+      context.beginPath();
+      for (const [x, y] of [outer[i], outer[next], inner[next], inner[i]]) {
+        context.lineTo(x, y);
+      }
+      context.fill();
+    }
+  });
 }
 
 /** Draws a text, line by line. */
 function drawText(context: CanvasRenderingContext2D, text: Node, style: CSSStyleDeclaration) {
   context.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+  context.letterSpacing = style.letterSpacing;
   context.fillStyle = style.color;
   for (const { words, left, middle } of linesOf(text)) {
     context.fillText(words.join(' '), left, middle);
@@ -152,17 +199,19 @@ async function drawSVG(
   const copy = svg.cloneNode(true) as SVGSVGElement;
   copy.setAttribute('xmlns', 'http://www.w3.org/2000/svg');
   copy.setAttribute('font-family', style.fontFamily);
+  copy.setAttribute('color', style.color);
+  copy.setAttribute('fill', style.fill);
   const isScaled = svg.hasAttribute('viewBox');
-  const margin = !isScaled && style.overflow === 'visible' ? overhang : 0;
+  const over = !isScaled && style.overflow === 'visible' ? overhang : 0;
   if (!isScaled) {
-    copy.setAttribute('viewBox', `${-margin} ${-margin} ${width + 2 * margin} ${height + 2 * margin}`);
+    copy.setAttribute('viewBox', `${-over} ${-over} ${width + 2 * over} ${height + 2 * over}`);
   }
-  copy.setAttribute('width', `${width + 2 * margin}`);
-  copy.setAttribute('height', `${height + 2 * margin}`);
+  copy.setAttribute('width', `${width + 2 * over}`);
+  copy.setAttribute('height', `${height + 2 * over}`);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(new XMLSerializer().serializeToString(copy))}`;
   await image.decode();
-  context.drawImage(image, left - margin, top - margin, width + 2 * margin, height + 2 * margin);
+  context.drawImage(image, left - over, top - over, width + 2 * over, height + 2 * over);
 }
 
 const styleOf = (element: Element) => element.ownerDocument.defaultView!.getComputedStyle(element);

@@ -1,5 +1,5 @@
 // Debian's Chromium, and what the tests look at in it.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
@@ -98,6 +98,38 @@ export async function painted(page, locator) {
     }
     return { colours: colours.size, columns, width };
   }, png);
+}
+
+/** The side, in pixels, of the largest square of a CSS colour in a PNG file: 0 where it has no such pixel. */
+export async function largestSquare(page, file, colour) {
+  return page.evaluate(
+    async ([encoded, wanted]) => {
+      const bytes = Uint8Array.from(atob(encoded), (c) => c.charCodeAt(0));
+      const bitmap = await createImageBitmap(new Blob([bytes], { type: 'image/png' }));
+      const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext('2d', { willReadFrequently: true });
+      context.fillStyle = wanted;
+      context.fillRect(0, 0, 1, 1);
+      const [pixel] = new Uint32Array(context.getImageData(0, 0, 1, 1).data.buffer);
+      context.drawImage(bitmap, 0, 0);
+      const { width, height } = bitmap;
+      const pixels = new Uint32Array(context.getImageData(0, 0, width, height).data.buffer);
+      // The side of the largest square that ends at each pixel of the row above, and of this row.
+      let above = new Uint16Array(width);
+      let largest = 0;
+      for (let y = 0; y < height; y++) {
+        const row = new Uint16Array(width);
+        for (let x = 0; x < width; x++) {
+          if (pixels[y * width + x] === pixel) {
+            row[x] = 1 + (x > 0 ? Math.min(above[x - 1], above[x], row[x - 1]) : 0);
+            largest = Math.max(largest, row[x]);
+          }
+        }
+        above = row;
+      }
+      return largest;
+    },
+    [readFileSync(file).toString('base64'), colour]
+  );
 }
 
 /** Controls that a screen reader could not name, by the page's accessibility tree. */

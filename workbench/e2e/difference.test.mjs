@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, afterEach, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { keep, nameless, openBrowser, painted, panel } from './browser.mjs';
+import { keep, largestSquare, nameless, openBrowser, painted, panel } from './browser.mjs';
 import { queryComparison } from './heat.mjs';
 import {
   call,
@@ -165,7 +165,16 @@ describe('a release', () => {
     const saved = page.waitForEvent('download');
     await choose('Download PNG');
     assert.match((await saved).suggestedFilename(), /^scheduler-latency-.*\.png$/);
-    await (await saved).saveAs(path.join(out, 'difference.png'));
+    const picture = path.join(out, 'difference.png');
+    await (await saved).saveAs(picture);
+    // As seen: the colours that its caption explains are in it, as squares.
+    const squares = await shown()
+      .getByTitle(/^(Baseline|Candidate): /)
+      .evaluateAll((all) => all.map((one) => getComputedStyle(one).borderLeftColor));
+    assert.equal(squares.length, 2);
+    for (const colour of squares) {
+      assert.ok((await largestSquare(page, picture, colour)) >= 10, `no square of ${colour} in ${picture}`);
+    }
     await choose('Show as table');
     const table = panel(page, title).getByRole('table').filter({ hasText: 'Significant' });
     assert.match(
@@ -230,6 +239,67 @@ describe('a release', () => {
     const findings = panel(page, 'Time to be scheduled').getByTestId('findings');
     await findings.scrollIntoViewIfNeeded();
     await panel(page, 'Time to be scheduled').getByText(`more in the baseline: ${second}`).waitFor();
+  });
+
+  describe('that two annotations tell of', () => {
+    const mark = (name) => panel(page, title).getByRole('button', { name: new RegExp(`^Annotation at .*: ${service} ${name}:`) });
+
+    /** Each is called what it is of, and beside that is when it was. */
+    async function sidesAre(baseline, candidate) {
+      for (const [side, name] of [
+        ['Baseline', baseline],
+        ['Candidate', candidate],
+      ]) {
+        const line = shown().getByRole('rowheader', { name: `${side}: ${name}`, exact: true });
+        assert.match(await line.locator('..').getAttribute('title'), /\d\d:\d\d:\d\d – \d\d:\d\d:\d\d/);
+        const caption = shown().getByTitle(`${side}: ${name}`);
+        assert.match(await caption.textContent(), new RegExp(`^more in the ${side.toLowerCase()}: ${name}`));
+      }
+    }
+
+    test('is compared by a drag of the mouse from one to the other', async () => {
+      await open();
+      const [from, to] = [await mark(second).boundingBox(), await mark(first).boundingBox()];
+      const middle = ({ x, y, width, height }) => [x + width / 2, y + height / 2];
+      await page.mouse.move(...middle(from));
+      await page.mouse.down();
+      await page.mouse.move(...middle(to), { steps: 10 });
+      await page.getByRole('tooltip').filter({ hasText: 'Drop here to compare it with the baseline' }).waitFor();
+      await page.mouse.up();
+      await shown().waitFor();
+      await sidesAre(second, first);
+    });
+
+    test('is not compared by a drag that ends beside one', async () => {
+      await open();
+      const from = await mark(first).boundingBox();
+      await page.mouse.move(from.x + 5, from.y + 3);
+      await page.mouse.down();
+      await page.mouse.move(from.x + 60, from.y + 60, { steps: 5 });
+      await page.mouse.up();
+      // What was grabbed is let go: the next is chosen by itself.
+      await mark(second).click();
+      await panel(page, title)
+        .getByTestId('choice')
+        .filter({ hasText: `Baseline: ${second}.` })
+        .waitFor();
+      assert.equal(await shown().count(), 0);
+    });
+
+    test('is compared by keys, of which Escape takes the first choice back', async () => {
+      await open();
+      const choice = panel(page, title).getByTestId('choice');
+      await mark(second).press('Enter');
+      await choice.filter({ hasText: `Baseline: ${second}.` }).waitFor();
+      // The first is for the tooltip.
+      await mark(second).press('Escape');
+      await mark(second).press('Escape');
+      await choice.waitFor({ state: 'detached' });
+      await mark(first).press('Enter');
+      await mark(second).press('Space');
+      await shown().waitFor();
+      await sidesAre(first, second);
+    });
   });
 
   test('is refused as a comparison of windows that are too short, and both are seen', async () => {

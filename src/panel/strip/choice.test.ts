@@ -46,8 +46,8 @@ describe('one side of a comparison', () => {
     ]);
   });
 
-  it('is called by the version that an annotation without a text is of', () => {
-    const annotation = { time: 1000, text: '', tags: ['release', 'version:v3'] };
+  it('is called by the version that an annotation says it is of, as in the strip', () => {
+    const annotation = { time: 1000, text: 'shop v3: go1.26.8, before: v2', tags: ['release', 'version:v3'] };
     expect(sideOfAnnotation(annotation, [])).toMatchObject({ name: 'v3' });
   });
 

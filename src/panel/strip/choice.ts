@@ -2,7 +2,7 @@ import type { AbsoluteTimeRange } from '@grafana/data';
 import type { TimeZone } from '@grafana/schema';
 import type { Annotation } from '../annotations';
 import { describeTimes } from '../words';
-import type { Version } from './versions';
+import { taggedVersion, type Version } from './versions';
 
 /** One side of a comparison, as a user chose it. */
 export type Side =
@@ -53,8 +53,7 @@ export function sideOfVersion({ service, version, from, to, agents }: Version): 
 /** An annotation as a side: the time that it says, else from when it is until the next one. */
 export function sideOfAnnotation({ time, timeEnd, text, tags }: Annotation, all: Annotation[]): Side {
   const end = timeEnd && timeEnd > time ? timeEnd : Math.min(...all.map((a) => a.time).filter((t) => t > time));
-  const version = tags.find((tag) => tag.startsWith('version:'))?.slice('version:'.length);
-  return { kind: 'window', from: time, to: end, name: text || version };
+  return { kind: 'window', from: time, to: end, name: taggedVersion(tags) ?? text };
 }
 
 /** What the data source is asked for. A window keeps to the range: nothing is known of what is to come. */

@@ -1,4 +1,4 @@
-import { useCallback, useMemo, useRef, useState } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import type { DataQueryRequest } from '@grafana/data';
 import { getTemplateSrv, locationService } from '@grafana/runtime';
 import { type Choice, choose, isSame, type Side } from './choice';
@@ -14,6 +14,8 @@ export interface Choosing {
   variables?: { baseline: string; candidate: string };
   /** Chooses one side: by a click, or by Enter. */
   choose: (side: Side) => void;
+  /** The side that is being dragged from. */
+  grabbed?: Side;
   /** Begins to drag from one side, and ends on another: it is compared with the first. */
   grab: (side: Side) => void;
   drop: (side: Side) => void;
@@ -32,7 +34,7 @@ export function useChoosing(
 ): Choosing | undefined {
   const canCompare = useMemo(() => comparableQuery(request) !== undefined, [request]);
   const [choice, setChoice] = useState<Choice>({});
-  const grabbed = useRef<Side>(undefined);
+  const [grabbed, setGrabbed] = useState<Side>();
 
   const settle = useCallback((next: Choice) => {
     const { baseline, candidate } = next;
@@ -46,18 +48,22 @@ export function useChoosing(
 
   const chooseOne = useCallback((side: Side) => settle(choose(choice, side)), [choice, settle]);
   const grab = useCallback((side: Side) => {
-    grabbed.current = side;
+    setGrabbed(side);
     // Whether or not it ends on another side.
-    document.addEventListener('pointerup', () => (grabbed.current = undefined), { once: true });
+    const ends = ['pointerup', 'pointercancel'];
+    const end = () => {
+      setGrabbed(undefined);
+      ends.forEach((name) => document.removeEventListener(name, end));
+    };
+    ends.forEach((name) => document.addEventListener(name, end));
   }, []);
   const drop = useCallback(
     (side: Side) => {
-      const from = grabbed.current;
-      if (from && !isSame(from, side)) {
-        settle(choose({ baseline: from }, side));
+      if (grabbed && !isSame(grabbed, side)) {
+        settle(choose({ baseline: grabbed }, side));
       }
     },
-    [settle]
+    [grabbed, settle]
   );
   const clear = useCallback(() => setChoice({}), []);
 
@@ -70,11 +76,12 @@ export function useChoosing(
       choice,
       variables: baseline && candidate ? { baseline, candidate } : undefined,
       choose: chooseOne,
+      grabbed,
       grab,
       drop,
       clear,
     };
-  }, [canCompare, choice, baseline, candidate, chooseOne, grab, drop, clear]);
+  }, [canCompare, choice, baseline, candidate, chooseOne, grabbed, grab, drop, clear]);
 }
 
 function hasVariables(): boolean {
@@ -85,7 +92,12 @@ function hasVariables(): boolean {
 }
 
 /** What it means to choose a side now. */
-export function nextStep({ choice }: Choosing, side: Side): string {
+export function nextStep({ choice, grabbed }: Choosing, side: Side): string {
+  if (grabbed) {
+    return isSame(grabbed, side)
+      ? 'The baseline: drag on to the candidate'
+      : 'Drop here to compare it with the baseline';
+  }
   if (!choice.baseline || choice.candidate) {
     return 'Choose it as the baseline';
   }

@@ -75,12 +75,16 @@ function seenVersion(from: number, { service, version, revision, goVersion, last
 }
 
 function saidVersion({ time, timeEnd, text, tags }: Annotation): Version | undefined {
-  const tagged = (key: string) => tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1);
-  const version = tagged('version') ?? (tags.includes('release') ? text : undefined);
+  const version = taggedVersion(tags) ?? (tags.includes('release') ? text : undefined);
   return version
-    ? { service: tagged('service') ?? '', version, from: time, to: timeEnd ?? time, agents: [] }
+    ? { service: tagged(tags, 'service') ?? '', version, from: time, to: timeEnd ?? time, agents: [] }
     : undefined;
 }
+
+const tagged = (tags: string[], key: string) => tags.find((tag) => tag.startsWith(`${key}:`))?.slice(key.length + 1);
+
+/** The version that tags say. */
+export const taggedVersion = (tags: string[]) => tagged(tags, 'version');
 
 /** The versions of one service that ran in a range, and where each is drawn. */
 export interface Lane {
