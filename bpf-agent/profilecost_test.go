@@ -4,10 +4,14 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
-	"slices"
+	"strconv"
 	"testing"
 	"time"
+
+	"gonum.org/v1/gonum/stat"
+	"gonum.org/v1/gonum/stat/distuv"
 
 	"github.com/gotherm/gotherm/bpf-agent/collect"
 	"github.com/gotherm/gotherm/bpf-agent/goproc"
@@ -15,43 +19,73 @@ import (
 
 // BenchmarkProfileCost measures what collecting profiles costs the target: the
 // CPU time that the shop needs for a request while its profiles are collected
-// over without. So that many turns fit in a measurement, time is five times as
-// fast as usual: of CPU 2 s in each 12 s, which is as much as 10 s in each
-// minute, but each other type five times as often, so the real cost is less.
+// over without, next to a control that compares without and without. In a round
+// the three come in random order, each with the same requests at the same rate.
+//
+// So that there are enough rounds, time is ten times as fast as usual: of CPU
+// 1 s in each 6 s, which is as much as 10 s in each minute, but snapshots of
+// each other type ten times as often. The real cost is less.
 func BenchmarkProfileCost(b *testing.B) {
-	const rounds, each = 2, 12 * time.Second
+	const (
+		rounds, each = 7, 6 * time.Second
+		rate         = 600 // in a second, about half of what the shop can do on two CPUs
+		requests     = rate * int(each/time.Second)
+	)
 	pid := startShop(b)
 	found, err := goproc.NewFinder(goproc.Selection{PIDs: []int{pid}}, slog.New(slog.DiscardHandler)).Scan()
 	if err != nil || len(found) != 1 {
 		b.Fatalf("the shop is %v, %v", found, err)
 	}
-	began := time.Now()
-	perRequestOf(b, pid, costRequests)
-	requests := int(float64(costRequests) * each.Seconds() / time.Since(began).Seconds())
 	faster := collect.Usual
-	faster.Every, faster.CPU, faster.Retry = each, 2*time.Second, time.Second
-	var on, off []float64
+	faster.Every, faster.CPU, faster.Retry = each, time.Second, time.Second
+	use := func() float64 { return perRequestOf(b, pid, requests, "--rate", strconv.Itoa(rate)) }
+	use() // as it starts, it is slower
+
+	var cost, control []float64 // logarithms of ratios, one for each round
 	var profiled time.Duration
+	turns := map[string]uint64{}
 	for range rounds {
+		var off, off2, on float64
 		inAnyOrder(
-			func() { off = append(off, perRequestOf(b, pid, requests)) },
+			func() { off = use() },
+			func() { off2 = use() },
 			func() {
 				c, end := beginCollecting(b, faster, found)
-				on = append(on, perRequestOf(b, pid, requests))
+				on = use()
 				end()
-				profiled += c.Account().CPU
-				if c.Account().Collected["cpu"] == 0 || len(c.Account().Failed) > 0 {
-					b.Errorf("collected was %+v", c.Account())
+				did := c.Account()
+				profiled += did.CPU
+				for kind, n := range did.Collected {
+					turns[kind] += n
+				}
+				if len(did.Failed) > 0 {
+					b.Errorf("collecting failed: %+v", did)
 				}
 			},
 		)
+		cost = append(cost, math.Log(on/math.Sqrt(off*off2)))
+		control = append(control, math.Log(off2/off))
 	}
-	slices.Sort(on)
-	slices.Sort(off)
-	ratio := on[0] / off[0] // what else the machine does can only add
-	fmt.Printf("profile_cost_ratio %.4f\n", ratio)
+	// A turn that begins late is cut off.
+	if turns["cpu"] < rounds/2 || turns["heap"] < rounds {
+		b.Errorf("collected was %v in %d rounds", turns, rounds)
+	}
+	ratio, low, high := confident(cost)
+	fmt.Printf("profile_cost_ratio %.4f\nprofile_cost_ratio_low %.4f\nprofile_cost_ratio_high %.4f\n", ratio, low, high)
+	aa, low, high := confident(control)
+	fmt.Printf("profile_cost_aa_ratio %.4f\nprofile_cost_aa_ratio_low %.4f\nprofile_cost_aa_ratio_high %.4f\n", aa, low, high)
 	fmt.Printf("profile_cost_profiled_share %.3f\n", profiled.Seconds()/(rounds*each.Seconds()))
 	b.ReportMetric(ratio, "profile_cost_ratio")
+	b.ReportMetric(aa, "profile_cost_aa_ratio")
+}
+
+// confident returns the mean of ratios, of which it has the logarithms, and
+// between what it is with a confidence of 95 %: Student's t.
+func confident(logarithms []float64) (ratio, low, high float64) {
+	mean, deviation := stat.MeanStdDev(logarithms, nil)
+	n := float64(len(logarithms))
+	off := distuv.StudentsT{Sigma: 1, Nu: n - 1}.Quantile(0.975) * deviation / math.Sqrt(n)
+	return math.Exp(mean), math.Exp(mean - off), math.Exp(mean + off)
 }
 
 // beginCollecting collects until end is called, which waits for the turn that is under way to be given up.
