@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,18 +84,22 @@ func (c *stagesCommand) collect(ctx context.Context) (*stages.Report, []stages.M
 	defer target.Close()
 	say("collect an execution trace and a CPU profile from %s for %d s", index, c.Seconds)
 	var report *stages.Report
-	traced, err := target.Trace(ctx, profile.TraceRequest{Seconds: c.Seconds, Patience: profile.Patience}, profile.Usual, func(trace io.Reader) (err error) {
+	traced, err := target.Trace(ctx, profile.TraceRequest{Seconds: c.Seconds, Patience: profile.Patience}, profile.Usual.Packed, func(trace io.Reader) (err error) {
 		report, err = stages.Fuse(trace, stages.DefaultLimits())
 		return err
 	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", index, err)
 	}
-	if traced.CPUError != nil {
-		say("no CPU profile could be taken, so samples are those of somebody else's, if any: %s %v", index, traced.CPUError)
+	if traced.Refused != nil {
+		say("no CPU profile could be taken, so samples are those of somebody else's, if any: %s %v", index, traced.Refused)
 		return report, nil, nil
 	}
-	matches, err := report.Check(traced.CPU.Profile)
+	cpu, err := profile.Parse(bytes.NewReader(traced.CPU), profile.Usual)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: CPU profile: %w", index, err)
+	}
+	matches, err := report.Check(cpu)
 	return report, matches, err
 }
 

@@ -329,15 +329,23 @@ const (
 	NotKept    = "not_kept"
 )
 
-// take collects one profile of a process, and keeps it.
-func (c *Collector) take(ctx context.Context, f *followed, r profile.Request) (Profile, []byte, error) {
-	// Waiting for a turn is no failure of the process.
+// enter waits for a turn, which is no failure of the process. It returns the function to leave with.
+func (f *followed) enter(ctx context.Context) (leave func(), err error) {
 	select {
 	case f.turn <- struct{}{}:
-		defer func() { <-f.turn }()
+		return func() { <-f.turn }, nil
 	case <-ctx.Done():
-		return Profile{}, nil, fmt.Errorf("process %s is asked for other profiles: %w", f.process.ID, ctx.Err())
+		return nil, fmt.Errorf("process %s is asked for other profiles: %w", f.process.ID, ctx.Err())
 	}
+}
+
+// take collects one profile of a process, and keeps it.
+func (c *Collector) take(ctx context.Context, f *followed, r profile.Request) (Profile, []byte, error) {
+	leave, err := f.enter(ctx)
+	if err != nil {
+		return Profile{}, nil, err
+	}
+	defer leave()
 	kept, raw, reason, err := c.fetch(ctx, f, r)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/gotherm/gotherm/bpf-agent/collect"
@@ -108,20 +109,14 @@ func (s *Server) CollectProfile(ctx context.Context, req *connect.Request[gother
 	if wanted.Type == "" || len(wanted.Type) > maxValueBytes {
 		return nil, invalid("type is %q, must be cpu, heap or another type that the process serves", brief(wanted.Type))
 	}
-	if d := req.Msg.GetDuration(); d != nil {
-		if err := d.CheckValid(); err != nil {
-			return nil, invalid("duration is not a duration: %w", err)
-		}
-	}
-	switch d := req.Msg.GetDuration().AsDuration(); {
-	case d < 0 || d > maxCollect || d%time.Second != 0:
-		return nil, invalid("duration is %s, must be whole seconds, at most %s", d, maxCollect)
-	case wanted.Type != profile.CPU && d != 0:
-		return nil, invalid("duration is %s, which only cpu has", d)
-	case wanted.Type == profile.CPU && d == 0:
-		wanted.Seconds = int(collect.Usual.CPU / time.Second)
-	default:
-		wanted.Seconds = int(d / time.Second)
+	seconds, err := collectSeconds(req.Msg.GetDuration())
+	switch {
+	case err != nil:
+		return nil, err
+	case wanted.Type == profile.CPU:
+		wanted.Seconds = seconds
+	case req.Msg.GetDuration().AsDuration() != 0:
+		return nil, invalid("duration is %s, which only cpu has", req.Msg.GetDuration().AsDuration())
 	}
 	leave, err := s.collecting.enter()
 	if err != nil {
@@ -129,13 +124,38 @@ func (s *Server) CollectProfile(ctx context.Context, req *connect.Request[gother
 	}
 	defer leave()
 	about, raw, err := s.Profiles.Collect(ctx, req.Msg.GetProcess(), wanted)
-	switch {
-	case errors.Is(err, collect.ErrUnknown):
-		return nil, connect.NewError(connect.CodeNotFound, err)
-	case errors.As(err, new(profile.Busy)):
-		return nil, connect.NewError(connect.CodeUnavailable, err)
-	case err != nil:
-		return nil, connect.NewError(connect.CodeFailedPrecondition, err)
+	if err != nil {
+		return nil, notCollected(err)
 	}
 	return connect.NewResponse(&gothermpb.CollectProfileResponse{About: aboutProfile(about), Profile: raw}), nil
+}
+
+// collectSeconds reads how long a CPU profile takes.
+func collectSeconds(asked *durationpb.Duration) (int, error) {
+	if asked != nil {
+		if err := asked.CheckValid(); err != nil {
+			return 0, invalid("duration is not a duration: %w", err)
+		}
+	}
+	switch d := asked.AsDuration(); {
+	case d < 0 || d > maxCollect || d%time.Second != 0:
+		return 0, invalid("duration is %s, must be whole seconds, at most %s", d, maxCollect)
+	case d == 0:
+		return int(collect.Usual.CPU / time.Second), nil
+	default:
+		return int(d / time.Second), nil
+	}
+}
+
+// notCollected sorts why a process gave no profile.
+func notCollected(err error) error {
+	switch {
+	case errors.As(err, new(*connect.Error)):
+		return err
+	case errors.Is(err, collect.ErrUnknown):
+		return connect.NewError(connect.CodeNotFound, err)
+	case errors.As(err, new(profile.Busy)):
+		return connect.NewError(connect.CodeUnavailable, err)
+	}
+	return connect.NewError(connect.CodeFailedPrecondition, err)
 }

@@ -30,6 +30,7 @@ func collecting(t *testing.T, s *Server) *goproc.Process {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", httppprof.Index)
 	mux.HandleFunc("/debug/pprof/profile", httppprof.Profile)
+	mux.HandleFunc("/debug/pprof/trace", httppprof.Trace)
 	served := httptest.NewServer(mux)
 	t.Cleanup(served.Close)
 	found, err := goproc.NewFinder(goproc.Selection{PIDs: []int{os.Getpid()}}, s.Log).Scan()
@@ -60,6 +61,23 @@ func collecting(t *testing.T, s *Server) *goproc.Process {
 	return found[0]
 }
 
+// untilKnown waits until it is known where the process serves profiles.
+func untilKnown(t *testing.T, client gothermpbconnect.AgentServiceClient) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		answer, err := client.ListProfiles(t.Context(), connect.NewRequest(&gothermpb.ListProfilesRequest{}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(answer.Msg.Sources) == 1 && answer.Msg.Sources[0].Url != "" {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal("waited 20 s for the process to be known")
+		}
+	}
+}
+
 func TestProfilesAreAskedForListedAndRead(t *testing.T) {
 	s := newServer(t)
 	process := collecting(t, s)
@@ -73,16 +91,9 @@ func TestProfilesAreAskedForListedAndRead(t *testing.T) {
 		}
 		return answer.Msg
 	}
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		if m := list(&gothermpb.ListProfilesRequest{}); len(m.Sources) == 1 && m.Sources[0].Url != "" {
-			if m.Off != "" || m.Sources[0].Process != process.ID || m.Sources[0].Refused != "" || len(m.Sources[0].Types) < 6 {
-				t.Errorf("the source is %v", m)
-			}
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatal("waited 20 s for the process to be known")
-		}
+	untilKnown(t, client)
+	if m := list(&gothermpb.ListProfilesRequest{}); m.Off != "" || m.Sources[0].Process != process.ID || m.Sources[0].Refused != "" || len(m.Sources[0].Types) < 6 {
+		t.Errorf("the source is %v", m)
 	}
 	collected, err := client.CollectProfile(t.Context(), connect.NewRequest(&gothermpb.CollectProfileRequest{Process: process.ID, Type: "cpu", Duration: durationpb.New(time.Second)}))
 	if err != nil {

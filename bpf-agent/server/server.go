@@ -173,7 +173,11 @@ func (s *Server) hurried(next http.Handler) http.Handler {
 }
 
 func isStream(r *http.Request) bool {
-	return r.URL.Path == gothermpbconnect.AgentServiceWatchHeatProcedure || r.URL.Path == gothermpbconnect.AgentServiceWatchEventsProcedure
+	switch r.URL.Path {
+	case gothermpbconnect.AgentServiceWatchHeatProcedure, gothermpbconnect.AgentServiceWatchEventsProcedure, gothermpbconnect.AgentServiceCollectTraceProcedure:
+		return true
+	}
+	return false
 }
 
 // limit holds requests and streams to their number.

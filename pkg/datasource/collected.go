@@ -300,13 +300,18 @@ func (g *gathered) read(raw []byte) (err error) {
 	return nil
 }
 
+// nobody is the error where no agent collects of what is wanted.
+func (k kept) nobody(s profileSide) error {
+	if k.off != "" {
+		return errors.New(k.off)
+	}
+	return fmt.Errorf("no agent collects profiles of %s: it is not watched, or --profiles of its agent names other services", s.name())
+}
+
 // collectNow asks the processes of a side for a profile, where that makes sense.
 func (d *Datasource) collectNow(ctx context.Context, s profileSide, k kept) ([]gathered, error) {
 	if len(k.sources) == 0 {
-		if k.off != "" {
-			return nil, errors.New(k.off)
-		}
-		return nil, fmt.Errorf("no agent collects profiles of %s: it is not watched, or --profiles of its agent names other services", s.name())
+		return nil, k.nobody(s)
 	}
 	if time.Since(s.to) > around {
 		return nil, fmt.Errorf("no %s profile of %s was collected from %s to %s, or it is not kept any more%s", s.Type, s.name(), clock(s.from), clock(s.to), troubles(s.Type, k.sources))

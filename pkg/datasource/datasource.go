@@ -29,6 +29,8 @@ type Datasource struct {
 	// tails are those of single hits.
 	tails        *lru.Cache[string, eventsChannel]
 	eventStreams atomic.Int32
+	// programs are processes whose stages were asked for, by their names.
+	programs *lru.Cache[string, *program]
 	// disposed is done when the data source is.
 	disposed context.Context
 	dispose  context.CancelFunc
@@ -45,7 +47,11 @@ func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instance
 	if err != nil {
 		return nil, fmt.Errorf("make data source: %w", err)
 	}
-	d := &Datasource{channels: channels, feeds: newFeeds(), tails: tails}
+	programs, err := lru.New[string, *program](maxPrograms)
+	if err != nil {
+		return nil, fmt.Errorf("make data source: %w", err)
+	}
+	d := &Datasource{channels: channels, feeds: newFeeds(), tails: tails, programs: programs}
 	// It outlives the request that it is made for.
 	d.disposed, d.dispose = context.WithCancel(context.WithoutCancel(ctx))
 	d.CallResourceHandler = httpadapter.New(d.resources())

@@ -45,8 +45,8 @@ const (
 	freshProfile = 10 * time.Second
 	// maxCollections is how many different profiles of one target may be under way or fresh.
 	maxCollections = 16
-	// maxStaged is how many times that a target's stages were collected are remembered.
-	maxStaged = 120
+	// maxStaged is how many times that a program's stages were collected are remembered, and maxPrograms of how many processes.
+	maxStaged, maxPrograms = 120, 20
 	// maxBars is how many bars a flame graph has before the narrowest are folded.
 	maxBars = 50_000
 	// maxFunctions is how many functions a table has: those with the most.

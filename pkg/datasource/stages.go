@@ -1,6 +1,7 @@
 package datasource
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
@@ -19,7 +21,26 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// staged is what a target's stages used while they were looked at.
+// program is a target, or a process of an agent, of which stages are asked for.
+// It can only be asked for what is now, and a dashboard shows what was when it
+// asked before: so what was collected is remembered.
+type program struct {
+	name string
+	// services is that of a process; nothing of a target, of which nobody knows it.
+	services []string
+	trace    tracer
+	failed   func(error) error
+	flights  singleflight.Group
+
+	mu  sync.Mutex
+	all []staged // the newest last
+}
+
+// tracer collects an execution trace, hands it to read, and for some seconds
+// within it a CPU profile. It does so until the data source ends. See [profile.Target.Trace].
+type tracer func(seconds int, read func(trace io.Reader) error) (*profile.Traced, error)
+
+// staged is what a program's stages used while they were looked at.
 type staged struct {
 	frames.Staged
 	to      time.Time
@@ -29,30 +50,29 @@ type staged struct {
 	cpu     error
 }
 
-// stageHistory is what was collected of a target, the newest last: a target can
-// only be asked for what is now, and a dashboard shows what was when it asked before.
-type stageHistory struct {
-	flights singleflight.Group
-	all     []staged // guarded by target.mu
-}
-
 // stages answers the kind stages: the table of what was collected last, and the
 // heat of all that was collected in the range.
 //
 //	query ─▶ check ─▶ collect trace and CPU profile, or just collected ─▶ fuse ─▶ history ─▶ framers
 func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse {
-	at, seconds, err := d.readStages(r.Profile)
-	if err != nil {
+	if err := d.checkStages(r.Profile); err != nil {
 		return badRequest(err)
 	}
 	live := isNow(r.to, r.step)
-	all, err := at.collectStages(ctx, seconds)
-	if err != nil {
+	downstream := func(err error) backend.DataResponse {
 		return backend.DataResponse{
 			Error: backend.DownstreamError(err), ErrorSource: backend.ErrorSourceDownstream, Status: backend.Status(http.StatusBadGateway),
 		}
 	}
-	about := frames.Stages{Of: at.name, Step: r.step}
+	of, err := d.programOf(ctx, r.Profile)
+	if err != nil {
+		return downstream(err)
+	}
+	all, err := of.collect(ctx, cmp.Or(r.Profile.Seconds, defaultProfileSeconds))
+	if err != nil {
+		return downstream(err)
+	}
+	about := frames.Stages{Of: of.name, Services: of.services, Step: r.step}
 	newest := all[len(all)-1]
 	if live && r.to.Before(newest.to) {
 		r.to = newest.to // so that the first answer has more than an empty range
@@ -73,10 +93,10 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 }
 
 func (s staged) notices() []data.Notice {
-	notices := []data.Notice{info("the table is of %s to %s: a target can only be asked for what is now", clock(s.From), clock(s.to))}
+	notices := []data.Notice{info("the table is of %s to %s: a program can only be asked for what is now", clock(s.From), clock(s.to))}
 	if s.cpu != nil {
 		notices = append(notices, data.Notice{Severity: data.NoticeSeverityWarning, Text: fmt.Sprintf(
-			"no CPU profile could be taken beside the trace, so CPU time is of somebody else's, if any: the target %v", s.cpu)})
+			"no CPU profile could be taken beside the trace, so CPU time is of somebody else's, if any: the program %v", s.cpu)})
 	} else if agreement := stages.Agreement(s.matches); agreement < 1 {
 		var less []string
 		for _, m := range s.matches {
@@ -90,56 +110,78 @@ func (s staged) notices() []data.Notice {
 	return notices
 }
 
-// readStages reads and checks of which target stages are wanted, and for how long. An error names the field.
-func (d *Datasource) readStages(asked *query.Profile) (*target, int, error) {
+// checkStages checks of what stages are wanted, and for how long. An error names the field.
+func (d *Datasource) checkStages(asked *query.Profile) error {
 	if asked == nil {
-		return nil, 0, fmt.Errorf("profile is missing: name a target")
+		return fmt.Errorf("profile is missing: name a target or a process")
 	}
 	for _, unused := range []struct {
 		field string
 		set   bool
 	}{
-		{"process", asked.Process != ""}, {"type", asked.Type != "" && asked.Type != profile.CPU}, {"sampleType", asked.SampleType != ""},
+		{"type", asked.Type != "" && asked.Type != profile.CPU}, {"sampleType", asked.SampleType != ""},
 		{"function", asked.Function != ""}, {"label", asked.Label != ""}, {"groupBy", asked.GroupBy != ""},
 		{"from and to", asked.From != 0 || asked.To != 0}, {"base", asked.Base != nil},
 	} {
 		if unused.set {
-			return nil, 0, fmt.Errorf("profile.%s is set: stages are of an execution trace of a target, as it is now, and have none", unused.field)
+			return fmt.Errorf("profile.%s is set: stages are of an execution trace of a program, as it is now, and have none", unused.field)
 		}
 	}
-	seconds := cmp.Or(asked.Seconds, defaultProfileSeconds)
-	if seconds < 1 || seconds > maxProfileSeconds {
-		return nil, 0, fmt.Errorf("profile.seconds is %d, must be between 1 and %d, or 0", asked.Seconds, maxProfileSeconds)
+	most := maxProfileSeconds
+	switch {
+	case asked.Target != "" && asked.Process != "":
+		return fmt.Errorf("profile.target is %q and profile.process is %q: name one of both", asked.Target, asked.Process)
+	case asked.Process != "" && len(d.agents) == 0:
+		return errNoAgents
+	case asked.Process != "":
+		most = maxCollectSeconds
 	}
-	t, err := d.targetOf("profile.target", asked.Target)
-	return t, seconds, err
+	if asked.Seconds < 0 || asked.Seconds > most {
+		return fmt.Errorf("profile.seconds is %d, must be between 1 and %d, or 0", asked.Seconds, most)
+	}
+	if asked.Process != "" {
+		return nil
+	}
+	_, err := d.targetOf("profile.target", asked.Target)
+	return err
 }
 
-// collectStages returns all that is known of a target's stages, of which the
-// newest is at most [freshProfile] old.
-func (t *target) collectStages(ctx context.Context, seconds int) ([]staged, error) {
+func (d *Datasource) programOf(ctx context.Context, asked *query.Profile) (*program, error) {
+	if asked.Process != "" {
+		return d.processOf(ctx, asked.Process)
+	}
+	t, err := d.targetOf("profile.target", asked.Target)
+	if err != nil {
+		return nil, err
+	}
+	return t.stages, nil
+}
+
+// collect returns all that is known of a program's stages, of which the newest
+// is at most [freshProfile] old.
+func (p *program) collect(ctx context.Context, seconds int) ([]staged, error) {
 	known := func() ([]staged, bool) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		n := len(t.staged.all)
-		return t.staged.all[:n:n], n > 0 && t.staged.all[n-1].seconds == seconds && time.Since(t.staged.all[n-1].to) < freshProfile
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		n := len(p.all)
+		return p.all[:n:n], n > 0 && p.all[n-1].seconds == seconds && time.Since(p.all[n-1].to) < freshProfile
 	}
 	if all, fresh := known(); fresh {
 		return all, nil
 	}
-	collected := t.staged.flights.DoChan(strconv.Itoa(seconds), func() (any, error) {
+	collected := p.flights.DoChan(strconv.Itoa(seconds), func() (any, error) {
 		if _, fresh := known(); fresh {
 			return nil, nil
 		}
-		s, err := t.traceStages(seconds)
+		s, err := p.fuse(seconds)
 		if err != nil {
-			return nil, t.failed(err)
+			return nil, p.failed(err)
 		}
-		t.mu.Lock()
-		defer t.mu.Unlock()
+		p.mu.Lock()
+		defer p.mu.Unlock()
 		// Copied, for who reads the history does so without the lock.
-		kept := t.staged.all[max(0, len(t.staged.all)+1-maxStaged):]
-		t.staged.all = append(kept[:len(kept):len(kept)], s)
+		kept := p.all[max(0, len(p.all)+1-maxStaged):]
+		p.all = append(kept[:len(kept):len(kept)], s)
 		return nil, nil
 	})
 	select {
@@ -147,32 +189,46 @@ func (t *target) collectStages(ctx context.Context, seconds int) ([]staged, erro
 		all, _ := known()
 		return all, c.Err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("target %s: nobody waits for its stages any more: %w", t.name, ctx.Err())
+		return nil, fmt.Errorf("%s: nobody waits for its stages any more: %w", p.name, ctx.Err())
 	}
 }
 
-func (t *target) traceStages(seconds int) (staged, error) {
-	select {
-	case t.cpu <- struct{}{}:
-		defer func() { <-t.cpu }()
-	case <-time.After(maxProfileSeconds * time.Second):
-		return staged{}, fmt.Errorf("is asked for more profiles than it can give one after the other: ask again later")
-	case <-t.alive.Done():
-		return staged{}, t.alive.Err()
-	}
-	ctx, cancel := context.WithTimeout(t.alive, time.Duration(seconds)*time.Second+profile.TraceRoom+profile.Patience+t.timeout)
-	defer cancel()
+// fuse collects a trace and a CPU profile, and makes one of both.
+func (p *program) fuse(seconds int) (staged, error) {
 	s := staged{seconds: seconds}
-	traced, err := t.profiles.Trace(ctx, profile.TraceRequest{Seconds: seconds, Patience: profile.Patience}, profile.Usual, func(trace io.Reader) (err error) {
+	traced, err := p.trace(seconds, func(trace io.Reader) (err error) {
 		s.Report, err = stages.Fuse(trace, stages.DefaultLimits())
 		return err
 	})
 	if err != nil {
 		return staged{}, err
 	}
-	s.From, s.to, s.cpu = traced.From, traced.To, traced.CPUError
+	s.From, s.to, s.cpu = traced.From, traced.To, traced.Refused
 	if s.cpu == nil {
-		s.matches, s.cpu = s.Report.Check(traced.CPU.Profile)
+		s.matches, s.cpu = checked(s.Report, traced.CPU)
 	}
 	return s, nil
+}
+
+func checked(r *stages.Report, raw []byte) ([]stages.Match, error) {
+	cpu, err := profile.Parse(bytes.NewReader(raw), profile.Usual)
+	if err != nil {
+		return nil, fmt.Errorf("sent a CPU profile that can't be read: %w", err)
+	}
+	return r.Check(cpu)
+}
+
+// trace is a [tracer].
+func (t *target) trace(seconds int, read func(trace io.Reader) error) (*profile.Traced, error) {
+	select {
+	case t.cpu <- struct{}{}:
+		defer func() { <-t.cpu }()
+	case <-time.After(maxProfileSeconds * time.Second):
+		return nil, fmt.Errorf("is asked for more profiles than it can give one after the other: ask again later")
+	case <-t.alive.Done():
+		return nil, t.alive.Err()
+	}
+	ctx, cancel := context.WithTimeout(t.alive, time.Duration(seconds)*time.Second+profile.TraceRoom+profile.Patience+t.timeout)
+	defer cancel()
+	return t.profiles.Trace(ctx, profile.TraceRequest{Seconds: seconds, Patience: profile.Patience}, profile.Usual.Packed, read)
 }

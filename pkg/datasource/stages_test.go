@@ -7,26 +7,22 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
+	"github.com/gotherm/gotherm/pkg/frames"
 	"github.com/gotherm/gotherm/pkg/profile"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
-// startJob runs examples/mapreduce for as long as the test does, and returns its index page.
-func startJob(t *testing.T) string {
+// startJob runs examples/mapreduce for as long as the test does, and returns its index page and its pid.
+func startJob(t *testing.T) (index string, pid int) {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "mapreduce")
-	if out, err := exec.Command("go", "build", "-o", path, "../../examples/mapreduce").CombinedOutput(); err != nil {
-		t.Fatalf("build the example: %v\n%s", err, out)
-	}
-	job := exec.Command(path, "--listen", "127.0.0.1:0", "--size", "200000")
+	job := exec.Command(built(t, "examples/mapreduce"), "--listen", "127.0.0.1:0", "--size", "200000")
 	stderr, err := job.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -43,13 +39,14 @@ func startJob(t *testing.T) string {
 	}
 	_, address, _ := strings.Cut(lines.Text(), "serving address=")
 	go io.Copy(io.Discard, stderr)
-	return "http://" + address + "/debug/pprof/"
+	return "http://" + address + "/debug/pprof/", job.Process.Pid
 }
 
 // TestADashboardOfStages asks the real process for the stages of a real job: of
 // one collection for all panels, and what can go wrong.
 func TestADashboardOfStages(t *testing.T) {
-	spelt, err := json.Marshal(query.Settings{Targets: []query.Target{{Name: "job", URL: startJob(t)}, {Name: "gone", URL: "http://127.0.0.1:1/debug/pprof/"}}})
+	index, _ := startJob(t)
+	spelt, err := json.Marshal(query.Settings{Targets: []query.Target{{Name: "job", URL: index}, {Name: "gone", URL: "http://127.0.0.1:1/debug/pprof/"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,10 +75,13 @@ func TestADashboardOfStages(t *testing.T) {
 	answers := ask(map[string]query.Profile{
 		"heat": {Target: "job", Seconds: 2}, "table": {Target: "job", Seconds: 2},
 		"gone": {Target: "gone", Seconds: 1}, "based": {Target: "job", Base: &query.Profile{}}, "long": {Target: "job", Seconds: 61}, "nobody": {},
+		"both": {Target: "job", Process: "7-70"}, "away": {Process: "7-70"},
 	})
 	for id, want := range map[string]string{
 		"gone":   "target gone (http://127.0.0.1:1/debug/pprof): does not answer",
-		"based":  "profile.base is set: stages are of an execution trace of a target, as it is now, and have none",
+		"based":  "profile.base is set: stages are of an execution trace of a program, as it is now, and have none",
+		"both":   `profile.target is "job" and profile.process is "7-70": name one of both`,
+		"away":   "agents: none is configured",
 		"long":   "profile.seconds is 61, must be between 1 and 60",
 		"nobody": "profile.target is empty: choose one",
 	} {
@@ -151,5 +151,65 @@ func TestStagesWithoutACPUProfileSayWhy(t *testing.T) {
 	last := notices[len(notices)-1]
 	if last.Severity != data.NoticeSeverityWarning || !strings.Contains(last.Text, "no CPU profile could be taken beside the trace") || !strings.Contains(last.Text, "cpu profiling already in use") {
 		t.Errorf("the notice is %v", last)
+	}
+}
+
+// TestStagesOfAProcess has a real agent trace a real job, while somebody else
+// takes a CPU profile of it: the trace is begun again when he is done.
+func TestStagesOfAProcess(t *testing.T) {
+	index, pid := startJob(t)
+	d := openWith(t, configured(t, 10, "here", startAgentWith(t, []string{"--profiles", "auto"}, pid)))
+	process := ""
+	waitFor(t, "the agent to know where the job serves profiles", func() bool {
+		k, _, err := d.askKept(t.Context(), profileSide{from: time.Now(), to: time.Now()})
+		if err == nil && len(k.sources) == 1 && k.sources[0].Url == strings.TrimSuffix(index, "/")+"/" {
+			process = k.sources[0].Process
+		}
+		return process != ""
+	})
+	stagesOf := func(p query.Profile) backend.DataResponse {
+		return ask(t, d, dataQuery(t, query.Query{Kind: query.KindStages, Profile: &p}, lastTwoMinutes(time.Now())))
+	}
+	for says, p := range map[string]query.Profile{
+		"no agent collects profiles of 1-1":                {Process: "1-1"},
+		"profile.seconds is 21, must be between 1 and 20":  {Process: process, Seconds: 21},
+		"profile.label is set: stages are of an execution": {Process: process, Label: "a=b"},
+	} {
+		if answer := stagesOf(p); answer.Error == nil || !strings.Contains(answer.Error.Error(), says) {
+			t.Errorf("%+v is told %v, want %q", p, answer.Error, says)
+		}
+	}
+	other := make(chan struct{})
+	go func() {
+		defer close(other)
+		if answer, err := http.Get(index + "profile?seconds=2"); err == nil {
+			_, _ = io.Copy(io.Discard, answer.Body)
+			_ = answer.Body.Close()
+		}
+	}()
+	answer := stagesOf(query.Profile{Process: process, Seconds: 2})
+	<-other
+	if answer.Error != nil {
+		t.Fatal(answer.Error)
+	}
+	table, heat := answer.Frames[0], answer.Frames[1]
+	shares := 0.0
+	var names []string
+	for i := range table.Rows() {
+		names = append(names, table.Fields[0].At(i).(string))
+		if share := table.Fields[1].At(i).(*float64); share != nil {
+			shares += *share
+		}
+	}
+	if !slices.Contains(names, "shuffle") || shares < 0.999 || shares > 1.001 || len(heat.Fields) != 1+len(names) {
+		t.Errorf("stages are %v, with %g of the CPU time; the heat has %d fields", names, shares, len(heat.Fields))
+	}
+	for _, notice := range table.Meta.Notices {
+		if notice.Severity != data.NoticeSeverityInfo {
+			t.Errorf("it is told %s", notice.Text)
+		}
+	}
+	if about := heat.Meta.Custom.(frames.StagesCustom); about.Of != process || !slices.Equal(about.Services, []string{"mapreduce"}) {
+		t.Errorf("the heat is of %+v", about)
 	}
 }

@@ -26,7 +26,7 @@ type target struct {
 	cpu, others chan struct{}
 	mu          sync.Mutex
 	collections map[profile.Request]*collection
-	staged      stageHistory
+	stages      *program
 }
 
 // collection is a profile that is being collected, or has just been.
@@ -52,11 +52,13 @@ func newTarget(s targetSettings, timeout time.Duration) (*target, error) {
 		return nil, err
 	}
 	alive, end := context.WithCancel(context.Background())
-	return &target{
+	t := &target{
 		name: s.name, url: s.url, timeout: timeout, profiles: profiles, alive: alive, end: end,
 		cpu: make(chan struct{}, 1), others: make(chan struct{}, parallelCalls),
 		collections: map[profile.Request]*collection{},
-	}, nil
+	}
+	t.stages = &program{name: t.name, trace: t.trace, failed: t.failed}
+	return t, nil
 }
 
 func (t *target) close() {

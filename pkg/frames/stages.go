@@ -9,8 +9,10 @@ import (
 
 // Stages is what frames of stages are about.
 type Stages struct {
-	// Of is the target.
+	// Of is the target, or the process.
 	Of string
+	// Services is that of the process; none of a target, of which nobody knows it.
+	Services []string
 	// Step is the width of columns.
 	Step time.Duration
 }
@@ -18,8 +20,14 @@ type Stages struct {
 // StagesCustom is meta.custom of frames of stages.
 type StagesCustom struct {
 	Of string `json:"of"`
+	// Services are those that it is of: a panel tells of the releases of no other.
+	Services []string `json:"services"`
 	// StepMS is the width of columns, in milliseconds; not of the table.
 	StepMS int64 `json:"stepMs,omitempty"`
+}
+
+func (s Stages) custom() StagesCustom {
+	return StagesCustom{Of: s.Of, Services: append([]string{}, s.Services...)}
 }
 
 // Staged is what stages used for a while.
@@ -85,7 +93,7 @@ func StagesTable(about Stages, r *stages.Report) *data.Frame {
 		data.NewField("outlier", nil, outlier).SetConfig(config("outlier", "")),
 		data.NewField("outlierTimes", nil, times).SetConfig(config("times the median", "short")),
 	).SetMeta(&data.FrameMeta{
-		Type: data.FrameTypeTable, TypeVersion: typeVersion, PreferredVisualization: data.VisTypeTable, Custom: StagesCustom{Of: about.Of},
+		Type: data.FrameTypeTable, TypeVersion: typeVersion, PreferredVisualization: data.VisTypeTable, Custom: about.custom(),
 	})
 }
 
@@ -168,7 +176,8 @@ func StagesHeat(about Stages, all []Staged, from, to time.Time) data.Frames {
 			rates[i] = &rate
 		}
 	}
-	custom := StagesCustom{Of: about.Of, StepMS: about.Step.Milliseconds()}
+	custom := about.custom()
+	custom.StepMS = about.Step.Milliseconds()
 	return data.Frames{
 		data.NewFrame("CPU by stage", rows...).SetMeta(&data.FrameMeta{
 			Type: TypeHeatmapRows, TypeVersion: typeVersion, Custom: custom, PreferredVisualizationPluginID: PanelID,

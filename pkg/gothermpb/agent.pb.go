@@ -4294,6 +4294,268 @@ func (x *CollectProfileResponse) GetProfile() []byte {
 	return nil
 }
 
+type CollectTraceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A process that profiles are collected of, as the dimension process names it.
+	Process string `protobuf:"bytes,1,opt,name=process,proto3" json:"process,omitempty"`
+	// How long the CPU profile takes: at most 20 s, 0 for 10 s. The trace takes a little longer.
+	Duration      *durationpb.Duration `protobuf:"bytes,2,opt,name=duration,proto3" json:"duration,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectTraceRequest) Reset() {
+	*x = CollectTraceRequest{}
+	mi := &file_agent_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectTraceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectTraceRequest) ProtoMessage() {}
+
+func (x *CollectTraceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectTraceRequest.ProtoReflect.Descriptor instead.
+func (*CollectTraceRequest) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{57}
+}
+
+func (x *CollectTraceRequest) GetProcess() string {
+	if x != nil {
+		return x.Process
+	}
+	return ""
+}
+
+func (x *CollectTraceRequest) GetDuration() *durationpb.Duration {
+	if x != nil {
+		return x.Duration
+	}
+	return nil
+}
+
+type CollectTraceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Types that are valid to be assigned to Part:
+	//
+	//	*CollectTraceResponse_Begin
+	//	*CollectTraceResponse_Trace
+	//	*CollectTraceResponse_End
+	Part          isCollectTraceResponse_Part `protobuf_oneof:"part"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CollectTraceResponse) Reset() {
+	*x = CollectTraceResponse{}
+	mi := &file_agent_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CollectTraceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CollectTraceResponse) ProtoMessage() {}
+
+func (x *CollectTraceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CollectTraceResponse.ProtoReflect.Descriptor instead.
+func (*CollectTraceResponse) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *CollectTraceResponse) GetPart() isCollectTraceResponse_Part {
+	if x != nil {
+		return x.Part
+	}
+	return nil
+}
+
+func (x *CollectTraceResponse) GetBegin() *TraceBegin {
+	if x != nil {
+		if x, ok := x.Part.(*CollectTraceResponse_Begin); ok {
+			return x.Begin
+		}
+	}
+	return nil
+}
+
+func (x *CollectTraceResponse) GetTrace() []byte {
+	if x != nil {
+		if x, ok := x.Part.(*CollectTraceResponse_Trace); ok {
+			return x.Trace
+		}
+	}
+	return nil
+}
+
+func (x *CollectTraceResponse) GetEnd() *TraceEnd {
+	if x != nil {
+		if x, ok := x.Part.(*CollectTraceResponse_End); ok {
+			return x.End
+		}
+	}
+	return nil
+}
+
+type isCollectTraceResponse_Part interface {
+	isCollectTraceResponse_Part()
+}
+
+type CollectTraceResponse_Begin struct {
+	// Comes first; and again where another took a CPU profile, so that the trace
+	// is begun anew and what came of it is to be forgotten.
+	Begin *TraceBegin `protobuf:"bytes,1,opt,name=begin,proto3,oneof"`
+}
+
+type CollectTraceResponse_Trace struct {
+	// The next bytes of the trace.
+	Trace []byte `protobuf:"bytes,2,opt,name=trace,proto3,oneof"`
+}
+
+type CollectTraceResponse_End struct {
+	// Comes last.
+	End *TraceEnd `protobuf:"bytes,3,opt,name=end,proto3,oneof"`
+}
+
+func (*CollectTraceResponse_Begin) isCollectTraceResponse_Part() {}
+
+func (*CollectTraceResponse_Trace) isCollectTraceResponse_Part() {}
+
+func (*CollectTraceResponse_End) isCollectTraceResponse_Part() {}
+
+type TraceBegin struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceBegin) Reset() {
+	*x = TraceBegin{}
+	mi := &file_agent_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceBegin) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceBegin) ProtoMessage() {}
+
+func (x *TraceBegin) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceBegin.ProtoReflect.Descriptor instead.
+func (*TraceBegin) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{59}
+}
+
+type TraceEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When the trace was asked for, and had come.
+	Start *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	End   *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=end,proto3" json:"end,omitempty"`
+	// The CPU profile in the format of profile.proto, as the process sent it; empty where refused says why there is none.
+	Profile       []byte `protobuf:"bytes,3,opt,name=profile,proto3" json:"profile,omitempty"`
+	Refused       string `protobuf:"bytes,4,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TraceEnd) Reset() {
+	*x = TraceEnd{}
+	mi := &file_agent_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TraceEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TraceEnd) ProtoMessage() {}
+
+func (x *TraceEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_agent_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TraceEnd.ProtoReflect.Descriptor instead.
+func (*TraceEnd) Descriptor() ([]byte, []int) {
+	return file_agent_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *TraceEnd) GetStart() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *TraceEnd) GetEnd() *timestamppb.Timestamp {
+	if x != nil {
+		return x.End
+	}
+	return nil
+}
+
+func (x *TraceEnd) GetProfile() []byte {
+	if x != nil {
+		return x.Profile
+	}
+	return nil
+}
+
+func (x *TraceEnd) GetRefused() string {
+	if x != nil {
+		return x.Refused
+	}
+	return ""
+}
+
 var File_agent_proto protoreflect.FileDescriptor
 
 const file_agent_proto_rawDesc = "" +
@@ -4669,8 +4931,22 @@ const file_agent_proto_rawDesc = "" +
 	"\bduration\x18\x03 \x01(\v2\x19.google.protobuf.DurationR\bduration\"f\n" +
 	"\x16CollectProfileResponse\x122\n" +
 	"\x05about\x18\x01 \x01(\v2\x1c.gotherm.v1.CollectedProfileR\x05about\x12\x18\n" +
-	"\aprofile\x18\x02 \x01(\fR\aprofile2\xce\n" +
+	"\aprofile\x18\x02 \x01(\fR\aprofile\"f\n" +
+	"\x13CollectTraceRequest\x12\x18\n" +
+	"\aprocess\x18\x01 \x01(\tR\aprocess\x125\n" +
+	"\bduration\x18\x02 \x01(\v2\x19.google.protobuf.DurationR\bduration\"\x90\x01\n" +
+	"\x14CollectTraceResponse\x12.\n" +
+	"\x05begin\x18\x01 \x01(\v2\x16.gotherm.v1.TraceBeginH\x00R\x05begin\x12\x16\n" +
+	"\x05trace\x18\x02 \x01(\fH\x00R\x05trace\x12(\n" +
+	"\x03end\x18\x03 \x01(\v2\x14.gotherm.v1.TraceEndH\x00R\x03endB\x06\n" +
+	"\x04part\"\f\n" +
 	"\n" +
+	"TraceBegin\"\x9e\x01\n" +
+	"\bTraceEnd\x120\n" +
+	"\x05start\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x05start\x12,\n" +
+	"\x03end\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x03end\x12\x18\n" +
+	"\aprofile\x18\x03 \x01(\fR\aprofile\x12\x18\n" +
+	"\arefused\x18\x04 \x01(\tR\arefused2\xa3\v\n" +
 	"\fAgentService\x12E\n" +
 	"\bGetAgent\x12\x1b.gotherm.v1.GetAgentRequest\x1a\x1c.gotherm.v1.GetAgentResponse\x12T\n" +
 	"\rListProcesses\x12 .gotherm.v1.ListProcessesRequest\x1a!.gotherm.v1.ListProcessesResponse\x12l\n" +
@@ -4688,7 +4964,8 @@ const file_agent_proto_rawDesc = "" +
 	"\fListProfiles\x12\x1f.gotherm.v1.ListProfilesRequest\x1a .gotherm.v1.ListProfilesResponse\x12K\n" +
 	"\n" +
 	"GetProfile\x12\x1d.gotherm.v1.GetProfileRequest\x1a\x1e.gotherm.v1.GetProfileResponse\x12W\n" +
-	"\x0eCollectProfile\x12!.gotherm.v1.CollectProfileRequest\x1a\".gotherm.v1.CollectProfileResponseB4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
+	"\x0eCollectProfile\x12!.gotherm.v1.CollectProfileRequest\x1a\".gotherm.v1.CollectProfileResponse\x12S\n" +
+	"\fCollectTrace\x12\x1f.gotherm.v1.CollectTraceRequest\x1a .gotherm.v1.CollectTraceResponse0\x01B4Z2github.com/gotherm/gotherm/pkg/gothermpb;gothermpbb\x06proto3"
 
 var (
 	file_agent_proto_rawDescOnce sync.Once
@@ -4703,7 +4980,7 @@ func file_agent_proto_rawDescGZIP() []byte {
 }
 
 var file_agent_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 63)
+var file_agent_proto_msgTypes = make([]protoimpl.MessageInfo, 67)
 var file_agent_proto_goTypes = []any{
 	(ProcessHealth_State)(0),              // 0: gotherm.v1.ProcessHealth.State
 	(ProcessPoint_State)(0),               // 1: gotherm.v1.ProcessPoint.State
@@ -4765,152 +5042,163 @@ var file_agent_proto_goTypes = []any{
 	(*GetProfileResponse)(nil),            // 57: gotherm.v1.GetProfileResponse
 	(*CollectProfileRequest)(nil),         // 58: gotherm.v1.CollectProfileRequest
 	(*CollectProfileResponse)(nil),        // 59: gotherm.v1.CollectProfileResponse
-	nil,                                   // 60: gotherm.v1.HeatSeries.LabelsEntry
-	nil,                                   // 61: gotherm.v1.Series.LabelsEntry
-	nil,                                   // 62: gotherm.v1.GaugeSeries.LabelsEntry
-	nil,                                   // 63: gotherm.v1.Exemplar.LabelsEntry
-	nil,                                   // 64: gotherm.v1.Exemplar.ExtraEntry
-	nil,                                   // 65: gotherm.v1.EventSeries.LabelsEntry
-	(*timestamppb.Timestamp)(nil),         // 66: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),           // 67: google.protobuf.Duration
+	(*CollectTraceRequest)(nil),           // 60: gotherm.v1.CollectTraceRequest
+	(*CollectTraceResponse)(nil),          // 61: gotherm.v1.CollectTraceResponse
+	(*TraceBegin)(nil),                    // 62: gotherm.v1.TraceBegin
+	(*TraceEnd)(nil),                      // 63: gotherm.v1.TraceEnd
+	nil,                                   // 64: gotherm.v1.HeatSeries.LabelsEntry
+	nil,                                   // 65: gotherm.v1.Series.LabelsEntry
+	nil,                                   // 66: gotherm.v1.GaugeSeries.LabelsEntry
+	nil,                                   // 67: gotherm.v1.Exemplar.LabelsEntry
+	nil,                                   // 68: gotherm.v1.Exemplar.ExtraEntry
+	nil,                                   // 69: gotherm.v1.EventSeries.LabelsEntry
+	(*timestamppb.Timestamp)(nil),         // 70: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),           // 71: google.protobuf.Duration
 }
 var file_agent_proto_depIdxs = []int32{
-	66,  // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
+	70,  // 0: gotherm.v1.GetAgentResponse.started:type_name -> google.protobuf.Timestamp
 	6,   // 1: gotherm.v1.GetAgentResponse.accounting:type_name -> gotherm.v1.Accounting
-	67,  // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
-	66,  // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
+	71,  // 2: gotherm.v1.GetAgentResponse.cpu_time:type_name -> google.protobuf.Duration
+	70,  // 3: gotherm.v1.GetAgentResponse.history_start:type_name -> google.protobuf.Timestamp
 	9,   // 4: gotherm.v1.GetAgentResponse.watching:type_name -> gotherm.v1.WatchingCost
 	5,   // 5: gotherm.v1.GetAgentResponse.run_cost:type_name -> gotherm.v1.RunCost
-	67,  // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
-	67,  // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
-	67,  // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
-	67,  // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
-	66,  // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
+	71,  // 6: gotherm.v1.RunCost.emulated:type_name -> google.protobuf.Duration
+	71,  // 7: gotherm.v1.RunCost.stepped:type_name -> google.protobuf.Duration
+	71,  // 8: gotherm.v1.RunCost.tracepoint:type_name -> google.protobuf.Duration
+	71,  // 9: gotherm.v1.RunCost.sample:type_name -> google.protobuf.Duration
+	70,  // 10: gotherm.v1.Process.started:type_name -> google.protobuf.Timestamp
 	10,  // 11: gotherm.v1.Process.points:type_name -> gotherm.v1.ProcessPoint
 	9,   // 12: gotherm.v1.Process.cost:type_name -> gotherm.v1.WatchingCost
 	8,   // 13: gotherm.v1.Process.health:type_name -> gotherm.v1.ProcessHealth
 	0,   // 14: gotherm.v1.ProcessHealth.state:type_name -> gotherm.v1.ProcessHealth.State
-	67,  // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
-	67,  // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
-	67,  // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
-	67,  // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
+	71,  // 15: gotherm.v1.ProcessHealth.quiet:type_name -> google.protobuf.Duration
+	71,  // 16: gotherm.v1.ProcessHealth.cpu_time:type_name -> google.protobuf.Duration
+	71,  // 17: gotherm.v1.WatchingCost.total:type_name -> google.protobuf.Duration
+	71,  // 18: gotherm.v1.WatchingCost.rate_limit:type_name -> google.protobuf.Duration
 	1,   // 19: gotherm.v1.ProcessPoint.state:type_name -> gotherm.v1.ProcessPoint.State
-	66,  // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
+	70,  // 20: gotherm.v1.ProcessPoint.until:type_name -> google.protobuf.Timestamp
 	7,   // 21: gotherm.v1.ListProcessesResponse.processes:type_name -> gotherm.v1.Process
 	13,  // 22: gotherm.v1.ListMeasurementPointsResponse.points:type_name -> gotherm.v1.MeasurementPoint
 	16,  // 23: gotherm.v1.ListDimensionValuesRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
+	70,  // 24: gotherm.v1.ListDimensionValuesRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 25: gotherm.v1.ListDimensionValuesRequest.end:type_name -> google.protobuf.Timestamp
 	16,  // 26: gotherm.v1.QueryHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
-	67,  // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
+	70,  // 27: gotherm.v1.QueryHeatRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 28: gotherm.v1.QueryHeatRequest.end:type_name -> google.protobuf.Timestamp
+	71,  // 29: gotherm.v1.QueryHeatRequest.step:type_name -> google.protobuf.Duration
 	21,  // 30: gotherm.v1.QueryHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	67,  // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
-	60,  // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
+	71,  // 31: gotherm.v1.QueryHeatResponse.step:type_name -> google.protobuf.Duration
+	64,  // 32: gotherm.v1.HeatSeries.labels:type_name -> gotherm.v1.HeatSeries.LabelsEntry
 	22,  // 33: gotherm.v1.HeatSeries.columns:type_name -> gotherm.v1.HeatColumn
-	66,  // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
+	70,  // 34: gotherm.v1.HeatColumn.start:type_name -> google.protobuf.Timestamp
 	2,   // 35: gotherm.v1.Statistic.kind:type_name -> gotherm.v1.Statistic.Kind
 	16,  // 36: gotherm.v1.QuerySeriesRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
-	67,  // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
+	70,  // 37: gotherm.v1.QuerySeriesRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 38: gotherm.v1.QuerySeriesRequest.end:type_name -> google.protobuf.Timestamp
+	71,  // 39: gotherm.v1.QuerySeriesRequest.step:type_name -> google.protobuf.Duration
 	23,  // 40: gotherm.v1.QuerySeriesRequest.statistics:type_name -> gotherm.v1.Statistic
 	26,  // 41: gotherm.v1.QuerySeriesResponse.series:type_name -> gotherm.v1.Series
-	61,  // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
+	65,  // 42: gotherm.v1.Series.labels:type_name -> gotherm.v1.Series.LabelsEntry
 	23,  // 43: gotherm.v1.Series.statistic:type_name -> gotherm.v1.Statistic
 	27,  // 44: gotherm.v1.Series.points:type_name -> gotherm.v1.Point
-	66,  // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
+	70,  // 45: gotherm.v1.Point.time:type_name -> google.protobuf.Timestamp
 	16,  // 46: gotherm.v1.QueryGridRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
+	70,  // 47: gotherm.v1.QueryGridRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 48: gotherm.v1.QueryGridRequest.end:type_name -> google.protobuf.Timestamp
 	30,  // 49: gotherm.v1.QueryGridResponse.cells:type_name -> gotherm.v1.GridCell
 	31,  // 50: gotherm.v1.GridCell.goroutines:type_name -> gotherm.v1.GridGoroutine
 	16,  // 51: gotherm.v1.WatchHeatRequest.matchers:type_name -> gotherm.v1.Matcher
-	67,  // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
+	71,  // 52: gotherm.v1.WatchHeatRequest.step:type_name -> google.protobuf.Duration
 	21,  // 53: gotherm.v1.WatchHeatResponse.series:type_name -> gotherm.v1.HeatSeries
-	66,  // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
-	67,  // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
-	66,  // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
-	66,  // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
-	66,  // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
+	70,  // 54: gotherm.v1.WatchHeatResponse.column_start:type_name -> google.protobuf.Timestamp
+	71,  // 55: gotherm.v1.WatchHeatResponse.step:type_name -> google.protobuf.Duration
+	70,  // 56: gotherm.v1.ListReleasesRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 57: gotherm.v1.ListReleasesRequest.end:type_name -> google.protobuf.Timestamp
+	70,  // 58: gotherm.v1.Release.first_seen:type_name -> google.protobuf.Timestamp
+	70,  // 59: gotherm.v1.Release.last_seen:type_name -> google.protobuf.Timestamp
 	35,  // 60: gotherm.v1.ListReleasesResponse.releases:type_name -> gotherm.v1.Release
 	16,  // 61: gotherm.v1.RequestAttachRequest.matchers:type_name -> gotherm.v1.Matcher
-	67,  // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
+	71,  // 62: gotherm.v1.RequestAttachRequest.duration:type_name -> google.protobuf.Duration
 	39,  // 63: gotherm.v1.RequestAttachResponse.attachments:type_name -> gotherm.v1.Attachment
-	66,  // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
+	70,  // 64: gotherm.v1.Attachment.until:type_name -> google.protobuf.Timestamp
 	16,  // 65: gotherm.v1.QueryGaugesRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
-	67,  // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
+	70,  // 66: gotherm.v1.QueryGaugesRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 67: gotherm.v1.QueryGaugesRequest.end:type_name -> google.protobuf.Timestamp
+	71,  // 68: gotherm.v1.QueryGaugesRequest.step:type_name -> google.protobuf.Duration
 	42,  // 69: gotherm.v1.QueryGaugesResponse.series:type_name -> gotherm.v1.GaugeSeries
-	62,  // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
+	66,  // 70: gotherm.v1.GaugeSeries.labels:type_name -> gotherm.v1.GaugeSeries.LabelsEntry
 	43,  // 71: gotherm.v1.GaugeSeries.points:type_name -> gotherm.v1.GaugePoint
-	66,  // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
+	70,  // 72: gotherm.v1.GaugePoint.start:type_name -> google.protobuf.Timestamp
 	16,  // 73: gotherm.v1.QueryExemplarsRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
+	70,  // 74: gotherm.v1.QueryExemplarsRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 75: gotherm.v1.QueryExemplarsRequest.end:type_name -> google.protobuf.Timestamp
 	46,  // 76: gotherm.v1.QueryExemplarsResponse.exemplars:type_name -> gotherm.v1.Exemplar
-	66,  // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
-	63,  // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
-	64,  // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
+	70,  // 77: gotherm.v1.Exemplar.time:type_name -> google.protobuf.Timestamp
+	67,  // 78: gotherm.v1.Exemplar.labels:type_name -> gotherm.v1.Exemplar.LabelsEntry
+	68,  // 79: gotherm.v1.Exemplar.extra:type_name -> gotherm.v1.Exemplar.ExtraEntry
 	16,  // 80: gotherm.v1.WatchEventsRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 81: gotherm.v1.WatchEventsResponse.start:type_name -> google.protobuf.Timestamp
-	66,  // 82: gotherm.v1.WatchEventsResponse.end:type_name -> google.protobuf.Timestamp
+	70,  // 81: gotherm.v1.WatchEventsResponse.start:type_name -> google.protobuf.Timestamp
+	70,  // 82: gotherm.v1.WatchEventsResponse.end:type_name -> google.protobuf.Timestamp
 	50,  // 83: gotherm.v1.WatchEventsResponse.events:type_name -> gotherm.v1.Event
 	49,  // 84: gotherm.v1.WatchEventsResponse.series:type_name -> gotherm.v1.EventSeries
-	65,  // 85: gotherm.v1.EventSeries.labels:type_name -> gotherm.v1.EventSeries.LabelsEntry
-	66,  // 86: gotherm.v1.Event.time:type_name -> google.protobuf.Timestamp
+	69,  // 85: gotherm.v1.EventSeries.labels:type_name -> gotherm.v1.EventSeries.LabelsEntry
+	70,  // 86: gotherm.v1.Event.time:type_name -> google.protobuf.Timestamp
 	16,  // 87: gotherm.v1.ListProfilesRequest.matchers:type_name -> gotherm.v1.Matcher
-	66,  // 88: gotherm.v1.ListProfilesRequest.start:type_name -> google.protobuf.Timestamp
-	66,  // 89: gotherm.v1.ListProfilesRequest.end:type_name -> google.protobuf.Timestamp
+	70,  // 88: gotherm.v1.ListProfilesRequest.start:type_name -> google.protobuf.Timestamp
+	70,  // 89: gotherm.v1.ListProfilesRequest.end:type_name -> google.protobuf.Timestamp
 	53,  // 90: gotherm.v1.ListProfilesResponse.profiles:type_name -> gotherm.v1.CollectedProfile
 	54,  // 91: gotherm.v1.ListProfilesResponse.sources:type_name -> gotherm.v1.ProfileSource
-	66,  // 92: gotherm.v1.CollectedProfile.start:type_name -> google.protobuf.Timestamp
-	66,  // 93: gotherm.v1.CollectedProfile.end:type_name -> google.protobuf.Timestamp
+	70,  // 92: gotherm.v1.CollectedProfile.start:type_name -> google.protobuf.Timestamp
+	70,  // 93: gotherm.v1.CollectedProfile.end:type_name -> google.protobuf.Timestamp
 	55,  // 94: gotherm.v1.ProfileSource.failing:type_name -> gotherm.v1.ProfileFailure
-	66,  // 95: gotherm.v1.ProfileFailure.retry:type_name -> google.protobuf.Timestamp
+	70,  // 95: gotherm.v1.ProfileFailure.retry:type_name -> google.protobuf.Timestamp
 	53,  // 96: gotherm.v1.GetProfileResponse.about:type_name -> gotherm.v1.CollectedProfile
-	67,  // 97: gotherm.v1.CollectProfileRequest.duration:type_name -> google.protobuf.Duration
+	71,  // 97: gotherm.v1.CollectProfileRequest.duration:type_name -> google.protobuf.Duration
 	53,  // 98: gotherm.v1.CollectProfileResponse.about:type_name -> gotherm.v1.CollectedProfile
-	3,   // 99: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
-	11,  // 100: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
-	14,  // 101: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
-	17,  // 102: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
-	19,  // 103: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
-	24,  // 104: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
-	28,  // 105: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
-	32,  // 106: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
-	34,  // 107: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
-	37,  // 108: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
-	40,  // 109: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
-	44,  // 110: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
-	47,  // 111: gotherm.v1.AgentService.WatchEvents:input_type -> gotherm.v1.WatchEventsRequest
-	51,  // 112: gotherm.v1.AgentService.ListProfiles:input_type -> gotherm.v1.ListProfilesRequest
-	56,  // 113: gotherm.v1.AgentService.GetProfile:input_type -> gotherm.v1.GetProfileRequest
-	58,  // 114: gotherm.v1.AgentService.CollectProfile:input_type -> gotherm.v1.CollectProfileRequest
-	4,   // 115: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
-	12,  // 116: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
-	15,  // 117: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
-	18,  // 118: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
-	20,  // 119: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
-	25,  // 120: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
-	29,  // 121: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
-	33,  // 122: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
-	36,  // 123: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
-	38,  // 124: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
-	41,  // 125: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
-	45,  // 126: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
-	48,  // 127: gotherm.v1.AgentService.WatchEvents:output_type -> gotherm.v1.WatchEventsResponse
-	52,  // 128: gotherm.v1.AgentService.ListProfiles:output_type -> gotherm.v1.ListProfilesResponse
-	57,  // 129: gotherm.v1.AgentService.GetProfile:output_type -> gotherm.v1.GetProfileResponse
-	59,  // 130: gotherm.v1.AgentService.CollectProfile:output_type -> gotherm.v1.CollectProfileResponse
-	115, // [115:131] is the sub-list for method output_type
-	99,  // [99:115] is the sub-list for method input_type
-	99,  // [99:99] is the sub-list for extension type_name
-	99,  // [99:99] is the sub-list for extension extendee
-	0,   // [0:99] is the sub-list for field type_name
+	71,  // 99: gotherm.v1.CollectTraceRequest.duration:type_name -> google.protobuf.Duration
+	62,  // 100: gotherm.v1.CollectTraceResponse.begin:type_name -> gotherm.v1.TraceBegin
+	63,  // 101: gotherm.v1.CollectTraceResponse.end:type_name -> gotherm.v1.TraceEnd
+	70,  // 102: gotherm.v1.TraceEnd.start:type_name -> google.protobuf.Timestamp
+	70,  // 103: gotherm.v1.TraceEnd.end:type_name -> google.protobuf.Timestamp
+	3,   // 104: gotherm.v1.AgentService.GetAgent:input_type -> gotherm.v1.GetAgentRequest
+	11,  // 105: gotherm.v1.AgentService.ListProcesses:input_type -> gotherm.v1.ListProcessesRequest
+	14,  // 106: gotherm.v1.AgentService.ListMeasurementPoints:input_type -> gotherm.v1.ListMeasurementPointsRequest
+	17,  // 107: gotherm.v1.AgentService.ListDimensionValues:input_type -> gotherm.v1.ListDimensionValuesRequest
+	19,  // 108: gotherm.v1.AgentService.QueryHeat:input_type -> gotherm.v1.QueryHeatRequest
+	24,  // 109: gotherm.v1.AgentService.QuerySeries:input_type -> gotherm.v1.QuerySeriesRequest
+	28,  // 110: gotherm.v1.AgentService.QueryGrid:input_type -> gotherm.v1.QueryGridRequest
+	32,  // 111: gotherm.v1.AgentService.WatchHeat:input_type -> gotherm.v1.WatchHeatRequest
+	34,  // 112: gotherm.v1.AgentService.ListReleases:input_type -> gotherm.v1.ListReleasesRequest
+	37,  // 113: gotherm.v1.AgentService.RequestAttach:input_type -> gotherm.v1.RequestAttachRequest
+	40,  // 114: gotherm.v1.AgentService.QueryGauges:input_type -> gotherm.v1.QueryGaugesRequest
+	44,  // 115: gotherm.v1.AgentService.QueryExemplars:input_type -> gotherm.v1.QueryExemplarsRequest
+	47,  // 116: gotherm.v1.AgentService.WatchEvents:input_type -> gotherm.v1.WatchEventsRequest
+	51,  // 117: gotherm.v1.AgentService.ListProfiles:input_type -> gotherm.v1.ListProfilesRequest
+	56,  // 118: gotherm.v1.AgentService.GetProfile:input_type -> gotherm.v1.GetProfileRequest
+	58,  // 119: gotherm.v1.AgentService.CollectProfile:input_type -> gotherm.v1.CollectProfileRequest
+	60,  // 120: gotherm.v1.AgentService.CollectTrace:input_type -> gotherm.v1.CollectTraceRequest
+	4,   // 121: gotherm.v1.AgentService.GetAgent:output_type -> gotherm.v1.GetAgentResponse
+	12,  // 122: gotherm.v1.AgentService.ListProcesses:output_type -> gotherm.v1.ListProcessesResponse
+	15,  // 123: gotherm.v1.AgentService.ListMeasurementPoints:output_type -> gotherm.v1.ListMeasurementPointsResponse
+	18,  // 124: gotherm.v1.AgentService.ListDimensionValues:output_type -> gotherm.v1.ListDimensionValuesResponse
+	20,  // 125: gotherm.v1.AgentService.QueryHeat:output_type -> gotherm.v1.QueryHeatResponse
+	25,  // 126: gotherm.v1.AgentService.QuerySeries:output_type -> gotherm.v1.QuerySeriesResponse
+	29,  // 127: gotherm.v1.AgentService.QueryGrid:output_type -> gotherm.v1.QueryGridResponse
+	33,  // 128: gotherm.v1.AgentService.WatchHeat:output_type -> gotherm.v1.WatchHeatResponse
+	36,  // 129: gotherm.v1.AgentService.ListReleases:output_type -> gotherm.v1.ListReleasesResponse
+	38,  // 130: gotherm.v1.AgentService.RequestAttach:output_type -> gotherm.v1.RequestAttachResponse
+	41,  // 131: gotherm.v1.AgentService.QueryGauges:output_type -> gotherm.v1.QueryGaugesResponse
+	45,  // 132: gotherm.v1.AgentService.QueryExemplars:output_type -> gotherm.v1.QueryExemplarsResponse
+	48,  // 133: gotherm.v1.AgentService.WatchEvents:output_type -> gotherm.v1.WatchEventsResponse
+	52,  // 134: gotherm.v1.AgentService.ListProfiles:output_type -> gotherm.v1.ListProfilesResponse
+	57,  // 135: gotherm.v1.AgentService.GetProfile:output_type -> gotherm.v1.GetProfileResponse
+	59,  // 136: gotherm.v1.AgentService.CollectProfile:output_type -> gotherm.v1.CollectProfileResponse
+	61,  // 137: gotherm.v1.AgentService.CollectTrace:output_type -> gotherm.v1.CollectTraceResponse
+	121, // [121:138] is the sub-list for method output_type
+	104, // [104:121] is the sub-list for method input_type
+	104, // [104:104] is the sub-list for extension type_name
+	104, // [104:104] is the sub-list for extension extendee
+	0,   // [0:104] is the sub-list for field type_name
 }
 
 func init() { file_agent_proto_init() }
@@ -4918,13 +5206,18 @@ func file_agent_proto_init() {
 	if File_agent_proto != nil {
 		return
 	}
+	file_agent_proto_msgTypes[58].OneofWrappers = []any{
+		(*CollectTraceResponse_Begin)(nil),
+		(*CollectTraceResponse_Trace)(nil),
+		(*CollectTraceResponse_End)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_agent_proto_rawDesc), len(file_agent_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   63,
+			NumMessages:   67,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -22,9 +22,9 @@ type TraceRequest struct {
 type Traced struct {
 	// From and To are when it was asked for, and had come.
 	From, To time.Time
-	// CPU was collected within the trace; nil where CPUError says why not.
-	CPU      *Fetched
-	CPUError error
+	// CPU is the profile that was collected within the trace, as it came, for [Parse]; nil where Refused says why there is none.
+	CPU     []byte
+	Refused error
 }
 
 const (
@@ -54,10 +54,11 @@ var errGivenUp = errors.New("given up: another takes a CPU profile")
 //
 // The trace is handed to read as it comes, so that it need not be in memory:
 // from its beginning in each attempt. An error says what the target did or is
-// that of read; it is a [Busy] where another trace is under way.
-func (t *Target) Trace(ctx context.Context, r TraceRequest, limits Limits, read func(trace io.Reader) error) (*Traced, error) {
+// that of read; it is a [Busy] where another trace is under way. The CPU profile
+// may have at most so many bytes.
+func (t *Target) Trace(ctx context.Context, r TraceRequest, most int, read func(trace io.Reader) error) (*Traced, error) {
 	for end := time.Now().Add(r.Patience); ; {
-		traced, err := t.attempt(ctx, r.Seconds, limits, read, time.Until(end) > tracePause)
+		traced, err := t.attempt(ctx, r.Seconds, most, read, time.Until(end) > tracePause)
 		if !errors.Is(err, errGivenUp) {
 			return traced, err
 		}
@@ -70,7 +71,7 @@ func (t *Target) Trace(ctx context.Context, r TraceRequest, limits Limits, read 
 }
 
 // attempt is [Target.Trace] once. With again, it is given up where the CPU profile is refused as another's is taken.
-func (t *Target) attempt(ctx context.Context, seconds int, limits Limits, read func(io.Reader) error, again bool) (*Traced, error) {
+func (t *Target) attempt(ctx context.Context, seconds int, most int, read func(io.Reader) error, again bool) (*Traced, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	traced := &Traced{From: time.Now()}
@@ -90,7 +91,7 @@ func (t *Target) attempt(ctx context.Context, seconds int, limits Limits, read f
 	profiled := make(chan struct{})
 	go func() {
 		defer close(profiled)
-		traced.CPU, traced.CPUError = t.Fetch(ctx, Request{Type: CPU, Seconds: seconds}, limits)
+		traced.CPU, traced.Refused = t.Download(ctx, Request{Type: CPU, Seconds: seconds}, most)
 	}()
 	var err error
 	select {
@@ -100,7 +101,7 @@ func (t *Target) attempt(ctx context.Context, seconds int, limits Limits, read f
 		}
 		<-profiled
 	case <-profiled:
-		if again && errors.As(traced.CPUError, new(Busy)) {
+		if again && errors.As(traced.Refused, new(Busy)) {
 			cancel()
 			<-done
 			return nil, errGivenUp

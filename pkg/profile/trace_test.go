@@ -1,6 +1,7 @@
 package profile_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -56,14 +57,18 @@ func burn(t *testing.T) {
 func TestATraceHasTheSamplesOfTheProfileWithinIt(t *testing.T) {
 	burn(t)
 	var report *stages.Report
-	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(r io.Reader) (err error) {
+	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual.Packed, func(r io.Reader) (err error) {
 		report, err = stages.Fuse(r, stages.DefaultLimits())
 		return err
 	})
-	if err != nil || traced.CPUError != nil {
-		t.Fatal(err, traced.CPUError)
+	if err != nil || traced.Refused != nil {
+		t.Fatal(err, traced.Refused)
 	}
-	matches, err := report.Check(traced.CPU.Profile)
+	cpu, err := profile.Parse(bytes.NewReader(traced.CPU), profile.Usual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches, err := report.Check(cpu)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +85,7 @@ func TestASecondTraceIsBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer trace.Stop()
-	_, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(io.Reader) error { return nil })
+	_, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual.Packed, func(io.Reader) error { return nil })
 	var busy profile.Busy
 	if !errors.As(err, &busy) {
 		t.Errorf("error is %v, want busy", err)
@@ -92,12 +97,12 @@ func TestATraceIsHadWhileAnotherTakesTheProfile(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer runtimepprof.StopCPUProfile()
-	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual, func(r io.Reader) error {
+	traced, err := served(t).Trace(t.Context(), profile.TraceRequest{Seconds: 1}, profile.Usual.Packed, func(r io.Reader) error {
 		_, err := stages.Fuse(r, stages.DefaultLimits())
 		return err
 	})
 	var busy profile.Busy
-	if err != nil || !errors.As(traced.CPUError, &busy) {
+	if err != nil || !errors.As(traced.Refused, &busy) {
 		t.Errorf("error %v, of the profile %v, want none and busy", err, traced)
 	}
 }
@@ -119,17 +124,21 @@ func TestATraceBeginsAgainWhenAnotherHasTakenItsProfile(t *testing.T) {
 		pprof.Trace(w, r)
 	})
 	var report *stages.Report
-	traced, err := target.Trace(t.Context(), profile.TraceRequest{Seconds: 1, Patience: time.Minute}, profile.Usual, func(r io.Reader) (err error) {
+	traced, err := target.Trace(t.Context(), profile.TraceRequest{Seconds: 1, Patience: time.Minute}, profile.Usual.Packed, func(r io.Reader) (err error) {
 		report, err = stages.Fuse(r, stages.DefaultLimits())
 		return err
 	})
-	if err != nil || traced.CPUError != nil {
-		t.Fatal(err, traced.CPUError)
+	if err != nil || traced.Refused != nil {
+		t.Fatal(err, traced.Refused)
 	}
 	if profiles.Load() != 2 || traces.Load() != 2 {
 		t.Errorf("asked for %d profiles and %d traces, want the one that was refused and one more", profiles.Load(), traces.Load())
 	}
-	matches, err := report.Check(traced.CPU.Profile)
+	cpu, err := profile.Parse(bytes.NewReader(traced.CPU), profile.Usual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	matches, err := report.Check(cpu)
 	if err != nil || report.Total.Samples == 0 || stages.Agreement(matches) < 0.95 {
 		t.Errorf("it has %d samples: %v, %v", report.Total.Samples, matches, err)
 	}
@@ -138,7 +147,7 @@ func TestATraceBeginsAgainWhenAnotherHasTakenItsProfile(t *testing.T) {
 func TestATraceThatNobodyWaitsForEnds(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
 	defer cancel()
-	_, err := served(t).Trace(ctx, profile.TraceRequest{Seconds: 60}, profile.Usual, func(r io.Reader) error {
+	_, err := served(t).Trace(ctx, profile.TraceRequest{Seconds: 60}, profile.Usual.Packed, func(r io.Reader) error {
 		_, err := io.Copy(io.Discard, r)
 		return err
 	})

@@ -39,24 +39,24 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
           missing={!target && !profile.process && kind !== 'profile-heat'}
           onChange={(changed) => onChange({ ...profile, target: changed })}
         />
-        {!isTrace && (
-          <InlineField
-            label="or process"
-            htmlFor={id('process')}
-            tooltip="A process that an agent collects profiles of, as the dimension process names it. The profiles in the time range become one."
-          >
-            <Input
-              id={id('process')}
-              width={20}
-              placeholder={kind === 'profile-heat' ? 'all of the matchers' : 'none'}
-              value={profile.process ?? ''}
-              onChange={({ currentTarget }) =>
-                onChange({ ...profile, process: currentTarget.value || undefined }, true)
-              }
-              onBlur={onRunQuery}
-            />
-          </InlineField>
-        )}
+        <InlineField
+          label="or process"
+          htmlFor={id('process')}
+          tooltip={
+            isTrace
+              ? 'A process that an agent collects profiles of, as the dimension process names it. The agent traces it now.'
+              : 'A process that an agent collects profiles of, as the dimension process names it. The profiles in the time range become one.'
+          }
+        >
+          <Input
+            id={id('process')}
+            width={20}
+            placeholder={kind === 'profile-heat' ? 'all of the matchers' : 'none'}
+            value={profile.process ?? ''}
+            onChange={({ currentTarget }) => onChange({ ...profile, process: currentTarget.value || undefined }, true)}
+            onBlur={onRunQuery}
+          />
+        </InlineField>
         {kind === 'profile-heat' && (
           <InlineField
             label="Rows"

@@ -80,6 +80,9 @@ const (
 	// AgentServiceCollectProfileProcedure is the fully-qualified name of the AgentService's
 	// CollectProfile RPC.
 	AgentServiceCollectProfileProcedure = "/gotherm.v1.AgentService/CollectProfile"
+	// AgentServiceCollectTraceProcedure is the fully-qualified name of the AgentService's CollectTrace
+	// RPC.
+	AgentServiceCollectTraceProcedure = "/gotherm.v1.AgentService/CollectTrace"
 )
 
 // AgentServiceClient is a client for the gotherm.v1.AgentService service.
@@ -118,6 +121,9 @@ type AgentServiceClient interface {
 	GetProfile(context.Context, *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error)
 	// CollectProfile asks a process for a profile now, and keeps it.
 	CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error)
+	// CollectTrace asks a process for an execution trace now, and for a CPU profile within it, whose samples the trace
+	// then has as well. Both are sent, the trace as it comes, and neither is kept.
+	CollectTrace(context.Context, *connect.Request[gothermpb.CollectTraceRequest]) (*connect.ServerStreamForClient[gothermpb.CollectTraceResponse], error)
 }
 
 // NewAgentServiceClient constructs a client for the gotherm.v1.AgentService service. By default, it
@@ -227,6 +233,12 @@ func NewAgentServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(agentServiceMethods.ByName("CollectProfile")),
 			connect.WithClientOptions(opts...),
 		),
+		collectTrace: connect.NewClient[gothermpb.CollectTraceRequest, gothermpb.CollectTraceResponse](
+			httpClient,
+			baseURL+AgentServiceCollectTraceProcedure,
+			connect.WithSchema(agentServiceMethods.ByName("CollectTrace")),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -248,6 +260,7 @@ type agentServiceClient struct {
 	listProfiles          *connect.Client[gothermpb.ListProfilesRequest, gothermpb.ListProfilesResponse]
 	getProfile            *connect.Client[gothermpb.GetProfileRequest, gothermpb.GetProfileResponse]
 	collectProfile        *connect.Client[gothermpb.CollectProfileRequest, gothermpb.CollectProfileResponse]
+	collectTrace          *connect.Client[gothermpb.CollectTraceRequest, gothermpb.CollectTraceResponse]
 }
 
 // GetAgent calls gotherm.v1.AgentService.GetAgent.
@@ -330,6 +343,11 @@ func (c *agentServiceClient) CollectProfile(ctx context.Context, req *connect.Re
 	return c.collectProfile.CallUnary(ctx, req)
 }
 
+// CollectTrace calls gotherm.v1.AgentService.CollectTrace.
+func (c *agentServiceClient) CollectTrace(ctx context.Context, req *connect.Request[gothermpb.CollectTraceRequest]) (*connect.ServerStreamForClient[gothermpb.CollectTraceResponse], error) {
+	return c.collectTrace.CallServerStream(ctx, req)
+}
+
 // AgentServiceHandler is an implementation of the gotherm.v1.AgentService service.
 type AgentServiceHandler interface {
 	// GetAgent says who answers, and how much it has seen, carried and counted.
@@ -366,6 +384,9 @@ type AgentServiceHandler interface {
 	GetProfile(context.Context, *connect.Request[gothermpb.GetProfileRequest]) (*connect.Response[gothermpb.GetProfileResponse], error)
 	// CollectProfile asks a process for a profile now, and keeps it.
 	CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error)
+	// CollectTrace asks a process for an execution trace now, and for a CPU profile within it, whose samples the trace
+	// then has as well. Both are sent, the trace as it comes, and neither is kept.
+	CollectTrace(context.Context, *connect.Request[gothermpb.CollectTraceRequest], *connect.ServerStream[gothermpb.CollectTraceResponse]) error
 }
 
 // NewAgentServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -471,6 +492,12 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(agentServiceMethods.ByName("CollectProfile")),
 		connect.WithHandlerOptions(opts...),
 	)
+	agentServiceCollectTraceHandler := connect.NewServerStreamHandler(
+		AgentServiceCollectTraceProcedure,
+		svc.CollectTrace,
+		connect.WithSchema(agentServiceMethods.ByName("CollectTrace")),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/gotherm.v1.AgentService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case AgentServiceGetAgentProcedure:
@@ -505,6 +532,8 @@ func NewAgentServiceHandler(svc AgentServiceHandler, opts ...connect.HandlerOpti
 			agentServiceGetProfileHandler.ServeHTTP(w, r)
 		case AgentServiceCollectProfileProcedure:
 			agentServiceCollectProfileHandler.ServeHTTP(w, r)
+		case AgentServiceCollectTraceProcedure:
+			agentServiceCollectTraceHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -576,4 +605,8 @@ func (UnimplementedAgentServiceHandler) GetProfile(context.Context, *connect.Req
 
 func (UnimplementedAgentServiceHandler) CollectProfile(context.Context, *connect.Request[gothermpb.CollectProfileRequest]) (*connect.Response[gothermpb.CollectProfileResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.CollectProfile is not implemented"))
+}
+
+func (UnimplementedAgentServiceHandler) CollectTrace(context.Context, *connect.Request[gothermpb.CollectTraceRequest], *connect.ServerStream[gothermpb.CollectTraceResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("gotherm.v1.AgentService.CollectTrace is not implemented"))
 }
