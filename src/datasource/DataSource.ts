@@ -13,7 +13,7 @@ import type { DataQuery } from '@grafana/schema';
 import { map } from 'rxjs';
 import { mayExplore } from '../explore';
 import { compactly } from './compact';
-import { interpolate } from './interpolate';
+import { expand, interpolate } from './interpolate';
 import { isComplete } from './kinds';
 import type {
   Matcher,
@@ -76,7 +76,7 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   }
 
   applyTemplateVariables(query: HeatQuery, variables: ScopedVars): HeatQuery {
-    return interpolate(query, (text) => expand(text, variables));
+    return interpolate(query, (text) => valuesOf(text, variables));
   }
 
   /** The measurement points that the agents know. */
@@ -93,7 +93,7 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
 
   /** The profiles that a target serves. */
   async profiles(target: string): Promise<ProfileType[]> {
-    const answer = await this.getResource<ProfilesAnswer>('profiles', { target: expand(target, {})[0] });
+    const answer = await this.getResource<ProfilesAnswer>('profiles', { target: valuesOf(target)[0] });
     return answer.profiles;
   }
 
@@ -102,7 +102,7 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
     dimension: string,
     { pom, matchers, range }: { pom?: string; matchers?: Matcher[]; range?: TimeRange }
   ): Promise<string[]> {
-    const asked = interpolate({ kind: 'heatmap', pom, matchers }, (text) => expand(text, {}));
+    const asked = interpolate({ kind: 'heatmap', pom, matchers }, (text) => valuesOf(text));
     const answer = await this.getResource<ValuesAnswer>('values', {
       dimension,
       ...(asked.pom && { pom: asked.pom }),
@@ -113,10 +113,7 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
   }
 }
 
-const separator = '\u0000';
-
 /** The values that a text with template variables stands for. */
-function expand(text: string, variables: ScopedVars): string[] {
-  const join = (value: string | string[]) => (Array.isArray(value) ? value.join(separator) : value);
-  return getTemplateSrv().replace(text, variables, join).split(separator);
+function valuesOf(text: string, variables?: ScopedVars): string[] {
+  return expand(text, variables, (...replaced) => getTemplateSrv().replace(...replaced));
 }

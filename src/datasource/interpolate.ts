@@ -1,3 +1,4 @@
+import type { InterpolateFunction, ScopedVars } from '@grafana/data';
 import type { Arm, Profile, Query } from './query.gen';
 
 /**
@@ -43,4 +44,12 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
       // Without a dimension or values it is still being written.
       .filter((matcher) => matcher.dimension && matcher.values.length > 0 && !matcher.values.includes(everything)),
   };
+}
+
+const separator = '\u0000';
+
+/** The values that a text with variables stands for, as Grafana replaces them. */
+export function expand(text: string, variables: ScopedVars | undefined, replace: InterpolateFunction): string[] {
+  const join = (value: string | string[]) => (Array.isArray(value) ? value.join(separator) : value);
+  return replace(text, variables, join).split(separator);
 }

@@ -12,7 +12,7 @@ import { type Row, withLinks } from './links';
 import { SectionTable } from './SectionTable';
 import { type Inside, insideOf } from './sides';
 import { useContents } from './useContents';
-import { useExplore } from './useExplore';
+import { useExplore, useWays } from './useExplore';
 import type { Opened } from './useOpenCell';
 
 interface Props {
@@ -33,6 +33,7 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
   const styles = useStyles2(getStyles);
   const { frames: answers, error } = useContents(opened);
   const explore = useExplore(opened, answers, replaceVariables);
+  const ways = useWays(opened, replaceVariables);
 
   // Who came by keys goes on from where they were.
   const [before] = useState(() => document.activeElement);
@@ -106,33 +107,45 @@ export function CellDrawer({ panel, opened, onClose }: Props) {
           </Fragment>
         ))}
       </dl>
+      {ways.length > 0 && (
+        <ul aria-label="Explore at this time" className={styles.ways}>
+          {ways.map(({ title, url }) => (
+            <li key={url}>
+              <a className={styles.link} href={url}>
+                {title}
+              </a>
+            </li>
+          ))}
+        </ul>
+      )}
       {error && (
         <Alert severity="error" title="What is in the cell could not be asked for">
           {error}
         </Alert>
       )}
       {!contents && !error && <p role="status">Looking into the cell …</p>}
-      {isEmpty && <p>Nothing is known of this cell any more: agents keep heat for an hour.</p>}
-      {contents?.sections.map((section) => (
-        <section key={section.title} className={styles.section}>
-          <h4>{section.title}</h4>
-          {section.notices.map((text) => (
-            <p key={text} className={styles.notice}>
-              {text}
-            </p>
-          ))}
-          {section.rows.length > 0 ? (
-            <SectionTable
-              section={section}
-              defaults={fieldConfig.defaults.links}
-              explore={explore}
-              process={contents.process}
-            />
-          ) : (
-            <p className={styles.notice}>None</p>
-          )}
-        </section>
-      ))}
+      {isEmpty && !opened.profiled && <p>Nothing is known of this cell any more: agents keep heat for an hour.</p>}
+      {!opened.profiled &&
+        contents?.sections.map((section) => (
+          <section key={section.title} className={styles.section}>
+            <h4>{section.title}</h4>
+            {section.notices.map((text) => (
+              <p key={text} className={styles.notice}>
+                {text}
+              </p>
+            ))}
+            {section.rows.length > 0 ? (
+              <SectionTable
+                section={section}
+                defaults={fieldConfig.defaults.links}
+                explore={explore}
+                process={contents.process}
+              />
+            ) : (
+              <p className={styles.notice}>None</p>
+            )}
+          </section>
+        ))}
     </Drawer>
   );
 }
@@ -156,6 +169,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
     '& dt': { color: theme.colors.text.secondary, fontWeight: theme.typography.fontWeightRegular },
     '& dd': { margin: 0, overflowWrap: 'anywhere', whiteSpace: 'pre-line' },
   }),
+  ways: css({ listStyle: 'none', '& li': { marginBottom: theme.spacing(1) } }),
   section: css({ marginBottom: theme.spacing(3) }),
   notice: css({
     margin: theme.spacing(0.5, 0, 0, 0),

@@ -1,9 +1,12 @@
 import { useCallback, useMemo, useState } from 'react';
 import type { DataQueryRequest } from '@grafana/data';
 import { getDataSourceSrv } from '@grafana/runtime';
+import type { DataQuery } from '@grafana/schema';
+import type { Query } from '../../datasource/query.gen';
 import type { Arm } from '../difference/arms';
 import type { Report } from '../difference/comparison';
 import type { OpenedCell } from '../openedCell';
+import { profiledIn } from './profiled';
 import { queryOf } from './request';
 import { type Inside, insidesOf } from './sides';
 
@@ -15,9 +18,11 @@ interface Compared {
   arm?: Arm;
 }
 
-/** A cell, and what to ask for its inside: a goroutine grid says it by itself. */
+/** A cell, and what to ask for its inside: a goroutine grid says it by itself, and profiles are looked into elsewhere. */
 export interface Opened {
   cell: OpenedCell;
+  /** The query for profiles that it is in the answer to. */
+  profiled?: DataQuery & Query;
   compared?: Compared;
   insides: Inside[];
   request?: DataQueryRequest;
@@ -42,9 +47,10 @@ export function useOpenCell(request: DataQueryRequest | undefined) {
         : target
           ? [{ cell, target }]
           : [];
-      const isThere = insides.length > 0 || cell.goroutines !== undefined;
+      const profiled = profiledIn(cell, targets);
+      const isThere = insides.length > 0 || cell.goroutines !== undefined || profiled !== undefined;
       if (isThere) {
-        setOpened({ cell, compared, insides, request });
+        setOpened({ cell, compared, insides, profiled, request });
       }
       return isThere;
     },
