@@ -214,16 +214,16 @@ func (s profileSide) reduce(ctx context.Context, chosen []gathered, notices []da
 				continue // taken from the last
 			case earlier.id == g.id:
 				alone++
-				result.windows = append(result.windows, window{g.process, g.from, g.to})
+				result.windows = append(result.windows, window{g.process, g.from, g.to, false})
 			default:
 				var err error
 				if p, err = profile.Delta(p, profileOf(wanted, earlier.id, earlier.agent)); err != nil {
 					return obtained{}, err
 				}
-				result.windows = append(result.windows, window{g.process, earlier.to, g.to})
+				result.windows = append(result.windows, window{g.process, earlier.to, g.to, true})
 			}
 		} else {
-			result.windows = append(result.windows, window{g.process, g.from, g.to})
+			result.windows = append(result.windows, window{g.process, g.from, g.to, s.Type == profile.CPU})
 		}
 		parts = append(parts, p)
 	}

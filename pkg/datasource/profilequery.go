@@ -34,7 +34,9 @@ type profileSide struct {
 type obtained struct {
 	*profile.Fetched
 	windows []window
-	notices []data.Notice
+	// requests are those of the windows, where they are known.
+	requests *frames.Requests
+	notices  []data.Notice
 }
 
 // profile answers the kinds flame, top and profile.
@@ -75,7 +77,13 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 	fetched := all[0].Fetched
 	if side.target != nil {
 		for _, process := range d.watchedAs(ctx, side.target) {
-			all[0].windows = append(all[0].windows, window{process, fetched.From, fetched.To})
+			all[0].windows = append(all[0].windows, window{process, fetched.From, fetched.To, side.Seconds > 0})
+		}
+	}
+	if base == nil && (r.Kind == query.KindTop || r.Kind == query.KindFlame) {
+		var notice *data.Notice
+		if all[0].requests, notice = d.requestsIn(ctx, all[0].windows); notice != nil && r.Kind == query.KindTop {
+			all[0].notices = append(all[0].notices, *notice)
 		}
 	}
 	f, err := profileFrame(r, side, base, all)
@@ -96,7 +104,10 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 // profileFrame makes the frame of one profile, or of one and its base.
 func profileFrame(r request, side profileSide, base []profileSide, fetched []obtained) (*data.Frame, error) {
 	p := side.filter.Keep(fetched[0].Profile)
-	about := frames.Profile{Of: side.name(), Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil, Processes: processesOf(fetched[0].windows)}
+	about := frames.Profile{
+		Of: side.name(), Kind: side.Type, From: fetched[0].From, To: fetched[0].To, Difference: base != nil,
+		Processes: processesOf(fetched[0].windows), Requests: fetched[0].requests,
+	}
 	if base != nil {
 		var err error
 		if p, err = profile.Diff(p, base[0].filter.Keep(fetched[1].Profile)); err != nil {

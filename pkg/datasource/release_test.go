@@ -15,8 +15,16 @@ import (
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 )
 
-// openShop runs a release of the example shop, and returns its URL and process id.
-func openShop(t *testing.T, version string, tags ...string) (url string, pid int) {
+// openedShop is a release of the example shop, running: a real one.
+type openedShop struct {
+	*os.Process
+	// url is where customers come in, index where it serves its profiles.
+	url, index string
+}
+
+// openShop runs a release of the example shop.
+func openShop(t *testing.T, version string, tags ...string) openedShop {
+	t.Helper()
 	var output said
 	shop := exec.Command(built(t, "examples/shop", tags...), "-listen", "127.0.0.1:0", "-metrics-listen", "127.0.0.1:0")
 	shop.Env = append(os.Environ(), "OTEL_SERVICE_NAME=shop", "OTEL_RESOURCE_ATTRIBUTES=service.version="+version)
@@ -31,9 +39,10 @@ func openShop(t *testing.T, version string, tags ...string) (url string, pid int
 			t.Logf("shop %s said:\n%s", version, output.String())
 		}
 	})
-	address := regexp.MustCompile(`url=(http://127\.0\.0\.1:[1-9][0-9]*)`)
-	waitFor(t, "shop "+version+" to open", func() bool { return address.MatchString(output.String()) })
-	return address.FindStringSubmatch(output.String())[1], shop.Process.Pid
+	addresses := regexp.MustCompile(`url=(http://127\.0\.0\.1:[1-9][0-9]*) metrics=(http://127\.0\.0\.1:[1-9][0-9]*)/`)
+	waitFor(t, "shop "+version+" to open", func() bool { return addresses.MatchString(output.String()) })
+	found := addresses.FindStringSubmatch(output.String())
+	return openedShop{shop.Process, found[1], found[2] + "/debug/pprof/"}
 }
 
 // TestARealReleaseIsComparedWithTheOneBefore runs two releases of the shop at
@@ -43,9 +52,8 @@ func TestARealReleaseIsComparedWithTheOneBefore(t *testing.T) {
 	if runtime.GOOS != "linux" || os.Geteuid() != 0 {
 		t.Skip("attaching probes needs Linux and root")
 	}
-	before, old := openShop(t, "1.0.0")
-	since, latest := openShop(t, "1.1.0", "release_1_1")
-	settings := configured(t, 5, "here", startAgent(t, old, latest))
+	before, since := openShop(t, "1.0.0"), openShop(t, "1.1.0", "release_1_1")
+	settings := configured(t, 5, "here", startAgent(t, before.Pid, since.Pid))
 	plugin := startPlugin(t)
 	grafana := backend.PluginContext{PluginID: "gotherm-runtime-datasource", DataSourceInstanceSettings: &settings}
 	asked := query.Query{Kind: query.KindCompare, POM: "http.request", GroupBy: []string{"route"}, Matchers: []query.Matcher{{Dimension: "service", Values: []string{"shop"}}}}
@@ -55,8 +63,8 @@ func TestARealReleaseIsComparedWithTheOneBefore(t *testing.T) {
 
 	// One request each, until both are seen: then the probes are attached.
 	waitFor(t, "both shops to be watched", func() bool {
-		sendLoad(t, before, "-requests", "1", "-mix", "report=1")
-		sendLoad(t, since, "-requests", "1", "-mix", "report=1")
+		sendLoad(t, before.url, "-requests", "1", "-mix", "report=1")
+		sendLoad(t, since.url, "-requests", "1", "-mix", "report=1")
 		report := compare()["GET /report"]
 		return report.heat[0] > 0 && report.heat[1] > 0
 	})
@@ -66,7 +74,7 @@ func TestARealReleaseIsComparedWithTheOneBefore(t *testing.T) {
 
 	const requests = 2340
 	var both sync.WaitGroup
-	for _, url := range []string{before, since} {
+	for _, url := range []string{before.url, since.url} {
 		both.Go(func() {
 			sendLoad(t, url, "-requests", fmt.Sprint(requests), "-rate", "130", "-connections", "4", "-mix", "products=1,checkout=1")
 		})

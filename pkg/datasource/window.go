@@ -17,6 +17,8 @@ import (
 type window struct {
 	process  string
 	from, to time.Time
+	// flow says that the profile is of what happened in it: not of what there is, nor of all since the start.
+	flow bool
 }
 
 // processesOf lists the processes of windows, at most as many as a matcher may have values.

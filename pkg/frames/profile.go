@@ -18,8 +18,23 @@ type Profile struct {
 	Type profile.Type
 	// From and To are what it covers, as far as that is known.
 	From, To time.Time
+	// Requests are those that the processes answered meanwhile; nil where that is not known, or there were none.
+	Requests *Requests
 	// Difference says that it is one, so values have two sides.
 	Difference bool
+}
+
+// Requests are those that were answered while a program was profiled.
+type Requests struct {
+	Count uint64 `json:"count"`
+	// Seconds are those in which they were counted, of all that were profiled; of several processes, added up.
+	Seconds int `json:"seconds"`
+	Of      int `json:"of"`
+}
+
+// each is a part of a profile for one request: as if the seconds in which none were counted had been like the others.
+func (r Requests) each(v int64) float64 {
+	return float64(v) / float64(r.Count) * float64(r.Seconds) / float64(r.Of)
 }
 
 // ProfileCustom is meta.custom of frames of a profile.
@@ -34,13 +49,15 @@ type ProfileCustom struct {
 	// From and To are what it covers, in milliseconds since 1970.
 	From int64 `json:"from"`
 	To   int64 `json:"to"`
+	// Requests are those that the processes answered meanwhile, where there were any.
+	Requests *Requests `json:"requests,omitempty"`
 	// Total is what shares are of: of a difference, that of the base.
 	Total int64 `json:"total"`
 }
 
 func (p Profile) custom(total int64) ProfileCustom {
 	return ProfileCustom{
-		Of: p.Of, Processes: p.Processes, Profile: p.Kind, SampleType: p.Type.Name,
+		Of: p.Of, Processes: p.Processes, Requests: p.Requests, Profile: p.Kind, SampleType: p.Type.Name,
 		From: p.From.UnixMilli(), To: p.To.UnixMilli(), Total: total,
 	}
 }

@@ -64,6 +64,15 @@ func TestGoldenTop(t *testing.T) {
 	golden(t, "top", frames.Top(about, profile.TopOf(p, about.Type)), frames.Top(about, profile.TopOf(difference, about.Type)))
 }
 
+// Of requests that were counted in 8 of 10 s there were more in all: 100 for 80.
+func TestGoldenTopPerRequest(t *testing.T) {
+	p := tills(30, 70)
+	about := ofTills(t, p)
+	about.Processes = []string{"42-1"}
+	about.Requests = &frames.Requests{Count: 80, Seconds: 8, Of: 10}
+	golden(t, "top_per_request", frames.Top(about, profile.TopOf(p, about.Type)))
+}
+
 func TestGoldenRawProfile(t *testing.T) {
 	golden(t, "raw_profile", frames.RawProfile(ofTills(t, tills(1, 1)), "shop.cpu.pb.gz", []byte("not looked at")))
 }

@@ -13,6 +13,7 @@ import (
 //	2 flatShare  float64  of the total; of a difference, of the total of its base
 //	3 cum        int64    of the function with all that it called
 //	4 cumShare   float64
+//	5 flatPerRequest, 6 cumPerRequest  float64  in the same unit; absent where no requests are known
 func Top(about Profile, top profile.Top) *data.Frame {
 	n := len(top.Functions)
 	name := make([]string, n)
@@ -26,13 +27,24 @@ func Top(about Profile, top profile.Top) *data.Frame {
 	share := func(name string) *data.FieldConfig {
 		return &data.FieldConfig{Unit: "percentunit", DisplayNameFromDS: name}
 	}
-	return data.NewFrame(about.Kind,
+	frame := data.NewFrame(about.Kind,
 		data.NewField("function", nil, name),
 		data.NewField("flat", nil, flat).SetConfig(about.unit()),
 		data.NewField("flatShare", nil, flatShare).SetConfig(share("flat %")),
 		data.NewField("cum", nil, cum).SetConfig(about.unit()),
 		data.NewField("cumShare", nil, cumShare).SetConfig(share("cum %")),
-	).SetMeta(&data.FrameMeta{
+	)
+	if about.Requests != nil {
+		perRequest := func(name, shown string, values []int64) *data.Field {
+			each := make([]float64, n)
+			for i, v := range values {
+				each[i] = about.Requests.each(v)
+			}
+			return data.NewField(name, nil, each).SetConfig(&data.FieldConfig{Unit: about.unit().Unit, DisplayNameFromDS: shown})
+		}
+		frame.Fields = append(frame.Fields, perRequest("flatPerRequest", "flat / request", flat), perRequest("cumPerRequest", "cum / request", cum))
+	}
+	return frame.SetMeta(&data.FrameMeta{
 		Type: data.FrameTypeTable, TypeVersion: typeVersion, PreferredVisualization: data.VisTypeTable, Custom: about.custom(top.Total),
 	})
 }
