@@ -82,9 +82,10 @@ func StagesTable(about Stages, r *stages.Report) *data.Frame {
 		return &data.FieldConfig{DisplayNameFromDS: name, Unit: unit}
 	}
 	return data.NewFrame("stages",
-		data.NewField("stage", nil, name),
+		// Grafana would call a field after its frame too, where there are several.
+		data.NewField("stage", nil, name).SetConfig(config("stage", "")),
 		data.NewField("cpu", nil, cpu).SetConfig(config("CPU", "percentunit")),
-		data.NewField("allocated", nil, allocated).SetConfig(config("allocated", "Bps")),
+		data.NewField("allocated", nil, allocated).SetConfig(config("allocation", "Bps")),
 		data.NewField("collections", nil, collections).SetConfig(config("collections", "cps")),
 		data.NewField("goroutines", nil, goroutines).SetConfig(config("goroutines", "short")),
 		data.NewField("times", nil, runs).SetConfig(config("times", "short")),

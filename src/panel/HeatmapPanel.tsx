@@ -14,6 +14,7 @@ import { Menued } from './Menued';
 import type { Options } from './options';
 import { rampOf } from './picture';
 import { readCompared, readPanel } from './reading';
+import { ofShownServices } from './strip/services';
 import { useChoosing } from './strip/useChoosing';
 import { useComparison } from './strip/useComparison';
 import { useStrip } from './strip/useStrip';
@@ -26,7 +27,10 @@ export function HeatmapPanel(props: PanelProps<Options>) {
   const { data, options, fieldConfig, id, timeRange, timeZone, width } = props;
   const theme = useTheme2();
   const columnWidth = data.request?.intervalMs ?? 1000;
-  const annotations = useMemo(() => readAnnotations(data.annotations ?? []), [data.annotations]);
+  const annotations = useMemo(
+    () => ofShownServices(readAnnotations(data.annotations ?? []), data.series),
+    [data.annotations, data.series]
+  );
   const choosing = useChoosing(data.request, props.replaceVariables);
   const asked = useComparison(choosing?.choice, data.request);
   const strip = useStrip(annotations, choosing, asked, props);

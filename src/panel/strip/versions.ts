@@ -61,6 +61,10 @@ export function told(annotations: Annotation[]): Annotation[] {
   );
 }
 
+/** Of which service an annotation says that a version began: undefined where it says no version, '' where no service. */
+export const serviceOf = (annotation: Annotation) =>
+  isRelease(annotation.about) ? annotation.about.service : saidVersion(annotation)?.service;
+
 /** Tells versions apart. */
 export const identity = ({ service, version }: Pick<Version, 'service' | 'version'>) =>
   JSON.stringify([service, version]);
