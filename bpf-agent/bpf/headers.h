@@ -246,9 +246,21 @@ __attribute__((noinline)) u64 in_buckets(u64 bucket, u32 by)
 	return 0;
 }
 
-__attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
+// Returns where in bucket i of a map the value is, or 0. While a map grows, half
+// as many old buckets may still have it. It is a global function so that the
+// verifier does not walk what may be in each bucket for each that came before.
+__attribute__((noinline)) u64 in_bucket(u64 buckets, u64 old_buckets, u32 i, u32 n, u32 by)
 {
 	u32 bytes = 8 + KEYS_BYTES + GROUP_SLOTS * (by == BY_HEADER ? 24 : 16) + 8;
+	u64 found = in_buckets(buckets + i * bytes, by);
+
+	if (!found && old_buckets && i < (n + 1) / 2)
+		found = in_buckets(old_buckets + i * bytes, by);
+	return found;
+}
+
+__attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
+{
 	struct go_map of;
 	u64 found;
 	u32 n;
@@ -259,10 +271,7 @@ __attribute__((noinline)) u64 in_map_of_buckets(u64 map, u32 by)
 	for (u32 i = 0; i < MAX_GROUPS; i++) {
 		if (i >= n)
 			break;
-		found = in_buckets(of.buckets + i * bytes, by);
-		// While a map grows, half as many old buckets may still have it.
-		if (!found && of.old_buckets && i < (n + 1) / 2)
-			found = in_buckets(of.old_buckets + i * bytes, by);
+		found = in_bucket(of.buckets, of.old_buckets, i, n, by);
 		if (found)
 			return found;
 	}

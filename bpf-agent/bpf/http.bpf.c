@@ -102,16 +102,42 @@ static __attribute__((noinline)) struct request *request_of(struct process *proc
 #define METHOD_BYTES 7
 #define PATH_BYTES 40
 
+// Returns how many of the first n bytes of a path are its first segment, with
+// the slash on either side of it; 0 when they can't be read. It is a global
+// function so that the verifier does not walk what follows for each length.
+__attribute__((noinline)) u32 first_segment(u64 path, u64 n)
+{
+	struct draft *d = draft(0);
+	u8 *text = (u8 *)d;
+
+	if (!d || n > PATH_BYTES || bpf_probe_read_user(text, n, (void *)path))
+		return 0;
+	for (u32 i = 1; i < PATH_BYTES; i++)
+		if (text[i] == '/')
+			return i + 1;
+	return n;
+}
+
 // Makes a route of a request that has no pattern: "GET /users/…" of
 // "GET /users/42". Past the first segment there may be anything.
 static __attribute__((noinline)) u32 route_of_path(u32 slot, struct serving *at, struct request *r)
 {
-	struct draft *d = draft(0);
-	u8 *text = (u8 *)d;
-	u64 string[2];
+	struct draft *d;
+	u8 *text;
+	u64 path[2], string[2];
 	u32 from, n, *made;
-	bool cut;
 
+	path[0] = read_word(r->request + at->request_url);
+	if (!path[0] || bpf_probe_read_user(path, sizeof(path), (void *)(path[0] + at->url_path)))
+		return 0;
+	n = path[1] < PATH_BYTES ? path[1] : PATH_BYTES;
+	if (n)
+		n = first_segment(path[0], n);
+	if (!n != !path[1])
+		return 0;
+	n &= 63;
+	d = draft(0);
+	text = (u8 *)d;
 	if (!d || bpf_probe_read_user(string, sizeof(string), (void *)(r->request + at->request_method)))
 		return 0;
 	from = string[1] < METHOD_BYTES ? string[1] : METHOD_BYTES;
@@ -119,27 +145,9 @@ static __attribute__((noinline)) u32 route_of_path(u32 slot, struct serving *at,
 	if (from && bpf_probe_read_user(text, from, (void *)string[0]))
 		return 0;
 	text[from++] = ' ';
-	string[0] = read_word(r->request + at->request_url);
-	if (!string[0] || bpf_probe_read_user(string, sizeof(string), (void *)(string[0] + at->url_path)))
+	if (n && bpf_probe_read_user(text + from, n, (void *)path[0]))
 		return 0;
-	n = string[1] < PATH_BYTES ? string[1] : PATH_BYTES;
-	if (n && bpf_probe_read_user(text + from, n, (void *)string[0]))
-		return 0;
-	cut = string[1] > PATH_BYTES;
-	for (u32 i = 1; i < PATH_BYTES; i++) {
-		if (i >= n)
-			break;
-		if (text[from + i] != '/')
-			continue;
-		// What follows is cleared below.
-		cut = i + 1 < string[1];
-		n = i + 1;
-		break;
-	}
-	for (u32 i = 1; i <= PATH_BYTES; i++)
-		if (i >= n)
-			text[from + i] = 0;
-	if (cut && n <= PATH_BYTES) {
+	if (n < path[1]) {
 		text[from + n] = 0xe2; // "…"
 		text[from + n + 1] = 0x80;
 		text[from + n + 2] = 0xa6;

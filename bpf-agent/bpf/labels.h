@@ -34,13 +34,14 @@ struct go_label {
 };
 
 // Says whether a key ends like trace_id, trace.id, traceID, span_id, spanid, or
-// is traceparent, by its last eight bytes.
-static __attribute__((noinline)) bool names_trace(struct go_string *key)
+// is traceparent, by its last eight bytes. It is a global function so that the
+// verifier walks it once, and not for each label.
+__attribute__((noinline)) u32 names_trace(u64 key, u64 length)
 {
 	const u64 trace = 0x6563617274ull, span = 0x6e617073ull, id = 0x6469ull, ceparent = 0x746e657261706563ull;
-	u64 tail = 0, n = key->length < 8 ? key->length : 8;
+	u64 tail = 0, n = length < 8 ? length : 8;
 
-	if (bpf_probe_read_user(&tail, n, (void *)(key->address + key->length - n)) || !n)
+	if (bpf_probe_read_user(&tail, n, (void *)(key + length - n)) || !n)
 		return false;
 	tail = tail << 8 * (8 - n) | 0x2020202020202020ull;
 	if (tail == ceparent)
@@ -78,7 +79,7 @@ static __attribute__((noinline)) bool find_in_slice(struct draft *d, u64 labels)
 	for (u32 i = 0; i < MAX_LABELS && i < list.length; i++) {
 		if (bpf_probe_read_user(label, sizeof(*label), (void *)(list.address + i * sizeof(*label))))
 			return false;
-		if (label->key.length && !names_trace(&label->key))
+		if (label->key.length && !names_trace(label->key.address, label->key.length))
 			return true;
 	}
 	return false;
@@ -118,7 +119,7 @@ static __attribute__((noinline)) bool find_in_map(struct draft *d, u64 labels)
 			return false;
 		n = label->key.length < 8 ? label->key.length : 8;
 		*head = 0;
-		if (!n || bpf_probe_read_user(head, n, (void *)label->key.address) || names_trace(&label->key))
+		if (!n || bpf_probe_read_user(head, n, (void *)label->key.address) || names_trace(label->key.address, label->key.length))
 			continue;
 		if (__builtin_bswap64(*head) < least) {
 			least = __builtin_bswap64(*head);

@@ -457,6 +457,32 @@ func TestRoutesOfPathsAreFew(t *testing.T) {
 	a.checkConserved("http.request")
 }
 
+func TestRoutesOfPathsAreTheirFirstSegment(t *testing.T) {
+	a, server, _ := watchServer(t, thisGo)
+	v := visit(t, server)
+	client := v.client(false)
+	long := "/" + strings.Repeat("p", 39) // as much of a path as is looked at
+	want := map[string]uint64{}
+	for path, route := range map[string]string{
+		"/": "/", "/a": "/a", "/a/": "/a/", "/a/b": "/a/…", "/a/b/c": "/a/…",
+		long: long, long + "p": long + "…", long + "/p": long + "…", long[:39] + "/p": long[:39] + "/…",
+	} {
+		for _, method := range []string{"GET", "PROPFIND"} {
+			if _, err := v.fetch(client, method, "http://"+v.http+path, nil, nil); err != nil {
+				t.Fatal(err)
+			}
+			want[method[:min(7, len(method))]+" "+route]++
+		}
+	}
+	a.settle(server.PID(), 18)
+	server.Freeze()
+	defer server.Thaw()
+	a.flush()
+	if got := routesOf(a, "http.request"); !maps.Equal(got, want) {
+		t.Errorf("routes are %v, want %v", got, want)
+	}
+}
+
 func TestWhatServesNothingIsRefusedCalmly(t *testing.T) {
 	needsRoot(t)
 	server := target.StartIdle(t)

@@ -20,6 +20,28 @@ import (
 	"github.com/gotherm/gotherm/bpf-agent/internal/target"
 )
 
+// Loading is little but the kernel's verifier at work, which gives up at a
+// million instructions: an agent should start at once, on slow machines too.
+func TestTheVerifierHasLittleToWalk(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("loading programs into the kernel needs root")
+	}
+	k, err := Load(Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer k.Close()
+	for name, p := range k.collection.Programs {
+		info, err := p.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, known := info.VerifiedInstructions(); !known || n > 50_000 {
+			t.Errorf("to load %s the verifier walks %d instructions, must be at most 50000", name, n)
+		}
+	}
+}
+
 // BenchmarkPrograms reports how long the kernel says that a run of each program
 // takes, without the trap, which costs more; and of an empty one at the same
 // places, which is what the kernel's clock takes.
