@@ -14,6 +14,6 @@ func Delta(later, earlier *pprof.Profile) (*pprof.Profile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("what came between profiles: %w", err)
 	}
-	alike[1].Scale(-1)
+	negate(alike[1])
 	return added(alike)
 }

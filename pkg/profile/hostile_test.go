@@ -174,6 +174,23 @@ func TestRecursionCountsOnce(t *testing.T) {
 	}
 }
 
+// Floating point would be off by one.
+func TestWhatIsTakenAwayIsExact(t *testing.T) {
+	p, err := Parse(bytes.NewReader(small(sample(1<<60+1, 1))), Usual)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, less := range map[string]func(_, _ *pprof.Profile) (*pprof.Profile, error){"Diff": Diff, "Delta": Delta} {
+		nothing, err := less(p, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if top := TopOf(nothing, Type{0, "cpu", "nanoseconds"}); len(top.Functions) > 0 && top.Functions[0].Flat != 0 {
+			t.Errorf("%s of a profile and itself has %+v", name, top.Functions)
+		}
+	}
+}
+
 // FuzzParse reads anything: it is refused, or it is within the limits and every
 // report of it adds up to it.
 func FuzzParse(f *testing.F) {

@@ -48,8 +48,18 @@ const baseLabel = "pprof::base"
 
 func less(profile, base *pprof.Profile) (*pprof.Profile, error) {
 	base.SetLabel(baseLabel, []string{"true"})
-	base.Scale(-1)
+	negate(base)
 	return added([]*pprof.Profile{profile, base})
+}
+
+// negate turns what there is into what is taken away. Profile.Scale counts in
+// floating point, which is off from 2^53 on.
+func negate(p *pprof.Profile) {
+	for _, s := range p.Sample {
+		for i := range s.Value {
+			s.Value[i] = -s.Value[i]
+		}
+	}
 }
 
 // compatible returns copies that have the same sample types.

@@ -59,7 +59,7 @@ func checkHeader(r io.Reader) (io.Reader, error) {
 	}
 	text, _ := bytes.CutSuffix(header, []byte(" trace\x00\x00\x00"))
 	version, found := bytes.CutPrefix(text, []byte("go 1."))
-	minor, err := strconv.Atoi(string(version))
+	minor, err := strconv.ParseUint(string(version), 10, 16)
 	if !found || err != nil || len(text) == len(header) {
 		return nil, fmt.Errorf("it begins with %.16q, must begin with \"go 1.22 trace\" or later", header)
 	}

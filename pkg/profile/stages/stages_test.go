@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
 	"runtime"
 	"runtime/pprof"
 	"runtime/trace"
@@ -333,6 +335,7 @@ func TestWhatIsNoTraceIsAClearError(t *testing.T) {
 		"go 1.26":                   "it has 7 bytes, a header alone has 16",
 		"<html><body>Not Found":     `it begins with "<html><body>Not ", must begin with "go 1.22 trace" or later`,
 		"go 1.21 trace\x00\x00\x00": "it is of Go 1.21, must be of Go 1.22 or later",
+		"go 1.-9 trace\x00\x00\x00": "must begin with",
 		"go 1.99 trace\x00\x00\x00": "1.99",
 		"go 1.26 trace\x00\x00\x00": "",
 	} {
@@ -380,6 +383,29 @@ func conserved(t *testing.T, text []byte) {
 	}
 }
 
+// releases are the traces of a program, one of each release of Go that writes
+// them as streams. See testdata/traced/main.go.
+func releases(t testing.TB) (all [][]byte) {
+	t.Helper()
+	for minor := oldest; minor <= 27; minor++ {
+		recorded, err := os.ReadFile(fmt.Sprintf("testdata/traced/go1.%d.trace", minor))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, recorded)
+	}
+	return all
+}
+
+func TestTracesOfAllReleasesOfGoSayTheSame(t *testing.T) {
+	for i, recorded := range releases(t) {
+		s := fused(t, recorded).stage(t, "map")
+		if s.Allocated < 64<<10 || s.Allocated > 80<<10 || s.N != 1 || s.Goroutines != 2 || len(s.Partitions) != 1 || s.Partitions[0].Name != "partition=3" {
+			t.Errorf("of Go 1.%d the stage is %+v", oldest+i, s)
+		}
+	}
+}
+
 func smallTrace(t testing.TB) []byte {
 	return traced(t, func() {
 		within("work", func(ctx context.Context) {
@@ -391,10 +417,10 @@ func smallTrace(t testing.TB) []byte {
 }
 
 func TestATraceWithWrongBytesIsAnErrorOrAReport(t *testing.T) {
-	whole := smallTrace(t)
+	whole := append(releases(t), smallTrace(t))
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 500 {
-		wrong := bytes.Clone(whole)
+	for i := range 1000 {
+		wrong := bytes.Clone(whole[i%len(whole)])
 		for range 1 + random.IntN(4) {
 			wrong[random.IntN(len(wrong))] = byte(random.IntN(256))
 		}
@@ -404,6 +430,8 @@ func TestATraceWithWrongBytesIsAnErrorOrAReport(t *testing.T) {
 
 func FuzzFuse(f *testing.F) {
 	f.Add(smallTrace(f))
-	f.Add([]byte("go 1.25 trace\x00\x00\x00"))
+	for _, recorded := range releases(f) {
+		f.Add(recorded)
+	}
 	f.Fuzz(conserved)
 }
