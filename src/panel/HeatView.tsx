@@ -6,6 +6,7 @@ import type { Ramp } from '../renderer';
 import type { Annotation } from './annotations';
 import { CellTooltip } from './CellTooltip';
 import type { Heat } from './heat';
+import { leastPlotHeight } from './layout';
 import { Legend } from './Legend';
 import { type OpenedCell, openedCell } from './openedCell';
 import type { Options } from './options';
@@ -56,7 +57,9 @@ export function HeatView(props: Props) {
   const { options, width, height, timeZone, eventBus, onChangeTimeRange } = panel;
   const styles = useStyles2(getStyles);
   const { sync, onSelectRange } = usePanelContext();
-  const topHeight = heats[0].xIsTime ? (top?.height ?? 0) : 0;
+  // In a panel that is very low it gives way to the plot.
+  const hasTop = top !== undefined && heats[0].xIsTime && height - top.height >= leastPlotHeight;
+  const topHeight = hasTop ? top.height : 0;
   const arrangement = useArrangement(heats, { ...panel, height: height - topHeight }, fit);
 
   const [pointing, setPointing] = useState<Pointing & { plot: number }>();
@@ -121,7 +124,7 @@ export function HeatView(props: Props) {
 
   return (
     <div className={styles.view} style={{ width, height }}>
-      {topHeight > 0 && top?.render({ range, lefts: arrangement.lefts, width: arrangement.plotWidth })}
+      {hasTop && top.render({ range, lefts: arrangement.lefts, width: arrangement.plotWidth })}
       <Plots
         heats={heats}
         arrangement={arrangement}

@@ -7,6 +7,7 @@ import { fontSize } from './axes';
 import { CellTooltip } from './CellTooltip';
 import type { Exemplar } from './exemplars';
 import type { Heat } from './heat';
+import { spaced } from './labels';
 import { type Line, pathOf, wordsOf } from './lines';
 import { placeOf, type Scale, toPixel } from './scale';
 import { barsOf, sumsOfRows } from './sums';
@@ -29,12 +30,23 @@ interface ThresholdProps {
 /** Values that are not to be passed, with what they are. */
 export const ThresholdLines = memo(function ThresholdLines({ config, scale, width, write }: ThresholdProps) {
   const theme = useTheme2();
+  const drawn = thresholdsOn(config, scale).map(({ place, value, percent, colour }) => {
+    const y = scale.length - toPixel(scale, place);
+    // Under the line where it is at the top: it has to be read.
+    const out = y < fontSize + 4 ? 1 : -1;
+    return {
+      y,
+      out,
+      colour,
+      at: y + out * (4 + fontSize / 2),
+      text: value === undefined ? `${percent} %` : write(value),
+    };
+  });
+  const written = spaced(drawn, () => fontSize, [0, scale.length]);
   return (
     <g data-testid="heat thresholds">
-      {thresholdsOn(config, scale).map(({ place, value, percent, colour }, i) => {
-        const y = scale.length - toPixel(scale, place);
-        // Under the line where it is at the top: it has to be read.
-        const isBelow = y < fontSize + 4;
+      {drawn.map((threshold, i) => {
+        const { y, out, colour, text } = threshold;
         return (
           <g key={i} fontSize={fontSize}>
             <line
@@ -45,18 +57,20 @@ export const ThresholdLines = memo(function ThresholdLines({ config, scale, widt
               strokeWidth={1.5}
               strokeDasharray="8 5"
             />
-            <text
-              x={width - 4}
-              y={isBelow ? y + 4 : y - 4}
-              dominantBaseline={isBelow ? 'hanging' : 'auto'}
-              textAnchor="end"
-              fill={theme.colors.text.primary}
-              stroke={theme.colors.background.primary}
-              strokeWidth={3}
-              paintOrder="stroke"
-            >
-              {value === undefined ? `${percent} %` : write(value)}
-            </text>
+            {written.includes(threshold) && (
+              <text
+                x={width - 4}
+                y={y + 4 * out}
+                dominantBaseline={out > 0 ? 'hanging' : 'auto'}
+                textAnchor="end"
+                fill={theme.colors.text.primary}
+                stroke={theme.colors.background.primary}
+                strokeWidth={3}
+                paintOrder="stroke"
+              >
+                {text}
+              </text>
+            )}
           </g>
         );
       })}

@@ -53,9 +53,12 @@ export function Legend({ ramp, colours, marked, write, name, of = 'cells' }: Pro
           </div>
         )}
       </div>
-      <span>
-        {write(ramp.max)} {name}
-      </span>
+      <span>{write(ramp.max)}</span>
+      {name && (
+        <span className={styles.name} title={name}>
+          {name}
+        </span>
+      )}
     </div>
   );
 }
@@ -64,6 +67,7 @@ const getStyles = (theme: GrafanaTheme2) => ({
   legend: css({
     flex: '1 1 auto',
     maxWidth: '420px',
+    minWidth: 0,
     display: 'flex',
     alignItems: 'flex-end',
     gap: theme.spacing(1),
@@ -75,10 +79,20 @@ const getStyles = (theme: GrafanaTheme2) => ({
   }),
   bar: css({
     position: 'relative',
-    flex: '1 1 240px',
+    flex: '1 1000 240px',
     maxWidth: '240px',
     minWidth: '40px',
     height: '10px',
+  }),
+  // Where there is little room the bar gives way first, then what it shows, and never a number.
+  name: css({
+    minWidth: 0,
+    marginLeft: theme.spacing(-0.5),
+    overflow: 'hidden',
+    textOverflow: 'ellipsis',
+    // Room for what reaches below the line.
+    lineHeight: '16px',
+    marginBottom: '-3px',
   }),
   colours: css({
     display: 'block',

@@ -4,8 +4,10 @@ import type { TimeZone } from '@grafana/schema';
 import { measureText, useStyles2, useTheme2 } from '@grafana/ui';
 import type { Bounds } from './bounds';
 import type { Heat } from './heat';
+import { type AxisLabel, insideOf, spaced } from './labels';
+import { rightMargin } from './layout';
 import { type Scale, toPixel } from './scale';
-import { openCells, timeTicks, valueTicks } from './ticks';
+import { openCells, type TimeTick, timeTicks, valueTicks } from './ticks';
 import type { Writer } from './words';
 
 /** Size of the labels, in pixels. */
@@ -16,19 +18,21 @@ const gap = 4;
 /** The longest a name of a row may be, in pixels. */
 const longestName = 180;
 
-/** A label of an axis: where it is, in pixels from the axis' beginning, and what it says. */
-export interface AxisLabel {
-  at: number;
-  text: string;
-}
-
 /** The labels of a value axis, from the top. Rows that have names are labelled with them. */
 export function valueLabels(scale: Scale, write: Writer, heat: Heat, all: Bounds[], unit?: string): AxisLabel[] {
   const place = (value: number) => scale.length - toPixel(scale, value);
   if (heat.rowNames) {
     return namedRows(heat.rowNames, scale.length).map(({ row, text }) => ({ at: place(row + 0.5), text }));
   }
-  return numberLabels(scale, place, write, all, (unit ?? heat.yField.config.unit) === 'bytes');
+  const isBinary = (unit ?? heat.yField.config.unit) === 'bytes';
+  const labelsOf = (divided: number) => {
+    const { numbers, middles } = numberLabels({ ...scale, length: divided }, place, write, all, isBinary);
+    const isMiddle = (label: AxisLabel) => middles.includes(label);
+    return spaced([...numbers, ...middles], () => fontSize, [0, scale.length], isMiddle);
+  };
+  const labels = labelsOf(scale.length);
+  // One label says nothing of how values rise: then finer ones are tried, of which some other may have room.
+  return labels.length > 1 ? labels : labelsOf(3 * scale.length);
 }
 
 /** How wide a value axis with these labels has to be. */
@@ -44,7 +48,7 @@ function numberLabels(
   write: Writer,
   all: Bounds[],
   isBinary: boolean
-): AxisLabel[] {
+): { numbers: AxisLabel[]; middles: AxisLabel[] } {
   const open = openCells(all, scale);
   const middles = open.map(({ from, to, text }) => ({ at: (place(from) + place(to)) / 2, text }));
   const isFree = ({ at, value }: { at: number; value: number }) =>
@@ -52,8 +56,9 @@ function numberLabels(
     middles.every((label) => Math.abs(label.at - at) > fontSize);
   const numbers = valueTicks(scale, isBinary)
     .map((label) => ({ value: label.value, at: place(label.place), text: write(label.value) }))
-    .filter(isFree);
-  return [...numbers.map(({ at, text }) => ({ at, text })), ...middles];
+    .filter(isFree)
+    .map(({ at, text }) => ({ at, text }));
+  return { numbers, middles };
 }
 
 /** As many of the rows as have room for their names. */
@@ -97,7 +102,7 @@ export const ValueAxis = memo(function ValueAxis({ labels, width, height, side, 
             <text
               x={out * (tick + gap)}
               // Labels at the ends stay inside of the plot.
-              y={Math.min(Math.max(0, fontSize / 2 - at), height - at - fontSize / 2)}
+              y={insideOf(at, fontSize, [0, height]) - at}
               dominantBaseline="central"
               textAnchor={side === 'left' ? 'end' : 'start'}
               fill={theme.colors.text.secondary}
@@ -121,17 +126,32 @@ export const ValueAxis = memo(function ValueAxis({ labels, width, height, side, 
   );
 });
 
+/** Where labels of the axis below a plot may be: beside a plot without an axis there is no room for the half of one. */
+const endsOf = (width: number): [number, number] => [0, width + rightMargin];
+
+/** About how far apart two of them are, beside what they take themselves, in pixels. */
+const columnGap = 24;
+
+const widthOfText = ({ text }: { text: string }) => measureText(text, fontSize).width;
+
 /** The labels of the axis below the plots. Without a `write` it is one of time. */
 export function columnLabels(across: Scale, write: Writer | undefined, all: Bounds[], timeZone: TimeZone): AxisLabel[] {
-  const room = measureText('00:00:00', fontSize).width + 24;
-  const most = Math.max(1, Math.floor(across.length / room));
+  const mostOf = (text: string) => Math.max(1, Math.floor(across.length / (widthOfText({ text }) + columnGap)));
   const place = (value: number) => toPixel(across, value);
+  const sizeOf = (label: AxisLabel) => widthOfText(label) + columnGap / 2;
+  const most = mostOf('00:00:00');
   if (!write) {
-    return timeTicks(across.min, across.max, most, timeZone).map(({ time, text }) => ({ at: place(time), text }));
+    const ticksOf = (n: number) => timeTicks(across.min, across.max, n, timeZone);
+    const coarse = ticksOf(most);
+    // How long they are depends on how far apart they are: where they are short, more have room.
+    const fine = coarse.length > 0 ? ticksOf(Math.max(most, mostOf(coarse[0].text))) : coarse;
+    const labelsOf = (ticks: TimeTick[]) => ticks.map(({ time, text }) => ({ at: place(time), text }));
+    const roomy = spaced(labelsOf(fine), sizeOf, endsOf(across.length));
+    return roomy.length === fine.length ? roomy : spaced(labelsOf(coarse), sizeOf, endsOf(across.length));
   }
   // Bins are divided as a value axis with as many labels would be.
-  const labels = numberLabels({ ...across, length: most * 34 }, place, write, all, false);
-  return labels.filter(({ at }, i) => labels.slice(0, i).every((other) => Math.abs(other.at - at) > room / 2));
+  const { numbers, middles } = numberLabels({ ...across, length: most * 34 }, place, write, all, false);
+  return spaced([...numbers, ...middles], sizeOf, endsOf(across.length), (label) => middles.includes(label));
 }
 
 interface ColumnAxisProps {
@@ -148,13 +168,12 @@ export const ColumnAxis = memo(function ColumnAxis({ labels, width, height, name
   return (
     <svg className={styles.columns} width={width} height={height} overflow="visible" aria-hidden fontSize={fontSize}>
       {labels.map(({ at, text }) => {
-        const half = measureText(text, fontSize).width / 2;
+        const middle = insideOf(at, widthOfText({ text }), endsOf(width));
         return (
           <g key={`${at} ${text}`} transform={`translate(${at} 0)`}>
             <line y1={0} y2={tick} stroke={theme.colors.border.medium} />
             <text
-              // Beside a plot without an axis there is no room for the half of a label.
-              x={Math.max(0, half - at)}
+              x={middle - at}
               y={tick + gap}
               dominantBaseline="hanging"
               textAnchor="middle"

@@ -53,9 +53,9 @@ const sideHistogram = 52;
 /** Room for half of the uppermost label of the value axis. */
 const topMargin = 4;
 /** Room for half of the last label of the axis below. */
-const rightMargin = 12;
+export const rightMargin = 12;
 /** Plots are not made smaller than this: the panel scrolls instead, or puts fewer side by side. */
-const leastPlotHeight = 32;
+export const leastPlotHeight = 32;
 const leastPlotWidth = 100;
 /** In a panel that is lower than this, what only explains the plots gives way to them. */
 const leastWithLegend = 110;

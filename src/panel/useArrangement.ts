@@ -1,7 +1,8 @@
 import { useMemo } from 'react';
 import { type AbsoluteTimeRange, LoadingState, type PanelProps } from '@grafana/data';
-import { type AxisLabel, axisNameWidth, columnLabels, valueLabels, widthOf } from './axes';
+import { axisNameWidth, columnLabels, valueLabels, widthOf } from './axes';
 import type { Heat } from './heat';
+import type { AxisLabel } from './labels';
 import { type Layout, layOut, leftsOf } from './layout';
 import { defaultOptions, type Options } from './options';
 import { columnScale, valueScale } from './picture';
