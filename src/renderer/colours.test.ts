@@ -1,4 +1,4 @@
-import { rgb } from 'd3-color';
+import { lab, rgb } from 'd3-color';
 import { describe, expect, it } from 'vitest';
 import { coloursOf, pixelOf, tableOf } from './colours';
 import { schemes } from './schemes';
@@ -9,6 +9,24 @@ function luminance(colour: string): number {
   const linear = (c: number) => (c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4);
   return 0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b);
 }
+
+/** How well two colours can be told apart by their lightness, 1 to 21: contrast as WCAG defines it. */
+function contrast(one: string, other: string): number {
+  const [more, less] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return (more + 0.05) / (less + 0.05);
+}
+
+/** How different two colours look, hue and all: about 2 is just seen (CIE 1976). */
+function distance(one: string, other: string): number {
+  const [a, b] = [lab(one), lab(other)];
+  return Math.hypot(a.l - b.l, a.a - b.a, a.b - b.b);
+}
+
+/** What is around the cells in Grafana's themes: the background of a panel. */
+const backgrounds = [
+  { theme: 'dark', onDark: true, background: '#181b1f' },
+  { theme: 'light', onDark: false, background: '#ffffff' },
+];
 
 describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (name, scheme) => {
   it.each([2, 64, 128])('has %i colours', (steps) => {
@@ -35,6 +53,20 @@ describe.each(schemes.map((scheme) => [scheme.name, scheme] as const))('%s', (na
         expect(Math.min(cold, hot)).toBeGreaterThan(Math.max(cold, hot) / 3);
       }
     });
+
+    it.each(backgrounds)(
+      'has ends that are told from each other, from the middle and from a panel that is $theme',
+      (on) => {
+        const [cold, middle, hot] = [0, 64, 128].map((step) => coloursOf(name, 129, on.onDark)[step]);
+        for (const end of [cold, hot]) {
+          // What WCAG asks of text.
+          expect(contrast(end, on.background)).toBeGreaterThan(4.5);
+          expect(contrast(end, middle)).toBeGreaterThan(4.5);
+        }
+        expect(distance(cold, hot)).toBeGreaterThan(35);
+        expect(contrast(middle, on.background)).toBeLessThan(1.25);
+      }
+    );
 
     it('is warmer at its hot end than at its cold one', () => {
       for (const onDark of [true, false]) {
