@@ -85,6 +85,16 @@ test('requests are drawn as they happen, off the main thread, without another qu
   const after = await canvas(plot);
   assert.ok(Number(after.paintings) > Number(before.paintings) + 10, `${before.paintings} ▸ ${after.paintings}`);
   assert.equal(queries, 0);
+
+  // Asked anew, what is there goes on.
+  const seen = (await painted(page, plot)).columns;
+  await page.getByRole('button', { name: /^Refresh/ }).first().click();
+  await until('another query', () => queries > 0);
+  for (let look = 0; look < 6; look++) {
+    await page.waitForTimeout(250);
+    const now = (await painted(page, plot)).columns;
+    assert.ok(now >= seen - 20, `requests in ${seen} columns were seen before the refresh, in ${now} after it`);
+  }
   assert.match(await panel(page, hits).getByRole('img', { name: /^Colors of points/ }).getAttribute('aria-label'), /hits per pixel, log scale/); // prettier-ignore
 });
 

@@ -1,35 +1,27 @@
 // Grafana Live over the workbench's one stream of Server-Sent Events.
 import {
-  DataFrameJSON,
   DataQueryResponse,
   LiveChannelAddress,
   LiveChannelPresenceStatus,
   LoadingState,
   StreamingDataFrame,
+  StreamingFrameOptions,
   toLiveChannelId,
 } from '@grafana/data';
 import { GrafanaLiveSrv, LiveDataStreamOptions } from '@grafana/runtime';
 import { BehaviorSubject, NEVER, Observable } from 'rxjs';
 
+/** As in Grafana it has one frame for all that follow it, which is kept while a query is asked anew. */
 interface Channel {
   data: unknown;
-  listeners: Set<Listener>;
-  /** The newest packets, for who joins between a query and the packets that follow it. */
-  recent: DataFrameJSON[];
+  frame: StreamingDataFrame;
+  /** Called when the frame has gone on, or with why it may lack something. */
+  listeners: Set<(gap?: string) => void>;
   leaving?: ReturnType<typeof setTimeout>;
 }
 
-/** How many packets a channel remembers. */
-const remembered = 20;
-
 /** How long a channel stays open that nobody wants, in ms: as long as asking a query anew may take. */
 const lingering = 5000;
-
-interface Listener {
-  frame(frame: DataFrameJSON): void;
-  /** Frames may be missing since the last one. */
-  gap(error: string): void;
-}
 
 let lastKey = 0;
 
@@ -61,48 +53,53 @@ class Live implements GrafanaLiveSrv {
     return new Observable((subscriber) => {
       lastKey += 1;
       const key = `live-${lastKey}`;
-      const frame = initial ? StreamingDataFrame.fromDataFrameJSON(initial, buffer) : StreamingDataFrame.empty(buffer);
-      const emit = (error?: string) =>
+      const channel = this.join(addr, buffer);
+      const { frame, listeners } = channel;
+      if (initial && !frame.hasAtLeastOnePacket()) {
+        frame.push(initial);
+      }
+      const emit = (gap?: string) =>
         subscriber.next({
           key,
-          state: error ? LoadingState.Error : LoadingState.Streaming,
+          state: gap ? LoadingState.Error : LoadingState.Streaming,
           data: [frame],
-          ...(error && { error: { message: `Live: ${error}` } }),
+          ...(gap && { error: { message: `Live: ${gap}` } }),
         });
-      if (initial) {
+      if (frame.hasAtLeastOnePacket()) {
         emit();
       }
-      const push = (packet: DataFrameJSON) => {
-        frame.push(packet);
-        emit();
+      listeners.add(emit);
+      return () => {
+        listeners.delete(emit);
+        if (listeners.size === 0) {
+          this.leave(addr);
+        }
       };
-      const [leave, recent] = this.join(addr, { frame: push, gap: emit });
-      const newest: number = frame.fields[0]?.values.at(-1) ?? -Infinity;
-      recent.filter(({ data }) => Number(data?.values[0]?.[0] ?? -Infinity) > newest).forEach(push);
-      return leave;
     });
   }
 
-  private join(addr: LiveChannelAddress, listener: Listener): [leave: () => void, recent: DataFrameJSON[]] {
+  private join(addr: LiveChannelAddress, buffer?: Partial<StreamingFrameOptions>): Channel {
     const id = toLiveChannelId(addr);
-    const channel = this.channels.get(id) ?? { data: addr.data, listeners: new Set(), recent: [] };
+    const channel = this.channels.get(id) ?? {
+      data: addr.data,
+      frame: StreamingDataFrame.empty(buffer),
+      listeners: new Set(),
+    };
     clearTimeout(channel.leaving);
-    channel.listeners.add(listener);
+    channel.frame.resize(buffer ?? {});
     if (!this.channels.has(id)) {
       this.channels.set(id, channel);
       this.tell();
     }
-    const leave = () => {
-      channel.listeners.delete(listener);
-      if (channel.listeners.size > 0) {
-        return;
-      }
-      channel.leaving = setTimeout(() => {
-        this.channels.delete(id);
-        this.tell();
-      }, lingering);
-    };
-    return [leave, channel.recent];
+    return channel;
+  }
+
+  private leave(addr: LiveChannelAddress) {
+    const id = toLiveChannelId(addr);
+    this.channels.get(id)!.leaving = setTimeout(() => {
+      this.channels.delete(id);
+      this.tell();
+    }, lingering);
   }
 
   /** Tells the server the channels that are wanted, once for all that change together. */
@@ -125,7 +122,7 @@ class Live implements GrafanaLiveSrv {
       }).catch(() => undefined); // The stream's own error says that the server is gone.
       if (response && !response.ok && response.status !== 404) {
         const { message } = await response.json();
-        this.channels.forEach(({ listeners }) => listeners.forEach((listener) => listener.gap(message)));
+        this.channels.forEach(({ listeners }) => listeners.forEach((listener) => listener(message)));
       }
     }, 0);
   }
@@ -144,15 +141,12 @@ class Live implements GrafanaLiveSrv {
     events.addEventListener('frame', ({ data }) => {
       const { channel, frame } = JSON.parse(data);
       const joined = this.channels.get(channel);
-      if (joined) {
-        joined.recent.push(frame);
-        joined.recent.splice(0, joined.recent.length - remembered);
-        joined.listeners.forEach((listener) => listener.frame(frame));
-      }
+      joined?.frame.push(frame);
+      joined?.listeners.forEach((listener) => listener());
     });
     events.addEventListener('gap', ({ data }) => {
       const { channel, error } = JSON.parse(data);
-      this.channels.get(channel)?.listeners.forEach((listener) => listener.gap(error));
+      this.channels.get(channel)?.listeners.forEach((listener) => listener(error));
     });
     // The browser connects again by itself, and gets a new session.
     events.addEventListener('error', () => {
