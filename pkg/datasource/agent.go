@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
 	"connectrpc.com/connect"
 	"github.com/gotherm/gotherm/pkg/gothermpb/gothermpbconnect"
-	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -27,53 +24,22 @@ type agent struct {
 }
 
 func newAgent(s agentSettings, timeout time.Duration) (*agent, error) {
-	// The timeout is of each call's context: one for the client would cut streams.
-	timeouts := httpclient.DefaultTimeoutOptions
-	timeouts.Timeout = 0
-	options := httpclient.Options{
-		Timeouts: &timeouts,
-		ConfigureClient: func(_ httpclient.Options, c *http.Client) {
-			// An agent redirects nobody; following would take the token elsewhere.
-			c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-			c.Transport = cut{c.Transport}
-		},
-	}
-	if s.ca != "" {
-		options.TLS = &httpclient.TLSOptions{CACertificate: s.ca}
-	}
+	var headers http.Header
 	if s.token != "" {
-		options.Header = http.Header{"Authorization": {"Bearer " + s.token}}
+		headers = http.Header{"Authorization": {"Bearer " + s.token}}
 	}
-	client, err := httpclient.New(options)
+	client, err := newClient(s.ca, headers, func(c *http.Client) {
+		// An agent redirects nobody; following would take the token elsewhere.
+		c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+		c.Transport = cut{c.Transport}
+	})
 	if err != nil {
-		return nil, fmt.Errorf("make HTTP client: %w", err)
+		return nil, err
 	}
 	return &agent{
 		name: s.name, url: s.url, timeout: timeout, http: client,
 		api: gothermpbconnect.NewAgentServiceClient(client, s.url, connect.WithReadMaxBytes(maxAnswer)),
 	}, nil
-}
-
-// cut ends an answer that is longer than one may be. Connect reads to the end of
-// it otherwise, to say how long it is, and so for the whole timeout when there is no end.
-type cut struct{ next http.RoundTripper }
-
-func (c cut) RoundTrip(r *http.Request) (*http.Response, error) {
-	answer, err := c.next.RoundTrip(r)
-	// A stream has no length; each of its messages is held to the limit by Connect.
-	if err == nil && !strings.HasPrefix(answer.Header.Get("Content-Type"), "application/connect+") {
-		answer.Body = struct {
-			io.Reader
-			io.Closer
-		}{io.LimitReader(answer.Body, maxAnswer+1), answer.Body}
-	}
-	return answer, err
-}
-
-// CloseIdleConnections is for [http.Client].
-func (c cut) CloseIdleConnections() {
-	idle := http.Client{Transport: c.next}
-	idle.CloseIdleConnections()
 }
 
 func (a *agent) close() { a.http.CloseIdleConnections() }

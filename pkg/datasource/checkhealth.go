@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// CheckHealth says of each agent what it sees, or why it does not answer. It
+// CheckHealth says of each agent what it sees, or why it does not answer; of targets and Pyroscope whether they do. It
 // is an error when the settings are wrong or nobody answers. The details are
 // a [query.AgentsAnswer].
 func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequest) (*backend.CheckHealthResult, error) {
@@ -43,6 +43,13 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 	if len(d.targets) > 0 {
 		serving, line := d.targetsHealth(ctx)
 		answering += serving
+		said = append(said, line)
+	}
+	if d.pyroscope != nil {
+		answers, line := d.pyroscope.health(ctx)
+		if answers {
+			answering++
+		}
 		said = append(said, line)
 	}
 	if answering == 0 {

@@ -84,8 +84,8 @@ func (s profileSide) name() string {
 	if s.target != nil {
 		return s.target.name
 	}
-	if s.Process != "" {
-		return s.Process
+	if named := cmp.Or(s.Process, s.Service); named != "" {
+		return named
 	}
 	var values []string
 	for _, m := range s.matchers {

@@ -1,6 +1,6 @@
 // Package datasource is the data source's back end: it asks the configured
 // agents, merges what they say and hands it to package frames; and it collects
-// the profiles that configured targets serve. One file per
+// the profiles that configured targets serve, and those that Pyroscope keeps. One file per
 // handler: querydata.go, checkhealth.go, resources.go, stream.go.
 package datasource
 
@@ -21,6 +21,8 @@ type Datasource struct {
 	backend.CallResourceHandler
 	agents  []*agent
 	targets []*target
+	// pyroscope is nil where none is configured.
+	pyroscope *pyroscope
 	// broken says what is wrong with the settings; every handler answers with it.
 	broken error
 	// channels are the live channels that queries have handed out, by path.
@@ -76,6 +78,11 @@ func New(ctx context.Context, from backend.DataSourceInstanceSettings) (instance
 		}
 		d.targets = append(d.targets, t)
 	}
+	if s := configured.pyroscope; s != nil {
+		if d.pyroscope, err = newPyroscope(*s, configured.timeout); err != nil {
+			d.broken = fmt.Errorf("pyroscope: %w", err)
+		}
+	}
 	return d, nil
 }
 
@@ -88,5 +95,8 @@ func (d *Datasource) Dispose() {
 	}
 	for _, t := range d.targets {
 		t.close()
+	}
+	if d.pyroscope != nil {
+		d.pyroscope.close()
 	}
 }

@@ -41,6 +41,9 @@ const (
 	maxCollectSeconds = 20
 	// maxCollected is how many profiles that agents keep one query may be of, and maxRows how many rows their heat has: those with the most.
 	maxCollected, maxRows = 1000, 40
+	// maxStoredColumns is how many columns heat of functions has that Pyroscope
+	// keeps: each is a request. storedStep is how wide one is at least.
+	maxStoredColumns, storedStep = 60, 10 * time.Second
 	// freshProfile is how long a profile that was collected is shown to whoever asks for the same.
 	freshProfile = 10 * time.Second
 	// maxCollections is how many different profiles of one target may be under way or fresh.
@@ -55,6 +58,8 @@ const (
 	maxTimeout = 60 * time.Second
 	// maxAnswer is how many bytes one answer of an agent may have.
 	maxAnswer = 64 << 20
+	// maxList is how many bytes one list of Pyroscope's may have: of services, types and series.
+	maxList = 8 << 20
 	// maxChannels is how many live channels one data source remembers; the one
 	// that was longest out of use is forgotten first.
 	maxChannels = 1000

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
@@ -24,8 +25,11 @@ var profileKinds = []query.Kind{query.KindFlame, query.KindTop, query.KindProfil
 type profileSide struct {
 	query.Profile
 	filter profile.Filter
-	// target is nil where agents are asked: for the processes that matchers keep, in the range.
+	// One of target and stored is set, or neither: then agents are asked for the
+	// processes that matchers keep, in the range; stored is asked for what the selector keeps.
 	target   *target
+	stored   *pyroscope
+	selector string
 	matchers []query.Matcher
 	from, to time.Time
 }
@@ -41,7 +45,7 @@ type obtained struct {
 
 // profile answers the kinds flame, top and profile.
 //
-//	query ─▶ check ─▶ collect, or just collected ─▶ filter ─▶ less base ─▶ framer of the kind
+//	query ─▶ check ─▶ collect, or what is kept ─▶ filter ─▶ less base ─▶ framer of the kind
 func (d *Datasource) profile(ctx context.Context, r request) backend.DataResponse {
 	side, base, err := d.readProfile(r)
 	if err != nil {
@@ -53,7 +57,11 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 		}
 	}
 	if r.Kind == query.KindProfileHeat {
-		f, err := d.profileHeat(ctx, r, side)
+		heat := d.profileHeat
+		if side.stored != nil {
+			heat = side.stored.heat
+		}
+		f, err := heat(ctx, r, side)
 		if err != nil {
 			return downstream(err)
 		}
@@ -63,11 +71,14 @@ func (d *Datasource) profile(ctx context.Context, r request) backend.DataRespons
 	group, collecting := errgroup.WithContext(ctx)
 	for i, s := range append([]profileSide{side}, base...) {
 		group.Go(func() (err error) {
-			if s.target == nil {
+			switch {
+			case s.target != nil:
+				all[i].Fetched, err = s.target.collect(collecting, profile.Request{Type: s.Type, Seconds: s.Seconds})
+			case s.stored != nil:
+				all[i].Fetched, all[i].notices, err = s.stored.kept(collecting, s)
+			default:
 				all[i], err = d.collected(collecting, s)
-				return err
 			}
-			all[i].Fetched, err = s.target.collect(collecting, profile.Request{Type: s.Type, Seconds: s.Seconds})
 			return err
 		})
 	}
@@ -137,6 +148,7 @@ func profileFrame(r request, side profileSide, base []profileSide, fetched []obt
 		return f, nil
 	}
 	name := fmt.Sprintf("%s.%s.%s.pb.gz", side.name(), side.Type, about.From.UTC().Format("20060102T150405Z"))
+	name = strings.NewReplacer("/", "-", ":", "-").Replace(name)
 	raw := fetched[0].Raw
 	if p != fetched[0].Profile || raw == nil {
 		var written bytes.Buffer
@@ -152,7 +164,7 @@ func profileFrame(r request, side profileSide, base []profileSide, fetched []obt
 func (d *Datasource) readProfile(r request) (profileSide, []profileSide, error) {
 	asked := r.Profile
 	if asked == nil {
-		return profileSide{}, nil, fmt.Errorf("profile is missing: name a target or a process, and the type of profile, such as cpu")
+		return profileSide{}, nil, fmt.Errorf("profile is missing: name a target, a process or a service, and the type of profile, such as cpu")
 	}
 	side, err := d.readSide("profile", *asked, r)
 	if err != nil || asked.Base == nil {
@@ -175,12 +187,14 @@ func (d *Datasource) readProfile(r request) (profileSide, []profileSide, error) 
 
 // inherit returns a base with what it leaves out as in the profile.
 func inherit(base, from query.Profile) query.Profile {
-	if base.Target == "" && base.Process == "" {
-		base.Target, base.Process = from.Target, from.Process
+	if base.Target == "" && base.Process == "" && base.Service == "" {
+		base.Target, base.Process, base.Service = from.Target, from.Process, from.Service
 	}
 	base.Type = cmp.Or(base.Type, from.Type)
 	base.SampleType = cmp.Or(base.SampleType, from.SampleType)
-	base.Seconds = cmp.Or(base.Seconds, from.Seconds)
+	if base.Service == "" {
+		base.Seconds = cmp.Or(base.Seconds, from.Seconds)
+	}
 	base.Function = cmp.Or(base.Function, from.Function)
 	base.Label = cmp.Or(base.Label, from.Label)
 	return base
@@ -189,7 +203,7 @@ func inherit(base, from query.Profile) query.Profile {
 func (d *Datasource) readSide(field string, asked query.Profile, r request) (profileSide, error) {
 	side := profileSide{Profile: asked}
 	side.Type = cmp.Or(side.Type, profile.CPU)
-	if side.Type == profile.CPU {
+	if side.Type == profile.CPU && side.Service == "" {
 		side.Seconds = cmp.Or(side.Seconds, defaultProfileSeconds)
 	}
 	switch {
@@ -197,11 +211,17 @@ func (d *Datasource) readSide(field string, asked query.Profile, r request) (pro
 		return side, fmt.Errorf("%s.base.base: a base has none itself", field)
 	case asked.Target != "" && asked.Process != "":
 		return side, fmt.Errorf("%s.target is %q and %s.process is %q: name one of both", field, asked.Target, field, asked.Process)
+	case asked.Service != "" && asked.Target+asked.Process != "":
+		return side, fmt.Errorf("%s.service is %q, and a target or process is named too: name one of them", field, asked.Service)
+	case asked.Service != "":
+		side.stored = d.pyroscope
+		err := side.readStored(field, r)
+		return side, err
 	case asked.Target == "" && (asked.Process != "" || len(d.agents) > 0):
 		err := side.readCollected(field, r, len(d.agents))
 		return side, err
 	case r.Kind == query.KindProfileHeat:
-		return side, fmt.Errorf("%s.target is %q: profile-heat is of what agents collect of processes, and a target can only be asked for what is now: name a process, or none", field, asked.Target)
+		return side, fmt.Errorf("%s.target is %q: profile-heat is of what agents collect of processes, and Pyroscope of services; a target can only be asked for what is now: name a process, a service, or none", field, asked.Target)
 	case asked.From != 0 || asked.To != 0:
 		return side, fmt.Errorf("%s.from and to: a target can only be asked for what is now", field)
 	case side.Seconds < 0 || side.Seconds > maxProfileSeconds:

@@ -50,7 +50,12 @@ func readRequest(q backend.DataQuery) (request, error) {
 			return r, fmt.Errorf("pom is empty: choose a measurement point such as sched.latency")
 		}
 	}
-	if err := checkMatchers(r.Matchers, dimensions); err != nil {
+	if r.Profile != nil && r.Profile.Service != "" {
+		// Matchers are of Pyroscope's labels, which are any.
+		if err := checkSizes(r.Matchers); err != nil {
+			return r, err
+		}
+	} else if err := checkMatchers(r.Matchers, dimensions); err != nil {
 		return r, err
 	}
 	for i, d := range r.GroupBy {
@@ -144,15 +149,21 @@ func (r *request) readRange(q backend.DataQuery) error {
 }
 
 func checkMatchers(matchers []query.Matcher, dimensions []string) error {
-	if err := atMost("matchers", len(matchers), maxMatchers, "give one matcher per dimension all its values"); err != nil {
-		return err
-	}
 	for i, m := range matchers {
 		if !slices.Contains(dimensions, m.Dimension) {
 			return fmt.Errorf("matchers[%d].dimension is %q, must be one of %s", i, m.Dimension, strings.Join(dimensions, ", "))
 		}
-		field := fmt.Sprintf("matchers[%d].values (%s)", i, m.Dimension)
-		if err := atMost(field, len(m.Values), maxValues, "match a coarser dimension"); err != nil {
+	}
+	return checkSizes(matchers)
+}
+
+// checkSizes holds matchers to the limits of how many there may be.
+func checkSizes(matchers []query.Matcher) error {
+	if err := atMost("matchers", len(matchers), maxMatchers, "give one matcher per dimension all its values"); err != nil {
+		return err
+	}
+	for i, m := range matchers {
+		if err := atMost(fmt.Sprintf("matchers[%d].values (%s)", i, m.Dimension), len(m.Values), maxValues, "match a coarser dimension"); err != nil {
 			return err
 		}
 	}

@@ -37,6 +37,7 @@ func (d *Datasource) resources() http.Handler {
 	mux.Handle("GET /dimensions", resource(d.dimensions))
 	mux.Handle("GET /values", resource(d.values))
 	mux.Handle("GET /targets", resource(d.listTargets))
+	mux.Handle("GET /services", resource(d.listServices))
 	mux.Handle("GET /profiles", resource(d.listProfiles))
 	return mux
 }

@@ -23,7 +23,9 @@ const (
 type settings struct {
 	agents  []agentSettings
 	targets []targetSettings
-	timeout time.Duration
+	// pyroscope is nil where none is configured.
+	pyroscope *endpointSettings
+	timeout   time.Duration
 }
 
 type agentSettings struct {
@@ -45,7 +47,7 @@ func readSettings(from backend.DataSourceInstanceSettings) (settings, error) {
 	if result.timeout < 0 || result.timeout > maxTimeout {
 		return settings{}, fmt.Errorf("timeoutSeconds is %d, must be between 1 and %d", model.TimeoutSeconds, int(maxTimeout.Seconds()))
 	}
-	if len(model.Agents) == 0 && len(model.Targets) == 0 {
+	if len(model.Agents) == 0 && len(model.Targets) == 0 && model.Pyroscope == nil {
 		return settings{}, errNoAgents
 	}
 	if err := atMost("agents", len(model.Agents), maxAgents, "use one data source for each group of agents"); err != nil {
@@ -75,7 +77,10 @@ func readSettings(from backend.DataSourceInstanceSettings) (settings, error) {
 		result.agents = append(result.agents, agentSettings{name: a.Name, url: address, ca: a.CA, token: token})
 	}
 	var err error
-	result.targets, err = readTargets(model.Targets, from.DecryptedSecureJSONData)
+	if result.targets, err = readTargets(model.Targets, from.DecryptedSecureJSONData); err != nil {
+		return settings{}, err
+	}
+	result.pyroscope, err = readPyroscope(model.Pyroscope, from.DecryptedSecureJSONData)
 	return result, err
 }
 

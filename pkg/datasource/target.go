@@ -9,7 +9,6 @@ import (
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
 	"github.com/gotherm/gotherm/pkg/profile"
-	"github.com/grafana/grafana-plugin-sdk-go/backend/httpclient"
 )
 
 // target is a program that serves net/http/pprof. What is asked of it at once,
@@ -37,15 +36,9 @@ type collection struct {
 }
 
 func newTarget(s targetSettings, timeout time.Duration) (*target, error) {
-	timeouts := httpclient.DefaultTimeoutOptions
-	timeouts.Timeout = 0 // that of each call's context
-	options := httpclient.Options{Timeouts: &timeouts, Header: s.headers}
-	if s.ca != "" {
-		options.TLS = &httpclient.TLSOptions{CACertificate: s.ca}
-	}
-	client, err := httpclient.New(options)
+	client, err := newClient(s.ca, s.headers, nil)
 	if err != nil {
-		return nil, fmt.Errorf("make HTTP client: %w", err)
+		return nil, err
 	}
 	profiles, err := profile.NewTarget(s.url, client)
 	if err != nil {
@@ -155,6 +148,9 @@ func (d *Datasource) listTargets(*http.Request) (any, error) {
 func (d *Datasource) listProfiles(r *http.Request) (any, error) {
 	if d.broken != nil {
 		return nil, badParameter{d.broken}
+	}
+	if asked := r.URL.Query(); asked.Get("service") != "" {
+		return d.listStored(r.Context(), asked)
 	}
 	t, err := d.targetOf("target", r.URL.Query().Get("target"))
 	if err != nil {

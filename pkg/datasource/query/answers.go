@@ -11,7 +11,9 @@ package query
 //	dimensions?pom=                                 ValuesAnswer, in the order of display
 //	values?dimension=[&pom=][&matchers=][&from=&to=]   ValuesAnswer, ascending
 //	targets                                         ValuesAnswer, in the order of the settings
+//	services[?from=&to=]                            ValuesAnswer, ascending: those whose profiles Pyroscope keeps
 //	profiles?target=                                ProfilesAnswer
+//	profiles?service=[&from=&to=]                   ProfilesAnswer, ascending
 //
 // For values, pom may be left out for the dimensions process, service and
 // version: then, and for a gauge, they are those of the processes that the
@@ -24,16 +26,16 @@ type ValuesAnswer struct {
 	Notices []string `json:"notices,omitempty"`
 }
 
-// ProfilesAnswer lists the profiles that a target serves.
+// ProfilesAnswer lists the profiles that a target serves, or that Pyroscope keeps of a service.
 type ProfilesAnswer struct {
 	Profiles []ProfileType `json:"profiles"`
 }
 
-// ProfileType is one profile that a target serves.
+// ProfileType is one profile that can be asked for.
 type ProfileType struct {
 	// Type is its name in a query.
 	Type string `json:"type"`
-	// Count is how many records it has now; 0 where the index page does not say.
+	// Count is how many records it has now; 0 where nobody says.
 	Count int64 `json:"count"`
 	// Timed says that it is collected for a number of seconds.
 	Timed bool `json:"timed"`

@@ -96,13 +96,17 @@ type Query struct {
 // of which program, of what, and which part of it. With a base they are the
 // difference, profile less base; what the base leaves out is as in the profile.
 type Profile struct {
-	// Target is the name of a configured target; empty where Process is set.
+	// Target is the name of a configured target; empty where Process or Service is set.
 	Target string `json:"target,omitempty"`
 	// Process is a process that an agent collects profiles of, as the dimension
-	// process names it. With neither, it is all processes that the query's matchers keep.
+	// process names it. With none of the three, it is all processes that the query's matchers keep.
 	Process string `json:"process,omitempty"`
+	// Service is one whose profiles Pyroscope keeps, as its label service_name
+	// has it. The query's matchers are of its other labels then.
+	Service string `json:"service,omitempty"`
 	// Type is what is profiled: cpu, heap, allocs, goroutine, mutex, block,
-	// threadcreate, goroutineleak, or the name of one of the program's own. Empty is cpu.
+	// threadcreate, goroutineleak, or the name of one of the program's own; of a
+	// service also a type of Pyroscope's, such as process_cpu:cpu:nanoseconds:cpu:nanoseconds. Empty is cpu.
 	Type string `json:"type,omitempty"`
 	// SampleType is which of the profile's values are meant, such as
 	// inuse_space; empty is the one that the profile says is usual.
@@ -161,6 +165,8 @@ type Settings struct {
 	Agents []Agent `json:"agents,omitempty"`
 	// Targets are programs that serve net/http/pprof.
 	Targets []Target `json:"targets,omitempty"`
+	// Pyroscope keeps profiles of services; absent for none.
+	Pyroscope *Pyroscope `json:"pyroscope,omitempty"`
 	// TimeoutSeconds limits one request to one agent; 0 means 10.
 	TimeoutSeconds int `json:"timeoutSeconds,omitempty"`
 }
@@ -184,5 +190,15 @@ type Target struct {
 	// CA is a PEM certificate that the target's TLS certificate is checked against, when it is not a public one.
 	CA string `json:"ca,omitempty"`
 	// Headers are the names of those that are sent with each request, such as Authorization.
+	Headers []string `json:"headers,omitempty"`
+}
+
+// Pyroscope is a Pyroscope server. The value of a header is the secret "pyroscope.<header>".
+type Pyroscope struct {
+	// URL such as http://127.0.0.1:4040.
+	URL string `json:"url"`
+	// CA is a PEM certificate that the server's TLS certificate is checked against, when it is not a public one.
+	CA string `json:"ca,omitempty"`
+	// Headers are the names of those that are sent with each request: Authorization, or X-Scope-OrgID, which names a tenant.
 	Headers []string `json:"headers,omitempty"`
 }
