@@ -2,6 +2,7 @@ import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
 import { Button, Field, FieldSet, Input, SecretInput, Stack, Text } from '@grafana/ui';
 import { EndpointFields } from './EndpointFields';
 import type { HeatSettings } from './DataSource';
+import { PyroscopeFields } from './PyroscopeFields';
 import type { Agent } from './query.gen';
 import { Targets } from './Targets';
 
@@ -103,11 +104,12 @@ export function ConfigEditor({ options, onOptionsChange }: Props) {
         </Stack>
       </FieldSet>
       <Targets options={options} onOptionsChange={onOptionsChange} />
+      <PyroscopeFields options={options} onOptionsChange={onOptionsChange} />
       <FieldSet label="Requests">
         <Field
           label="Timeout"
           htmlFor="gotherm-timeout"
-          description="Seconds that one request to one agent may take; a target, beside what a profile lasts"
+          description="Seconds that one request to one agent or to Pyroscope may take; to a target, beside what a profile lasts"
           invalid={timeoutProblem !== undefined}
           error={timeoutProblem}
         >

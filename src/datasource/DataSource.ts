@@ -91,9 +91,16 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
     return answer.values;
   }
 
-  /** The profiles that a target serves. */
-  async profiles(target: string): Promise<ProfileType[]> {
-    const answer = await this.getResource<ProfilesAnswer>('profiles', { target: valuesOf(target)[0] });
+  /** The services whose profiles Pyroscope keeps, of the last hour; none where there is no Pyroscope. */
+  async services(): Promise<string[]> {
+    const answer = await this.getResource<ValuesAnswer>('services');
+    return answer.values;
+  }
+
+  /** The profiles that a target serves, or that Pyroscope keeps of a service. */
+  async profiles(of: { target: string } | { service: string }): Promise<ProfileType[]> {
+    const asked = Object.fromEntries(Object.entries(of).map(([what, name]) => [what, valuesOf(name)[0]]));
+    const answer = await this.getResource<ProfilesAnswer>('profiles', asked);
     return answer.profiles;
   }
 

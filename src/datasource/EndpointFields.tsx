@@ -1,5 +1,6 @@
 import { type ReactNode, useState } from 'react';
-import { Button, Field, Input, Stack, Text, TextArea } from '@grafana/ui';
+import { Button, Field, Input, Stack, Text } from '@grafana/ui';
+import { CertificateField } from './CertificateField';
 
 /** What agents and targets have in common. */
 interface Endpoint {
@@ -78,22 +79,13 @@ export function EndpointFields<T extends Endpoint>(props: Props<T>) {
           {beside}
         </Stack>
         {children}
-        <Field
-          label="CA certificate"
-          htmlFor={id('ca')}
-          description={`PEM text that the ${what}'s certificate is checked against, when it is not a public one`}
-          noMargin
-        >
-          <TextArea
-            id={id('ca')}
-            disabled={readOnly}
-            rows={endpoint.ca ? 6 : 1}
-            cols={80}
-            placeholder="-----BEGIN CERTIFICATE-----"
-            value={endpoint.ca ?? ''}
-            onChange={({ currentTarget }) => onChange({ ...endpoint, ca: currentTarget.value || undefined })}
-          />
-        </Field>
+        <CertificateField
+          id={id('ca')}
+          whose={what}
+          ca={endpoint.ca}
+          readOnly={readOnly}
+          onChange={(ca) => onChange({ ...endpoint, ca })}
+        />
       </Stack>
     </section>
   );

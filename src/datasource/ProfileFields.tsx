@@ -18,12 +18,19 @@ interface Props {
 
 /** Edits which profile is wanted, which part of it, and what it is compared with. */
 export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, onRunQuery }: Props) {
-  const { target, type = cpu, sampleType, seconds, base } = profile;
+  const { target, service, type = cpu, sampleType, seconds, base } = profile;
   const targets = useLoaded(useMemo(() => datasource.targets(), [datasource]));
   const served = useLoaded(
-    useMemo(() => (target ? datasource.profiles(target) : Promise.resolve([])), [datasource, target])
+    useMemo(() => {
+      const of = target ? { target } : service ? { service } : undefined;
+      return of ? datasource.profiles(of) : Promise.resolve([]);
+    }, [datasource, target, service])
   );
+  const services = useLoaded(useMemo(() => datasource.services(), [datasource]));
   const id = (name: string) => `${idPrefix}-${name}`;
+  const ofService = { names: services.value ?? [], problem: services.problem };
+  // Where there is no Pyroscope, nothing is said of services.
+  const hasServices = Boolean(ofService.names.length || ofService.problem || service);
   const ofTarget = { names: targets.value ?? [], problem: targets.problem };
   // An execution trace has no types, and is taken as a whole.
   const isTrace = kind === 'stages';
@@ -36,8 +43,8 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
           label="Target"
           {...ofTarget}
           value={target}
-          missing={!target && !profile.process && kind !== 'profile-heat'}
-          onChange={(changed) => onChange({ ...profile, target: changed })}
+          missing={!target && !profile.process && !service && kind !== 'profile-heat'}
+          onChange={(changed) => onChange({ ...profile, target: changed, ...(changed && { service: undefined }) })}
         />
         <InlineField
           label="or process"
@@ -57,6 +64,17 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
             onBlur={onRunQuery}
           />
         </InlineField>
+        {!isTrace && hasServices && (
+          <ServiceField
+            id={id('service')}
+            label="or service"
+            {...ofService}
+            value={service}
+            onChange={(changed) =>
+              onChange(changed ? ofServiceOnly(profile, changed) : { ...profile, service: changed })
+            }
+          />
+        )}
         {kind === 'profile-heat' && (
           <InlineField
             label="Rows"
@@ -106,29 +124,31 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
             />
           </InlineField>
         )}
-        <InlineField
-          label="Seconds"
-          htmlFor={id('seconds')}
-          tooltip={
-            type === cpu
-              ? 'How long the program is profiled. Whoever looks at the same profile meanwhile, and shortly after, shares it.'
-              : 'What happened in so many seconds from now; without, all there is.'
-          }
-        >
-          <Input
-            id={id('seconds')}
-            type="number"
-            min={1}
-            max={60}
-            width={10}
-            placeholder={type === cpu ? '10' : 'all'}
-            value={seconds ?? ''}
-            onChange={({ currentTarget }) =>
-              onChange({ ...profile, seconds: Number(currentTarget.value) || undefined }, true)
+        {!service && (
+          <InlineField
+            label="Seconds"
+            htmlFor={id('seconds')}
+            tooltip={
+              type === cpu
+                ? 'How long the program is profiled. Whoever looks at the same profile meanwhile, and shortly after, shares it.'
+                : 'What happened in so many seconds from now; without, all there is.'
             }
-            onBlur={onRunQuery}
-          />
-        </InlineField>
+          >
+            <Input
+              id={id('seconds')}
+              type="number"
+              min={1}
+              max={60}
+              width={10}
+              placeholder={type === cpu ? '10' : 'all'}
+              value={seconds ?? ''}
+              onChange={({ currentTarget }) =>
+                onChange({ ...profile, seconds: Number(currentTarget.value) || undefined }, true)
+              }
+              onBlur={onRunQuery}
+            />
+          </InlineField>
+        )}
       </InlineFieldRow>
       {!isTrace && (
         <>
@@ -138,7 +158,7 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
               label="Compare"
               labelWidth={16}
               htmlFor={id('compare')}
-              tooltip="Shows what is more and what is less than in another target, or another part of the profile."
+              tooltip="Shows what is more and what is less than in another target or service, or another part of the profile."
             >
               <InlineSwitch
                 id={id('compare')}
@@ -152,7 +172,23 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
                 label="with target"
                 {...ofTarget}
                 value={base.target}
-                onChange={(changed) => onChange({ ...profile, base: { ...base, target: changed } })}
+                onChange={(changed) =>
+                  onChange({ ...profile, base: { ...base, target: changed, ...(changed && { service: undefined }) } })
+                }
+              />
+            )}
+            {base && hasServices && (
+              <ServiceField
+                id={id('base-service')}
+                label="or service"
+                {...ofService}
+                value={base.service}
+                onChange={(changed) =>
+                  onChange({
+                    ...profile,
+                    base: changed ? ofServiceOnly(base, changed) : { ...base, service: changed },
+                  })
+                }
               />
             )}
           </InlineFieldRow>
@@ -168,6 +204,47 @@ export function ProfileFields({ idPrefix, datasource, kind, profile, onChange, o
         </>
       )}
     </>
+  );
+}
+
+/** A profile of a service: of no target or process, and of a range instead of seconds. */
+const ofServiceOnly = (profile: Profile, service: string): Profile => ({
+  ...profile,
+  service,
+  target: undefined,
+  process: undefined,
+  seconds: undefined,
+});
+
+interface ServiceProps {
+  id: string;
+  label: string;
+  names: string[];
+  problem?: string;
+  value?: string;
+  onChange: (service: string | undefined) => void;
+}
+
+function ServiceField({ id, label, names, problem, value, onChange }: ServiceProps) {
+  return (
+    <InlineField
+      label={label}
+      htmlFor={id}
+      tooltip="A service whose profiles Pyroscope keeps: its label service_name. All that it keeps in the time range becomes one profile."
+      invalid={problem !== undefined}
+      error={problem}
+    >
+      <Combobox
+        id={id}
+        width={24}
+        isClearable
+        createCustomValue
+        placeholder="none"
+        value={value ?? null}
+        options={optionsOf(names, value ? [value] : [])}
+        onChange={(option) => onChange(option?.value)}
+      />
+    </InlineField>
   );
 }
 

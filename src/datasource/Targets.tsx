@@ -1,8 +1,8 @@
-import { useState } from 'react';
 import type { DataSourcePluginOptionsEditorProps } from '@grafana/data';
-import { Button, Field, FieldSet, Input, SecretInput, Stack, Text } from '@grafana/ui';
+import { Button, FieldSet, Stack, Text } from '@grafana/ui';
 import { EndpointFields } from './EndpointFields';
 import type { HeatSettings } from './DataSource';
+import { HeaderFields } from './HeaderFields';
 import type { Target } from './query.gen';
 
 /** Values of headers, by `header.<name of the target>.<header>`. */
@@ -117,16 +117,6 @@ interface TargetProps {
 }
 
 function TargetFields({ number, target, readOnly, taken, isSaved, valueOf, onChange, ...on }: TargetProps) {
-  const [newHeader, setNewHeader] = useState('');
-  const headers = target.headers ?? [];
-  const id = (field: string) => `gotherm-target-${number}-${field}`;
-  const addHeader = () => {
-    const header = newHeader.trim();
-    if (header && !headers.some((known) => known.toLowerCase() === header.toLowerCase())) {
-      onChange({ ...target, headers: [...headers, header] });
-    }
-    setNewHeader('');
-  };
   return (
     <EndpointFields
       what="target"
@@ -138,43 +128,17 @@ function TargetFields({ number, target, readOnly, taken, isSaved, valueOf, onCha
       onChange={onChange}
       onRemove={on.onRemove}
     >
-      {headers.map((header) => (
-        <Stack key={header} alignItems="flex-end" gap={1}>
-          <Field label={`Header ${header}`} htmlFor={id(`header-${header}`)} noMargin>
-            <SecretInput
-              id={id(`header-${header}`)}
-              disabled={readOnly}
-              width={48}
-              isConfigured={isSaved(header)}
-              value={valueOf(header)}
-              onChange={({ currentTarget }) => on.onValue(header, currentTarget.value)}
-              onReset={() => on.onReset(header)}
-            />
-          </Field>
-          <Button
-            variant="secondary"
-            icon="times"
-            disabled={readOnly}
-            aria-label={`Remove header ${header}`}
-            onClick={() => onChange({ ...target, headers: headers.filter((one) => one !== header) })}
-          />
-        </Stack>
-      ))}
-      <Stack alignItems="flex-end" gap={1}>
-        <Field label="Add a header" htmlFor={id('new-header')} noMargin>
-          <Input
-            id={id('new-header')}
-            disabled={readOnly}
-            width={24}
-            placeholder="Authorization"
-            value={newHeader}
-            onChange={({ currentTarget }) => setNewHeader(currentTarget.value)}
-          />
-        </Field>
-        <Button variant="secondary" icon="plus" disabled={readOnly || !newHeader.trim()} onClick={addHeader}>
-          Add header
-        </Button>
-      </Stack>
+      <HeaderFields
+        idPrefix={`gotherm-target-${number}`}
+        headers={target.headers ?? []}
+        readOnly={readOnly}
+        placeholder="Authorization"
+        isSaved={isSaved}
+        valueOf={valueOf}
+        onChange={(headers) => onChange({ ...target, headers })}
+        onValue={on.onValue}
+        onReset={on.onReset}
+      />
     </EndpointFields>
   );
 }

@@ -73,6 +73,14 @@ describe('template variables in a query', () => {
     });
   });
 
+  it('stand in the service that Pyroscope keeps profiles of, on both sides', () => {
+    const profile = { service: '$service', base: { service: '$point' } };
+    expect(interpolate({ kind: 'profile-heat', profile }, values).profile).toEqual({
+      service: 'shop',
+      base: { service: 'gc.stw' },
+    });
+  });
+
   it('name the versions of a comparison', () => {
     const compared: Query = {
       ...query,

@@ -24,6 +24,7 @@ export function interpolate<Q extends Query>(query: Q, values: (text: string) =>
     ...own,
     ...(own.target && { target: first(own.target) }),
     ...(own.process && { process: first(own.process) }),
+    ...(own.service && { service: first(own.service) }),
     ...(own.type && { type: first(own.type) }),
     ...(own.function && { function: first(own.function) }),
     ...(own.label && { label: first(own.label) }),

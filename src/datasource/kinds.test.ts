@@ -129,10 +129,11 @@ describe('a query', () => {
 });
 
 describe('a query about a profile', () => {
-  it('is asked once it names a target, and needs no measurement point', () => {
+  it('is asked once it names a target or a service, and needs no measurement point', () => {
     expect(isComplete({ kind: 'flame' })).toBe(false);
     expect(isComplete({ kind: 'flame', profile: {} })).toBe(false);
     expect(isComplete({ kind: 'flame', profile: { target: 'shop' } })).toBe(true);
+    expect(isComplete({ kind: 'top', profile: { service: 'shop' } })).toBe(true);
   });
 
   it('keeps its profile from kind to kind, and loses it with the last of them', () => {
@@ -144,5 +145,7 @@ describe('a query about a profile', () => {
       seconds: 5,
     });
     expect(settleOn<Query>({ kind: 'heatmap', profile }, undefined).profile).toBeUndefined();
+    // Pyroscope keeps no execution traces.
+    expect(settleOn({ kind: 'stages', profile: { service: 'shop' } }, undefined).profile).toEqual({});
   });
 });

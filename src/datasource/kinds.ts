@@ -48,7 +48,7 @@ export const kinds: Array<{ value: Kind; label: string; description: string }> =
   {
     value: 'profile-heat',
     label: 'Profile heat',
-    description: 'Functions by time, of the profiles that agents collect of processes',
+    description: 'Functions by time, of the profiles that agents collect of processes, or Pyroscope keeps of services',
   },
   { value: 'profile', label: 'Profile', description: 'A profile as it is, for go tool pprof' },
   {
@@ -68,7 +68,7 @@ export const hasPoint = (kind: Kind) => kind !== 'processes' && kind !== 'releas
 /** Whether a query says all that it needs to be asked. */
 export const isComplete = ({ kind, pom, matchers, baseline, candidate, profile }: Query) =>
   isOfProfile(kind)
-    ? Boolean(profile?.target || profile?.process || matchers?.length || kind === 'profile-heat')
+    ? Boolean(profile?.target || profile?.process || profile?.service || matchers?.length || kind === 'profile-heat')
     : !hasPoint(kind) || Boolean(pom) || (kind === 'compare' && Boolean(baseline?.query && candidate?.query));
 
 /** Why there is no such query of a point; undefined where there is. It names the field to change. */

@@ -127,17 +127,23 @@ export interface Arm {
  */
 export interface Profile {
   /**
-   * Target is the name of a configured target; empty where Process is set.
+   * Target is the name of a configured target; empty where Process or Service is set.
    */
   target?: string;
   /**
    * Process is a process that an agent collects profiles of, as the dimension
-   * process names it. With neither, it is all processes that the query's matchers keep.
+   * process names it. With none of the three, it is all processes that the query's matchers keep.
    */
   process?: string;
   /**
+   * Service is one whose profiles Pyroscope keeps, as its label service_name
+   * has it. The query's matchers are of its other labels then.
+   */
+  service?: string;
+  /**
    * Type is what is profiled: cpu, heap, allocs, goroutine, mutex, block,
-   * threadcreate, goroutineleak, or the name of one of the program's own. Empty is cpu.
+   * threadcreate, goroutineleak, or the name of one of the program's own; of a
+   * service also a type of Pyroscope's, such as process_cpu:cpu:nanoseconds:cpu:nanoseconds. Empty is cpu.
    */
   type?: string;
   /**
@@ -182,6 +188,7 @@ export interface Settings {
    * Targets are programs that serve net/http/pprof.
    */
   targets?: Target[];
+  pyroscope?: Pyroscope;
   /**
    * TimeoutSeconds limits one request to one agent; 0 means 10.
    */
@@ -228,6 +235,23 @@ export interface Target {
   ca?: string;
   /**
    * Headers are the names of those that are sent with each request, such as Authorization.
+   */
+  headers?: string[];
+}
+/**
+ * Pyroscope keeps profiles of services; absent for none.
+ */
+export interface Pyroscope {
+  /**
+   * URL such as http://127.0.0.1:4040.
+   */
+  url: string;
+  /**
+   * CA is a PEM certificate that the server's TLS certificate is checked against, when it is not a public one.
+   */
+  ca?: string;
+  /**
+   * Headers are the names of those that are sent with each request: Authorization, or X-Scope-OrgID, which names a tenant.
    */
   headers?: string[];
 }
@@ -412,7 +436,7 @@ export interface Accounting {
   coarse: number;
 }
 /**
- * ProfilesAnswer lists the profiles that a target serves.
+ * ProfilesAnswer lists the profiles that a target serves, or that Pyroscope keeps of a service.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ProfilesAnswer".
@@ -421,7 +445,7 @@ export interface ProfilesAnswer {
   profiles: ProfileType[];
 }
 /**
- * ProfileType is one profile that a target serves.
+ * ProfileType is one profile that can be asked for.
  *
  * This interface was referenced by `undefined`'s JSON-Schema
  * via the `definition` "ProfileType".
@@ -432,7 +456,7 @@ export interface ProfileType {
    */
   type: string;
   /**
-   * Count is how many records it has now; 0 where the index page does not say.
+   * Count is how many records it has now; 0 where nobody says.
    */
   count: number;
   /**
@@ -460,4 +484,24 @@ export interface Cost1 {
    * Heat says how finely it is watched.
    */
   heat: "cold" | "warm" | "hot" | "";
+}
+/**
+ * Pyroscope is a Pyroscope server.
+ *
+ * This interface was referenced by `undefined`'s JSON-Schema
+ * via the `definition` "Pyroscope".
+ */
+export interface Pyroscope1 {
+  /**
+   * URL such as http://127.0.0.1:4040.
+   */
+  url: string;
+  /**
+   * CA is a PEM certificate that the server's TLS certificate is checked against, when it is not a public one.
+   */
+  ca?: string;
+  /**
+   * Headers are the names of those that are sent with each request: Authorization, or X-Scope-OrgID, which names a tenant.
+   */
+  headers?: string[];
 }
