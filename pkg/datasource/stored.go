@@ -152,9 +152,14 @@ func (p *pyroscope) kept(ctx context.Context, s profileSide) (*profile.Fetched, 
 		return nil, nil, err
 	}
 	if merged == nil {
-		return nil, nil, p.failed(fmt.Errorf("there is no %s of %s from %s to %s", t.id, s.selector, clock(s.from), clock(s.to)))
+		return nil, nil, p.failed(s.nothing(t))
 	}
 	return &profile.Fetched{Profile: merged, From: s.from, To: s.to}, t.notices(), nil
+}
+
+// nothing is the error where there is the type, and none of it that is wanted.
+func (s profileSide) nothing(t storedType) error {
+	return fmt.Errorf("there is no %s of %s from %s to %s", t.id, s.selector, clock(s.from), clock(s.to))
 }
 
 // notices say how to read values.
@@ -221,13 +226,12 @@ func (p *pyroscope) heat(ctx context.Context, r request, s profileSide) (*data.F
 	if err != nil {
 		return nil, err
 	}
+	if len(columns) == 0 {
+		return nil, p.failed(s.nothing(t))
+	}
 	starts := make([]time.Time, len(columns))
 	for i, c := range columns {
 		starts[i] = c.From
-		if !t.isSnapshot() {
-			// The last column may not be over yet.
-			c.Profile.Scale(1 / max(min(step, time.Since(c.From)).Seconds(), 1))
-		}
 	}
 	heat, err := profile.HeatOf(columns, by, t.sampleType, maxRows)
 	if err != nil {
@@ -235,8 +239,23 @@ func (p *pyroscope) heat(ctx context.Context, r request, s profileSide) (*data.F
 	}
 	about := frames.Profile{Of: s.name(), Kind: s.Type, Type: heat.Type, From: s.from, To: s.to}
 	f := frames.ProfileHeat(about, heat, starts, step, !t.isSnapshot())
+	if !t.isSnapshot() {
+		perSecond(f, starts[0], step)
+	}
 	f.AppendNotices(t.notices()...)
 	return f, nil
+}
+
+// perSecond divides what there was in each column by how long it is; the last may not be over yet.
+func perSecond(f *data.Frame, first time.Time, step time.Duration) {
+	for i := range f.Rows() {
+		length := min(step, time.Since(first.Add(time.Duration(i)*step)))
+		for _, field := range f.Fields[1:] {
+			if v := field.At(i).(*float64); v != nil {
+				*v /= max(length.Seconds(), 1)
+			}
+		}
+	}
 }
 
 // mergedColumns asks for the profile of each column; of some there is none.
@@ -251,7 +270,7 @@ func (p *pyroscope) mergedColumns(ctx context.Context, s profileSide, t storedTy
 		group.Go(func() error {
 			merged, err := p.merged(ctx, s, t, columns[i].From, columns[i].To)
 			if merged != nil {
-				columns[i].Profile = s.filter.Keep(merged).Copy()
+				columns[i].Profile = s.filter.Keep(merged)
 			}
 			return err
 		})

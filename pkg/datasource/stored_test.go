@@ -288,6 +288,9 @@ func testStored(t *testing.T, address string) {
 
 	testStoredHeat(t, frame, pushed, map[time.Time]int{old: 0, middle: 1, recent: 2}, sum, filter)
 
+	if got := asked(query.KindProfileHeat, query.Profile{Service: "shop", GroupBy: "label:route", Label: "route=/nowhere"}); got.Error == nil || !strings.Contains(got.Error.Error(), "there is no "+cpuType) {
+		t.Errorf("heat of nothing is %v", got.Error)
+	}
 	for says, p := range map[string]query.Profile{
 		`profile.type is "mutex", which there is none of`:    {Service: "shop", Type: "mutex"},
 		`of service kitchen there is ` + cpuType:             {Service: "kitchen", Type: "heap"},
@@ -352,8 +355,7 @@ func testStoredHeat(t *testing.T, frame func(query.Kind, query.Profile, ...query
 		for at, i := range when {
 			for row, want := range rows {
 				share := float64(want(pushed[i])) / float64(step)
-				// Each cell is rounded to a nanosecond of a second.
-				if v := got[floor(at, step).UTC()][row]; math.Abs(v-share) > 1e-9*float64(len(heat.Fields)) {
+				if v := got[floor(at, step).UTC()][row]; math.Abs(v-share) > 1e-12 || share == 0 {
 					t.Errorf("%s: %s at %s is %g, want %g", groupBy, row, at, v, share)
 				}
 			}
