@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -98,8 +99,29 @@ func find(ctx context.Context, pid int, asked map[netip.AddrPort]int) (string, e
 	return "", fmt.Errorf("process %d serves net/http/pprof on none of %v", pid, list)
 }
 
+// inOurNetwork says, as an error, whether the loopback of a process is another
+// one than ours: what answers here on the port that it listens on there would be
+// somebody else.
+func inOurNetwork(pid int) error {
+	ours, err := os.Stat("/proc/self/ns/net")
+	if err != nil {
+		return fmt.Errorf("look at our network namespace: %w", err)
+	}
+	its, err := os.Stat(fmt.Sprintf("/proc/%d/ns/net", pid))
+	if err != nil {
+		return fmt.Errorf("look at the network namespace of process %d: %w", pid, err)
+	}
+	if !os.SameFile(ours, its) {
+		return fmt.Errorf("process %d is in another network namespace, with a loopback of its own: say with --profiles SERVICE=URL where it can be reached", pid)
+	}
+	return nil
+}
+
 // loopback lists where a process can be reached through loopback.
 func loopback(pid int) (list []netip.AddrPort, err error) {
+	if err := inOurNetwork(pid); err != nil {
+		return nil, err
+	}
 	all, err := goproc.Listening(pid)
 	if err != nil {
 		return nil, err
