@@ -346,6 +346,9 @@ func (c *Collector) take(ctx context.Context, f *followed, r profile.Request) (P
 		return Profile{}, nil, err
 	}
 	defer leave()
+	if left, enough := timeFor(ctx, r); !enough {
+		return Profile{}, nil, fmt.Errorf("process %s was asked for other profiles meanwhile: %s are left of the request's time, too little for %d s of %s: ask for fewer seconds, or once more", f.process.ID, left, r.Seconds, r.Type)
+	}
 	kept, raw, reason, err := c.fetch(ctx, f, r)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -357,6 +360,14 @@ func (c *Collector) take(ctx context.Context, f *followed, r profile.Request) (P
 		c.failed[reason]++
 	}
 	return kept, nil, err
+}
+
+// timeFor says whether a request can still be answered before its deadline, and
+// how long that is off: a process is not profiled for nobody.
+func timeFor(ctx context.Context, r profile.Request) (left time.Duration, enough bool) {
+	deadline, there := ctx.Deadline()
+	left = max(0, time.Until(deadline)).Truncate(100 * time.Millisecond)
+	return left, !there || left > time.Duration(r.Seconds)*time.Second
 }
 
 // fetch is [Collector.take] without accounting. The reason is "" when nobody wants the profile any more.

@@ -194,6 +194,13 @@ func TestAJobIsCollectedFrom(t *testing.T) {
 	}
 	eventually(t, "CPU profiles to come again", func() bool { return len(c.of("cpu")) > before && len(c.Sources()[0].Failing) == 0 })
 
+	// Whoever waits for less than the profile takes gets none, and the job is not profiled for nobody.
+	impatient, leave := context.WithTimeout(t.Context(), 4*time.Second)
+	if _, _, err := c.Collect(impatient, process.ID, profile.Request{Type: "cpu", Seconds: 5}); err == nil || !strings.Contains(err.Error(), "too little for 5 s of cpu") {
+		t.Errorf("who waits for too short a time is told %v", err)
+	}
+	leave()
+
 	// It ends in the middle.
 	asked := make(chan error, 1)
 	go func() {
