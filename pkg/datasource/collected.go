@@ -314,9 +314,13 @@ func (d *Datasource) collectNow(ctx context.Context, s profileSide, k kept) ([]g
 		return nil, k.nobody(s)
 	}
 	if time.Since(s.to) > around {
-		return nil, fmt.Errorf("no %s profile of %s was collected from %s to %s, or it is not kept any more%s", s.Type, s.name(), clock(s.from), clock(s.to), troubles(s.Type, k.sources))
+		return nil, fmt.Errorf("no %s profile of %s was collected from %s to %s, or it is not kept any more%s: %s",
+			s.Type, s.name(), clock(s.from), clock(s.to), troubles(s.Type, k.sources), remedy)
 	}
 	if err := atMost("processes to collect a profile of now", len(k.sources), parallelCalls, "choose a process"); err != nil {
+		return nil, err
+	}
+	if err := inTime(ctx, s.Seconds); err != nil {
 		return nil, err
 	}
 	list := make([]gathered, len(k.sources))
@@ -330,6 +334,10 @@ func (d *Datasource) collectNow(ctx context.Context, s profileSide, k kept) ([]g
 			ctx, cancel := context.WithTimeout(ctx, request.Duration.AsDuration()+from.agent.timeout)
 			defer cancel()
 			answer, err := from.agent.api.CollectProfile(ctx, connect.NewRequest(request))
+			if connect.CodeOf(err) == connect.CodeDeadlineExceeded {
+				return failure{from.agent, fmt.Errorf("gave no %s profile of process %s within %s: it may be asked for others; fewer profile.seconds than %d leave more time, and so does timeoutSeconds",
+					s.Type, from.Process, request.Duration.AsDuration()+from.agent.timeout, s.Seconds), silent}
+			}
 			if err != nil {
 				return from.agent.failed(err)
 			}
@@ -343,6 +351,9 @@ func (d *Datasource) collectNow(ctx context.Context, s profileSide, k kept) ([]g
 	}
 	return list, group.Wait()
 }
+
+// remedy is what helps where there is no profile in a range.
+const remedy = "choose a range of a few minutes in which the process ran, as one profile of each type is collected a minute, and no older than what the agent keeps (--profiles-for, --profiles-mib)"
 
 // troubles says why profiles may be missing.
 func troubles(kind string, sources []source) string {
@@ -365,11 +376,14 @@ func troubles(kind string, sources []source) string {
 func (d *Datasource) profileHeat(ctx context.Context, r request, s profileSide) (*data.Frame, error) {
 	by := cmp.Or(s.GroupBy, profile.ByFunction)
 	step := step(s.from, s.to, max(r.step, time.Minute), r.columns)
-	k, notices, err := d.askKept(ctx, s)
+	// What is in a column may be before the range, or after.
+	whole := s
+	whole.from, whole.to = aligned(s.from, s.to, step)
+	k, notices, err := d.askKept(ctx, whole)
 	if err != nil {
 		return nil, err
 	}
-	list := k.within(s)
+	list := k.within(whole)
 	if len(list) == 0 {
 		if list, err = d.collectNow(ctx, s, k); err != nil {
 			return nil, err
@@ -388,9 +402,26 @@ func (d *Datasource) profileHeat(ctx context.Context, r request, s profileSide) 
 		starts[i] = c.From
 	}
 	about := frames.Profile{Of: s.name(), Kind: s.Type, Type: heat.Type, From: s.from, To: s.to}
+	if alone := s.alone(list); alone > 0 {
+		notices = append(notices, info("what happened is the difference of two %s profiles: of %d processes there is one in the range, and so nothing here; choose a range of a few minutes", s.Type, alone))
+	}
 	f := frames.ProfileHeat(about, heat, starts, step, s.Type == profile.CPU || s.countsSinceStart())
 	f.AppendNotices(notices...)
 	return f, nil
+}
+
+// alone counts the processes of which there is one profile where two are needed.
+func (s profileSide) alone(list []gathered) (alone int) {
+	if !s.countsSinceStart() {
+		return 0
+	}
+	first, last := ends(list)
+	for process, g := range first {
+		if last[process].id == g.id {
+			alone++
+		}
+	}
+	return alone
 }
 
 // columns makes a profile of each step that has some.

@@ -271,8 +271,18 @@ func TestProfilesOfARangeBecomeOne(t *testing.T) {
 			t.Errorf("heat of %s is %v, want %v", kind, got, want)
 		}
 	}
+	// A minute without a profile that began in it is not without its column.
+	if answer := of(query.KindProfileHeat, query.Profile{}, 130*time.Second, 140*time.Second); answer.Error != nil || answer.Frames[0].Rows() != 1 {
+		t.Errorf("of ten seconds between two profiles the heat is %v, %v", answer.Frames, answer.Error)
+	}
+	// Of what is counted since the start, one is not enough to say what happened meanwhile.
+	one := of(query.KindProfileHeat, query.Profile{Type: "mutex"}, time.Minute, 2*time.Minute)
+	if one.Error != nil || len(one.Frames[0].Fields) != 1 || len(one.Frames[0].Meta.Notices) != 1 || !strings.Contains(one.Frames[0].Meta.Notices[0].Text, "of 2 processes there is one in the range") {
+		t.Errorf("the heat of one mutex profile is %v, %v", one.Frames, one.Error)
+	}
 	for says, p := range map[string]query.Profile{
 		"is being profiled already":          {Type: "block"},
+		"no older than what the agent keeps": {Type: "allocs"},
 		"groupBy is \"colour\"":              {GroupBy: "colour"},
 		"name one of both":                   {Target: "a", Process: "b"},
 		"profile.seconds is 21":              {Seconds: 21},

@@ -65,6 +65,10 @@ func (t *target) collect(ctx context.Context, r profile.Request) (*profile.Fetch
 	t.mu.Lock()
 	c := t.collections[r]
 	if c == nil {
+		if err := inTime(ctx, r.Seconds); err != nil {
+			t.mu.Unlock()
+			return nil, err
+		}
 		if err := atMost("profiles of target "+t.name+" at once", len(t.collections)+1, maxCollections, "ask for fewer types and lengths"); err != nil {
 			t.mu.Unlock()
 			return nil, err
@@ -80,6 +84,17 @@ func (t *target) collect(ctx context.Context, r profile.Request) (*profile.Fetch
 	case <-ctx.Done():
 		return nil, fmt.Errorf("target %s: nobody waits for its %s profile any more: %w", t.name, r.Type, ctx.Err())
 	}
+}
+
+// inTime refuses to collect for longer than whoever asks will wait: a program is
+// not profiled for nobody. An alert rule waits 30 s, unless Grafana is told otherwise.
+func inTime(ctx context.Context, seconds int) error {
+	deadline, there := ctx.Deadline()
+	left := int(max(0, time.Until(deadline)).Seconds())
+	if !there || seconds <= left {
+		return nil
+	}
+	return fmt.Errorf("profile.seconds is %d, at most %d while the request is given up after so many", seconds, left)
 }
 
 func (t *target) run(c *collection, r profile.Request) {
