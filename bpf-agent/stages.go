@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -25,7 +26,7 @@ type stagesCommand struct {
 	Trace   string `xor:"from" required:"" type:"path" placeholder:"FILE" help:"Execution trace, or flight recording, of Go 1.22 or later."`
 	Profile string `type:"path" placeholder:"FILE" help:"CPU profile taken at the same time as --trace, to check its samples against."`
 	Seconds int    `default:"10" help:"For how long to collect from --pid or --url."`
-	Output  string `short:"o" placeholder:"FILE.json" help:"Write all that was found, over time as well, as JSON; - for standard output, without the table."`
+	Output  string `short:"o" placeholder:"FILE.json" help:"Write what was found, over time as well, as the data frames that Grafana gets, in JSON; - for standard output, without the table."`
 }
 
 const maxStagesSeconds = 300
@@ -43,7 +44,7 @@ func (c *stagesCommand) Run(ctx context.Context) error {
 	if c.Output == "" {
 		return nil
 	}
-	encoded, err := json.MarshalIndent(report, "", "  ")
+	encoded, err := json.MarshalIndent(c.frames(report), "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode stages: %w", err)
 	}
@@ -57,6 +58,19 @@ func (c *stagesCommand) Run(ctx context.Context) error {
 		return fmt.Errorf("write stages: %w", err)
 	}
 	return nil
+}
+
+// frames are what the data source sends of a report.
+func (c *stagesCommand) frames(r *stages.Report) []stages.Frame {
+	of := cmp.Or(c.Trace, c.URL)
+	if of == "" {
+		of = fmt.Sprintf("process %d", c.PID)
+	}
+	about := stages.About{Of: of}
+	from := r.Began.Truncate(time.Millisecond)
+	to := from.Add(time.Duration(len(r.Columns)) * r.Width)
+	heat, allocated := stages.Heat(about, []stages.Dated{{From: from, Report: r}}, from, to, r.Width)
+	return []stages.Frame{stages.Table(about, r), heat, allocated}
 }
 
 // collect makes the report, and says what a CPU profile has to say of it.
@@ -91,6 +105,9 @@ func (c *stagesCommand) collect(ctx context.Context) (*stages.Report, []stages.M
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", index, err)
 	}
+	if report.Began.IsZero() {
+		report.Began = traced.From
+	}
 	if traced.Refused != nil {
 		say("no CPU profile could be taken, so samples are those of somebody else's, if any: %s %v", index, traced.Refused)
 		return report, nil, nil
@@ -113,6 +130,14 @@ func readStages(trace, cpu string) (*stages.Report, []stages.Match, error) {
 	report, err := stages.Fuse(bufio.NewReaderSize(f, 1<<20), stages.DefaultLimits())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", trace, err)
+	}
+	if report.Began.IsZero() {
+		// Older than Go 1.25, it doesn't say: it was written as it came.
+		info, err := f.Stat()
+		if err != nil {
+			return nil, nil, err
+		}
+		report.Began = info.ModTime().Add(-report.Length)
 	}
 	if cpu == "" {
 		return report, nil, nil
@@ -141,10 +166,6 @@ func printStages(w io.Writer, r *stages.Report, matches []stages.Match) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "stage\tCPU %\talloc MB/s\tGC/s\tgoroutines\ttimes\tp50\tp99\t")
 	for _, s := range r.Stages {
-		name := s.Name
-		if name == stages.Outside {
-			name = "(in no stage)"
-		}
 		cpu := "-"
 		if share, ok := r.CPUShare(s.Usage, r.Total); ok {
 			cpu = fmt.Sprintf("%.1f", 100*share)
@@ -154,7 +175,7 @@ func printStages(w io.Writer, r *stages.Report, matches []stages.Match) error {
 			p50, p99 = short(s.P50), short(s.P99)
 		}
 		fmt.Fprintf(t, "%s\t%s\t%.2f\t%.2f\t%d\t%d\t%s\t%s\t\n",
-			name, cpu, r.PerSecond(s.Allocated)/1e6, r.PerSecond(s.Collections), s.Goroutines, s.N, p50, p99)
+			s.Shown(), cpu, r.PerSecond(s.Allocated)/1e6, r.PerSecond(s.Collections), s.Goroutines, s.N, p50, p99)
 	}
 	if err := t.Flush(); err != nil {
 		return fmt.Errorf("print stages: %w", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"io"
 	"os"
 	"os/exec"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/profile/stages"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
 func buildMapReduce(t *testing.T) string {
@@ -96,8 +98,22 @@ func TestStagesOfFilesAreRead(t *testing.T) {
 	if err := c.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if written, err := os.ReadFile(c.Output); err != nil || !bytes.Contains(written, []byte(`"stage": "shuffle"`)) {
-		t.Errorf("error %v; the file begins with %.200s", err, written)
+	written, err := os.ReadFile(c.Output)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// They are read as Grafana does.
+	var frames data.Frames
+	if err := json.Unmarshal(written, &frames); err != nil || len(frames) != 3 {
+		t.Fatalf("%d frames, error %v; the file begins with %.200s", len(frames), err, written)
+	}
+	table, heat := frames[0], frames[1]
+	if table.Rows() != len(report.Stages) || table.Fields[0].At(0) != report.Stages[0].Name || heat.Rows() != len(report.Columns) || len(heat.Fields) != 1+len(report.Stages) {
+		t.Errorf("of %d stages in %d columns there are a table of %d rows, the first of %v, and heat of %d rows and %d fields",
+			len(report.Stages), len(report.Columns), table.Rows(), table.Fields[0].At(0), heat.Rows(), len(heat.Fields))
+	}
+	if at, began := heat.Fields[0].At(0).(time.Time), report.Began.Add(report.Width); at.Sub(began).Abs() > time.Millisecond {
+		t.Errorf("the first column ends at %s, want %s", at, began)
 	}
 }
 

@@ -42,7 +42,7 @@ type tracer func(seconds int, read func(trace io.Reader) error) (*profile.Traced
 
 // staged is what a program's stages used while they were looked at.
 type staged struct {
-	frames.Staged
+	stages.Dated
 	to      time.Time
 	seconds int
 	// matches is empty where no CPU profile could be had, which cpu says.
@@ -72,24 +72,25 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 	if err != nil {
 		return downstream(err)
 	}
-	about := frames.Stages{Of: of.name, Services: of.services, Step: r.step}
+	about := stages.About{Of: of.name, Services: of.services}
 	newest := all[len(all)-1]
 	if live && r.to.Before(newest.to) {
 		r.to = newest.to // so that the first answer has more than an empty range
 	}
 	from, to := aligned(r.from, r.to, r.step)
-	var wanted []frames.Staged
+	var wanted []stages.Dated
 	for _, s := range all {
 		if s.to.After(from) && s.From.Before(to) {
-			wanted = append(wanted, s.Staged)
+			wanted = append(wanted, s.Dated)
 		}
 	}
-	table := frames.StagesTable(about, newest.Report)
+	table := frames.Stages(stages.Table(about, newest.Report))
 	table.AppendNotices(newest.notices()...)
 	if len(wanted) == 0 {
 		table.AppendNotices(info("in the time range nothing was traced"))
 	}
-	return backend.DataResponse{Frames: append(data.Frames{table}, frames.StagesHeat(about, wanted, from, to)...)}
+	heat, allocated := stages.Heat(about, wanted, from, to, r.step)
+	return backend.DataResponse{Frames: data.Frames{table, frames.Stages(heat), frames.Stages(allocated)}}
 }
 
 func (s staged) notices() []data.Notice {

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
-	"github.com/gotherm/gotherm/pkg/frames"
 	"github.com/gotherm/gotherm/pkg/profile"
+	"github.com/gotherm/gotherm/pkg/profile/stages"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
 	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
@@ -209,7 +209,7 @@ func TestStagesOfAProcess(t *testing.T) {
 			t.Errorf("it is told %s", notice.Text)
 		}
 	}
-	if about := heat.Meta.Custom.(frames.StagesCustom); about.Of != process || !slices.Equal(about.Services, []string{"mapreduce"}) {
+	if about := heat.Meta.Custom.(stages.About); about.Of != process || !slices.Equal(about.Services, []string{"mapreduce"}) {
 		t.Errorf("the heat is of %+v", about)
 	}
 }

@@ -1,11 +1,14 @@
 package frames_test
 
 import (
+	"encoding/json"
+	"reflect"
 	"testing"
 	"time"
 
 	"github.com/gotherm/gotherm/pkg/frames"
 	"github.com/gotherm/gotherm/pkg/profile/stages"
+	"github.com/grafana/grafana-plugin-sdk-go/data"
 )
 
 // mapReduce is a job of 2.5 s: a second of map, of which one goroutine was in
@@ -47,14 +50,41 @@ func mapReduce() *stages.Report {
 	return r
 }
 
-func TestGoldenStages(t *testing.T) {
-	about := frames.Stages{Of: "job", Step: time.Second}
-	// The second report is half out of the range.
-	all := []frames.Staged{
+// mapReduces is the table of a job, and the heat of two: the second is half out of the range.
+func mapReduces() []stages.Frame {
+	about := stages.About{Of: "job", Services: []string{"mapreduce"}}
+	heat, allocated := stages.Heat(about, []stages.Dated{
 		{From: noon.Add(time.Second), Report: mapReduce()},
 		{From: noon.Add(5 * time.Second), Report: mapReduce()},
+	}, noon, noon.Add(6*time.Second), time.Second)
+	return []stages.Frame{heat, allocated, stages.Table(about, mapReduce())}
+}
+
+func TestGoldenStages(t *testing.T) {
+	var made data.Frames
+	for _, f := range mapReduces() {
+		made = append(made, frames.Stages(f))
 	}
-	golden(t, "stages", append(frames.StagesHeat(about, all, noon, noon.Add(6*time.Second)), frames.StagesTable(about, mapReduce()))...)
+	golden(t, "stages", made...)
+}
+
+// The agent has no SDK of Grafana's, and writes the same.
+func TestStagesAreWrittenAsTheSDKDoes(t *testing.T) {
+	for _, f := range mapReduces() {
+		var own, sdk any
+		for into, of := range map[*any]any{&own: f, &sdk: frames.Stages(f)} {
+			text, err := json.Marshal(of)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := json.Unmarshal(text, into); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !reflect.DeepEqual(own, sdk) {
+			t.Errorf("%s is written as\n%v\nand by the SDK as\n%v", f.Name, own, sdk)
+		}
+	}
 }
 
 func TestStagesWithoutAProfileHaveNoShares(t *testing.T) {
@@ -70,15 +100,16 @@ func TestStagesWithoutAProfileHaveNoShares(t *testing.T) {
 			none(&r.Stages[i].Columns[j])
 		}
 	}
-	about := frames.Stages{Of: "job", Step: time.Second}
-	table := frames.StagesTable(about, r)
+	about := stages.About{Of: "job"}
+	table := frames.Stages(stages.Table(about, r))
 	for i := range r.Stages {
 		if share := table.Fields[1].At(i).(*float64); share != nil {
 			t.Errorf("stage %d has a share of %g, of no CPU time", i, *share)
 		}
 	}
 	// A panel would have nothing to draw, and say that there is no data.
-	heat := frames.StagesHeat(about, []frames.Staged{{From: noon.Add(time.Second), Report: r}}, noon, noon.Add(6*time.Second))[0]
+	of, _ := stages.Heat(about, []stages.Dated{{From: noon.Add(time.Second), Report: r}}, noon, noon.Add(6*time.Second), time.Second)
+	heat := frames.Stages(of)
 	for _, row := range heat.Fields[1:] {
 		for i := range heat.Rows() {
 			share, traced := row.At(i).(*float64), i >= 1 && i <= 3
