@@ -14,7 +14,7 @@ import (
 type TraceRequest struct {
 	// Seconds of CPU profile that the trace is around.
 	Seconds int
-	// Patience is for how long a CPU profile of somebody else is waited for.
+	// Patience is for how long somebody else's CPU profile or trace is waited for.
 	Patience time.Duration
 }
 
@@ -48,9 +48,10 @@ var errGivenUp = errors.New("given up: another takes a CPU profile")
 //	trace     ├──────────────────────────┤
 //	profile      ├────────────────────┤
 //
-// Where another takes a CPU profile already, the trace is given up at once, as
-// little of it as there is, and begun again until patience is over; then the
-// trace goes on without, and has samples only while the other takes them.
+// Where another takes a trace already, it is tried again until patience is over.
+// So it is where another takes a CPU profile: the trace is given up at once, as
+// little of it as there is. Then it goes on without, and has samples only while
+// the other takes them.
 //
 // The trace is handed to read as it comes, so that it need not be in memory:
 // from its beginning in each attempt. An error says what the target did or is
@@ -58,8 +59,9 @@ var errGivenUp = errors.New("given up: another takes a CPU profile")
 // may have at most so many bytes.
 func (t *Target) Trace(ctx context.Context, r TraceRequest, most int, read func(trace io.Reader) error) (*Traced, error) {
 	for end := time.Now().Add(r.Patience); ; {
-		traced, err := t.attempt(ctx, r.Seconds, most, read, time.Until(end) > tracePause)
-		if !errors.Is(err, errGivenUp) {
+		again := time.Until(end) > tracePause
+		traced, err := t.attempt(ctx, r.Seconds, most, read, again)
+		if !again || !errors.Is(err, errGivenUp) && !errors.As(err, new(Busy)) {
 			return traced, err
 		}
 		select {

@@ -92,6 +92,26 @@ func TestASecondTraceIsBusy(t *testing.T) {
 	}
 }
 
+func TestAnothersTraceIsWaitedFor(t *testing.T) {
+	if err := trace.Start(io.Discard); err != nil {
+		t.Fatal(err)
+	}
+	var ends sync.Once
+	defer ends.Do(trace.Stop)
+	refused := 0
+	target := serving(t, pprof.Profile, func(w http.ResponseWriter, r *http.Request) {
+		pprof.Trace(w, r)
+		ends.Do(func() { trace.Stop(); refused++ })
+	})
+	traced, err := target.Trace(t.Context(), profile.TraceRequest{Seconds: 1, Patience: time.Minute}, profile.Usual.Packed, func(r io.Reader) error {
+		_, err := io.Copy(io.Discard, r)
+		return err
+	})
+	if err != nil || traced.Refused != nil || refused != 1 {
+		t.Errorf("after %d refusals: %+v, %v", refused, traced, err)
+	}
+}
+
 func TestATraceIsHadWhileAnotherTakesTheProfile(t *testing.T) {
 	if err := runtimepprof.StartCPUProfile(io.Discard); err != nil {
 		t.Fatal(err)
