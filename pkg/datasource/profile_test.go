@@ -36,6 +36,10 @@ func startProfiled(t *testing.T) *profiled {
 	mux := http.NewServeMux()
 	serve := func(path string, handler http.HandlerFunc) {
 		mux.HandleFunc("/debug/pprof/"+path, func(w http.ResponseWriter, r *http.Request) {
+			if r.UserAgent() != "gotherm" {
+				http.Error(w, "who looks at me, my users?", http.StatusTeapot)
+				return
+			}
 			if r.Header.Get("X-Password") != "open sesame" {
 				http.Error(w, "who are you?", http.StatusForbidden)
 				return

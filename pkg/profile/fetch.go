@@ -149,6 +149,8 @@ func (t *Target) open(ctx context.Context, name string, asked url.Values) (io.Re
 	if err != nil {
 		return nil, fmt.Errorf("ask %s: %w", address.Redacted(), err)
 	}
+	// So that whoever keeps a log of requests knows these from those of users.
+	request.Header.Set("User-Agent", "gotherm")
 	answer, err := t.http.Do(request)
 	if err != nil {
 		return nil, t.failed(ctx, err)
