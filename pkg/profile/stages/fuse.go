@@ -52,7 +52,7 @@ type fusion struct {
 
 func (f *fusion) read(from io.Reader) (err error) {
 	limits := f.books.limits
-	source := &limited{from: from, total: limits.Bytes, generation: limits.Generation, limits: limits}
+	source := newLimited(from, limits)
 	// The trace's reader takes bad input for its own mistake in places.
 	defer func() {
 		if broken := recover(); broken != nil {

@@ -12,8 +12,16 @@ import (
 type limited struct {
 	from              io.Reader
 	total, generation int64 // bytes that may yet come
+	batches           batches
 	limits            Limits
 	err               error
+}
+
+func newLimited(from io.Reader, limits Limits) *limited {
+	return &limited{
+		from: from, total: limits.Bytes, generation: limits.Generation,
+		batches: batches{limits: limits, skip: headerLength, kind: inHeader}, limits: limits,
+	}
 }
 
 func (l *limited) Read(p []byte) (int, error) {
@@ -21,6 +29,7 @@ func (l *limited) Read(p []byte) (int, error) {
 		return 0, l.err
 	}
 	n, err := l.from.Read(p)
+	tooMuch := l.batches.see(p[:n])
 	l.total -= int64(n)
 	l.generation -= int64(n)
 	switch {
@@ -28,6 +37,8 @@ func (l *limited) Read(p []byte) (int, error) {
 		l.err = fmt.Errorf("it is longer than the limit of %d bytes", l.limits.Bytes)
 	case l.generation < 0:
 		l.err = fmt.Errorf("one of its generations is longer than the limit of %d bytes", l.limits.Generation)
+	case tooMuch != nil:
+		l.err = tooMuch
 	case err != nil && err != io.EOF:
 		l.err = err
 	}

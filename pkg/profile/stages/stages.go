@@ -21,6 +21,10 @@ type Limits struct {
 	// Bytes of the trace, and of a generation in it, about a second of the
 	// program's time, which is in memory as a whole.
 	Bytes, Generation int64
+	// Of a generation: batches, bytes of the tables of stacks and strings, and
+	// bytes of CPU samples. The trace's reader makes much more of them in memory.
+	Batches         int
+	Tables, Samples int64
 	// Goroutines that live at once, and tasks and regions that are open at once.
 	Goroutines, Open int
 	// Stages and, of all stages, partitions.
@@ -31,7 +35,10 @@ type Limits struct {
 
 // DefaultLimits are for traces that come over a network.
 func DefaultLimits() Limits {
-	return Limits{Bytes: 512 << 20, Generation: 64 << 20, Goroutines: 250_000, Open: 1_000_000, Stages: 1000, Partitions: 10_000, Length: 24 * time.Hour}
+	return Limits{
+		Bytes: 512 << 20, Generation: 64 << 20, Batches: 100_000, Tables: 32 << 20, Samples: 8 << 20,
+		Goroutines: 250_000, Open: 1_000_000, Stages: 1000, Partitions: 10_000, Length: 24 * time.Hour,
+	}
 }
 
 // Outside is the name of the stage of what is in none.

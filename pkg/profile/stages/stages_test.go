@@ -314,6 +314,8 @@ func TestWhatExceedsALimitIsAClearError(t *testing.T) {
 	}{
 		"bytes":      {func(l *Limits) { l.Bytes = 1000 }, "it is longer than the limit of 1000 bytes"},
 		"generation": {func(l *Limits) { l.Generation = 1000 }, "one of its generations is longer than the limit of 1000 bytes"},
+		"batches":    {func(l *Limits) { l.Batches = 1 }, " has more batches than the limit of 1"},
+		"tables":     {func(l *Limits) { l.Tables = 100 }, " are longer than the limit of 100 bytes"},
 		"goroutines": {func(l *Limits) { l.Goroutines = 1 }, "more goroutines live at once than the limit of 1"},
 		"open":       {func(l *Limits) { l.Open = 1 }, "more regions and tasks are open at once than the limit of 1"},
 		"stages":     {func(l *Limits) { l.Stages = 2 }, `it has more stages than the limit of 2, another is "c": regions should have few names`},
@@ -361,7 +363,7 @@ func TestATraceThatIsCutOffIsAnError(t *testing.T) {
 
 // smallLimits keep the fuzzer quick.
 func smallLimits() Limits {
-	return Limits{Bytes: 1 << 20, Generation: 1 << 20, Goroutines: 1000, Open: 1000, Stages: 10, Partitions: 20, Length: time.Hour}
+	return Limits{Bytes: 1 << 20, Generation: 1 << 20, Batches: 1000, Tables: 1 << 20, Samples: 1 << 20, Goroutines: 1000, Open: 1000, Stages: 10, Partitions: 20, Length: time.Hour}
 }
 
 // conserved checks that nothing is lost or invented, whatever the trace is.
