@@ -3,14 +3,20 @@ package profile
 import (
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"slices"
 	"strings"
 
 	pprof "github.com/google/pprof/profile"
 )
 
-// maxPattern is how many bytes a regular expression may have.
-const maxPattern = 1000
+const (
+	// maxPattern is how many bytes a regular expression may have.
+	maxPattern = 1000
+	// maxSteps is how many steps it may be. Each letter it is held against may
+	// take as many, and "x{1000}{1000}" has as many in a few bytes.
+	maxSteps = 2 * maxPattern
+)
 
 // Filter says which samples to keep. All that is set must hold.
 type Filter struct {
@@ -41,14 +47,30 @@ func pattern(field, text string) (*regexp.Regexp, error) {
 	if text == "" {
 		return nil, nil
 	}
+	if _, err := stepsOf(text); err != nil {
+		return nil, fmt.Errorf("%s %w", field, err)
+	}
+	return regexp.Compile(text)
+}
+
+// stepsOf is how many steps a regular expression is, within the limits.
+func stepsOf(text string) (int, error) {
 	if len(text) > maxPattern {
-		return nil, fmt.Errorf("%s has %d bytes, at most %d", field, len(text), maxPattern)
+		return 0, fmt.Errorf("has %d bytes, at most %d", len(text), maxPattern)
 	}
-	made, err := regexp.Compile(text)
+	parsed, err := syntax.Parse(text, syntax.Perl)
 	if err != nil {
-		return nil, fmt.Errorf("%s is no regular expression: %w", field, err)
+		return 0, fmt.Errorf("is no regular expression: %w", err)
 	}
-	return made, nil
+	program, err := syntax.Compile(parsed.Simplify())
+	if err != nil {
+		return 0, fmt.Errorf("is no regular expression: %w", err)
+	}
+	steps := len(program.Inst)
+	if steps > maxSteps {
+		return 0, fmt.Errorf("repeats too much: it has %d steps, at most %d", steps, maxSteps)
+	}
+	return steps, nil
 }
 
 // Keep returns the profile with the samples that the filter keeps; where it

@@ -3,6 +3,7 @@ package profile
 import (
 	"bytes"
 	"compress/gzip"
+	"fmt"
 	"math"
 	"os"
 	"runtime"
@@ -46,6 +47,23 @@ func small(more ...[]byte) []byte {
 		body(fieldFunction, message(integer(1, 1), integer(2, 3))), body(fieldFunction, message(integer(1, 2), integer(2, 4))),
 		body(fieldLocation, message(integer(1, 1), body(4, integer(1, 1)))), body(fieldLocation, message(integer(1, 2), body(4, integer(1, 2)))),
 	}, more...)...)
+}
+
+// dropping is small with functions of more names, and a pattern for what to drop.
+func dropping(pattern string, functions ...string) []byte {
+	more := [][]byte{body(fieldString, []byte(pattern)), integer(fieldDropFrames, 5)}
+	for i, name := range functions {
+		more = append(more, body(fieldString, []byte(name)), body(fieldFunction, message(integer(1, int64(i)+3), integer(2, int64(i)+6))))
+	}
+	return small(more...)
+}
+
+// longNames are of a thousand letters.
+func longNames(n int) (all []string) {
+	for i := range n {
+		all = append(all, fmt.Sprintf("%01000d", i))
+	}
+	return all
 }
 
 func sample(value int64, stack ...int64) []byte {
@@ -115,6 +133,9 @@ func hostile() map[string]struct {
 		"two values of one type":      {small(body(fieldSample, packed(2, 1, 2))), "mismatch"},
 		"two profiles in one":         {message(small(integer(fieldTime, 1)), small(integer(fieldTime, 2))), "concatenated"},
 		"a pattern that is none":      {small(body(fieldString, []byte("(")), integer(fieldDropFrames, 5)), "drop_frames"},
+		"a pattern of a million":      {dropping(".*(.{1000}){1000}", "f"), "drop_frames is no regular expression: error parsing regexp: invalid repeat count"},
+		"a pattern of ten thousand":   {dropping(".*"+strings.Repeat(".{1000}", 10), "f"), "drop_frames repeats too much: it has 10004 steps, at most 2000"},
+		"a pattern for long names":    {dropping(".*.{1000}", longNames(600)...), "drop_frames and keep_frames take 604"},
 		"period of the wrong type":    {small(body(fieldPeriod, nil)), "type mismatch"},
 		"mapping that is not":         {small(body(fieldMapping, message(integer(1, 0)))), "reserved ID=0"},
 	}

@@ -73,14 +73,8 @@ func Parse(r io.Reader, limits Limits) (*pprof.Profile, error) {
 	if err := checkValues(limits.Signed, p); err != nil {
 		return nil, fmt.Errorf("read profile: %w", err)
 	}
-	for field, text := range map[string]string{"drop_frames": p.DropFrames, "keep_frames": p.KeepFrames} {
-		if len(text) > maxPattern {
-			return nil, fmt.Errorf("read profile: %s has %d bytes, at most %d", field, len(text), maxPattern)
-		}
-	}
-	// A profile may say itself what of its stacks is of no interest.
-	if err := p.RemoveUninteresting(); err != nil {
-		return nil, fmt.Errorf("read profile: drop_frames, keep_frames: %w", err)
+	if err := dropFrames(p); err != nil {
+		return nil, fmt.Errorf("read profile: %w", err)
 	}
 	return p, nil
 }
