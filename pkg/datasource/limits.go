@@ -42,8 +42,9 @@ const (
 	// maxCollected is how many profiles that agents keep one query may be of, and maxRows how many rows their heat has: those with the most.
 	maxCollected, maxRows = 1000, 40
 	// maxStoredColumns is how many columns heat of functions has that Pyroscope
-	// keeps: each is a request. storedStep is how wide one is at least.
-	maxStoredColumns, storedStep = 60, 10 * time.Second
+	// keeps: each is a request. storedStep is how wide one is at least: profiles
+	// come every 15 seconds or more seldom, and a column should have some.
+	maxStoredColumns, storedStep = 60, time.Minute
 	// freshProfile is how long a profile that was collected is shown to whoever asks for the same.
 	freshProfile = 10 * time.Second
 	// maxCollections is how many different profiles of one target may be under way or fresh.

@@ -119,7 +119,7 @@ func (p *pyroscope) told(err error) error {
 	case said.Code() == connect.CodeDeadlineExceeded:
 		return fmt.Errorf("did not answer within %s", p.timeout)
 	case said.Code() == connect.CodeUnauthenticated || said.Code() == connect.CodePermissionDenied:
-		return fmt.Errorf("refuses: %s: are pyroscope.headers set, such as Authorization, or X-Scope-OrgID for a tenant?", message)
+		return fmt.Errorf("refuses: %s: see to pyroscope.headers, such as Authorization, or X-Scope-OrgID for a tenant", message)
 	case connect.IsWireError(err):
 		return fmt.Errorf("refuses: %s", message)
 	case said.Code() == connect.CodeResourceExhausted:
@@ -181,7 +181,7 @@ func (p *pyroscope) health(ctx context.Context) (answers bool, line string) {
 	if err != nil {
 		return false, err.Error() + "."
 	}
-	return true, fmt.Sprintf("Pyroscope answers: it has profiles of %d services in the last hour.", len(services))
+	return true, fmt.Sprintf("Pyroscope answers. Services with profiles in the last hour: %d.", len(services))
 }
 
 var errNoPyroscope = errors.New("pyroscope: none is configured: add its URL, such as http://127.0.0.1:4040")

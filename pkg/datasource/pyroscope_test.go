@@ -21,15 +21,15 @@ import (
 	typesv1 "github.com/grafana/pyroscope/api/gen/proto/go/types/v1"
 )
 
-// asPyroscope makes the settings of a data source with a Pyroscope, and headers for it.
-func asPyroscope(t testing.TB, address string, headers map[string]string) backend.DataSourceInstanceSettings {
+// asPyroscope makes the settings of a data source with a Pyroscope, how many seconds it has to answer, and headers for it.
+func asPyroscope(t testing.TB, address string, seconds int, headers map[string]string) backend.DataSourceInstanceSettings {
 	where := &query.Pyroscope{URL: address}
 	secrets := map[string]string{}
 	for name, value := range headers {
 		where.Headers = append(where.Headers, name)
 		secrets["pyroscope."+name] = value
 	}
-	spelt, err := json.Marshal(query.Settings{TimeoutSeconds: 1, Pyroscope: where})
+	spelt, err := json.Marshal(query.Settings{TimeoutSeconds: seconds, Pyroscope: where})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,13 +71,14 @@ func TestWhatAPyroscopeMayDoWrong(t *testing.T) {
 		// answer is to all that is asked, or only to the profile where the lists are as they should be.
 		answer  http.HandlerFunc
 		lists   bool
+		hasty   bool
 		headers map[string]string
 		says    string
 	}{
 		"asks for a token": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "who are you?", http.StatusUnauthorized)
-		}, headers: map[string]string{"Authorization": "Bearer sesame"}, says: "pyroscope.headers set"},
-		"asks for a tenant": {lists: true, headers: map[string]string{"X-Scope-OrgID": "sesame"}, says: "refuses: no org id: are pyroscope.headers set"},
+		}, headers: map[string]string{"Authorization": "Bearer sesame"}, says: "refuses: 401 Unauthorized: see to pyroscope.headers"},
+		"asks for a tenant": {lists: true, headers: map[string]string{"X-Scope-OrgID": "sesame"}, says: "refuses: no org id: see to pyroscope.headers"},
 		"is none":           {answer: http.NotFound, says: "is pyroscope.url right? 404"},
 		"is a web page": {answer: func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = io.WriteString(w, "<html>welcome</html>")
@@ -85,7 +86,7 @@ func TestWhatAPyroscopeMayDoWrong(t *testing.T) {
 		"sends away": {answer: func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://elsewhere.example/", http.StatusTemporaryRedirect)
 		}, says: "redirects to https://elsewhere.example, which is refused"},
-		"is slow":          {answer: func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, says: "did not answer within 1s"},
+		"is slow":          {answer: func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body); <-r.Context().Done() }, hasty: true, says: "did not answer within 1s"},
 		"is out of luck":   {answer: func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusServiceUnavailable) }, says: "does not answer: 503"},
 		"answers too much": {lists: true, answer: withoutEnd, says: "answers more than there may be"},
 		"answers a bomb": {lists: true, answer: func(w http.ResponseWriter, _ *http.Request) {
@@ -115,7 +116,11 @@ func TestWhatAPyroscopeMayDoWrong(t *testing.T) {
 			if c.headers == nil {
 				c.headers = map[string]string{"X-Scope-OrgID": "kitchen"}
 			}
-			d := openWith(t, asPyroscope(t, server.URL, c.headers))
+			seconds := 30
+			if c.hasty {
+				seconds = 1
+			}
+			d := openWith(t, asPyroscope(t, server.URL, seconds, c.headers))
 			q := query.Query{Kind: query.KindFlame, Profile: &query.Profile{Service: "shop"}}
 			got := ask(t, d, dataQuery(t, q, lastTwoMinutes(time.Now())))
 			if got.Error == nil || !strings.Contains(got.Error.Error(), c.says) || !strings.Contains(got.Error.Error(), "pyroscope ("+server.URL+")") {
@@ -163,7 +168,7 @@ func TestPointsOfPyroscopeThatAreInNoColumn(t *testing.T) {
 			mux.Handle(querierv1connect.NewQuerierServiceHandler(lister{series: []*typesv1.Series{{Points: []*typesv1.Point{point}}}}))
 			return mux
 		}())
-		d := openWith(t, asPyroscope(t, server.URL, map[string]string{"X-Scope-OrgID": "kitchen"}))
+		d := openWith(t, asPyroscope(t, server.URL, 30, map[string]string{"X-Scope-OrgID": "kitchen"}))
 		q := query.Query{Kind: query.KindProfileHeat, Profile: &query.Profile{Service: "shop", GroupBy: "label:route"}}
 		got := ask(t, d, dataQuery(t, q, backend.TimeRange{From: now.Add(-10 * time.Minute), To: now}))
 		if got.Error == nil || !strings.Contains(got.Error.Error(), says) {
@@ -176,7 +181,7 @@ func TestPointsOfPyroscopeThatAreInNoColumn(t *testing.T) {
 func TestAQueryOfAServiceThatCannotBeRightIsToldByField(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was asked nevertheless") }))
 	defer server.Close()
-	with, without := openWith(t, asPyroscope(t, server.URL, nil)), openWith(t, startProfiled(t).settings(t))
+	with, without := openWith(t, asPyroscope(t, server.URL, 30, nil)), openWith(t, startProfiled(t).settings(t))
 	for asked, says := range map[string]string{
 		`"profile": {"service": "shop", "target": "shop"}`:                                                     `profile.service is "shop", and a target or process is named too`,
 		`"profile": {"service": "shop", "seconds": 5}`:                                                         "profile.seconds is 5, which a service has not",
