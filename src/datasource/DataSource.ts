@@ -91,9 +91,12 @@ export class DataSource extends DataSourceWithBackend<HeatQuery, HeatSettings> {
     return answer.values;
   }
 
-  /** The services whose profiles Pyroscope keeps, of the last hour; none where there is no Pyroscope. */
-  async services(): Promise<string[]> {
-    const answer = await this.getResource<ValuesAnswer>('services');
+  /** The services of which Pyroscope has profiles in a time range, the last hour without one; none where there is no Pyroscope. */
+  async services(range?: TimeRange): Promise<string[]> {
+    const answer = await this.getResource<ValuesAnswer>(
+      'services',
+      range && { from: range.from.valueOf(), to: range.to.valueOf() }
+    );
     return answer.values;
   }
 

@@ -17,7 +17,10 @@ import type { Matcher } from './query.gen';
 /** Stands where a dimension does, for the targets that are configured. */
 const target = 'target';
 
-/** Asks for the values of a dimension, or for the targets. */
+/** The same for the services whose profiles Pyroscope keeps. */
+const storedService = 'service of Pyroscope';
+
+/** Asks for the values of a dimension, for the targets, or for services of Pyroscope. */
 export interface VariableQuery extends DataQuery {
   dimension: string;
   /** Not needed for process, service and version. */
@@ -25,7 +28,7 @@ export interface VariableQuery extends DataQuery {
   matchers?: Matcher[];
 }
 
-/** Template variables whose values are those of a dimension, or the targets. */
+/** Template variables whose values are those of a dimension, the targets, or services of Pyroscope. */
 export class HeatVariables extends CustomVariableSupport<DataSource, VariableQuery, HeatQuery, HeatSettings> {
   editor = VariableEditor;
 
@@ -38,11 +41,17 @@ export class HeatVariables extends CustomVariableSupport<DataSource, VariableQue
     if (!dimension) {
       return from([{ data: [] }]);
     }
-    const values =
-      dimension === target
-        ? this.datasource.targets()
-        : this.datasource.values(dimension, { pom, matchers, range: request.range });
-    return from(values).pipe(map((values) => ({ data: values.map((text) => ({ text })) })));
+    const values = (): Promise<string[]> => {
+      switch (dimension) {
+        case target:
+          return this.datasource.targets();
+        case storedService:
+          return this.datasource.services(request.range);
+        default:
+          return this.datasource.values(dimension, { pom, matchers, range: request.range });
+      }
+    };
+    return from(values()).pipe(map((values) => ({ data: values.map((text) => ({ text })) })));
   }
 }
 
@@ -65,7 +74,7 @@ export function VariableEditor({
             id="variable-dimension"
             width={24}
             value={query.dimension || null}
-            options={(point?.dimensions ?? [...dimensions, target]).map((value) => ({ value }))}
+            options={(point?.dimensions ?? [...dimensions, target, storedService]).map((value) => ({ value }))}
             onChange={({ value }) => change({ dimension: value })}
           />
         </InlineField>
