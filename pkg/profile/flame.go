@@ -34,11 +34,9 @@ const root = "total"
 func FlameOf(p *pprof.Profile, t Type) Flame {
 	n := namesOf(p)
 	n.sort()
-	depths := 0
+	depths := 0 // and more where functions are inlined
 	for _, s := range p.Sample {
-		for _, l := range s.Location {
-			depths += len(n.frames[l])
-		}
+		depths += len(s.Location)
 	}
 	all := make([]int32, 0, depths)
 	words := make([]word, 0, len(p.Sample))
@@ -118,6 +116,7 @@ func (f Flame) Fold(most int) (folded Flame, narrow int) {
 	limit := widths[len(widths)-most]
 	name := int32(len(f.Names))
 	folded.Names = append(slices.Clip(f.Names), other)
+	folded.Nodes = make([]FlameNode, 0, most+most/4)
 	// others has the bar of all narrow ones for each level, under the bar that was last seen above it; 0 for none.
 	others := []int{0}
 	skipping := int32(-1)

@@ -18,16 +18,21 @@ type names struct {
 }
 
 func namesOf(p *pprof.Profile) *names {
-	n := &names{of: map[string]int32{}, frames: make(map[*pprof.Location][]int32, len(p.Location))}
+	n := &names{of: make(map[string]int32, len(p.Function)), frames: make(map[*pprof.Location][]int32, len(p.Location))}
+	lines := 0
 	for _, l := range p.Location {
-		lines := make([]int32, 0, max(1, len(l.Line)))
+		lines += max(1, len(l.Line))
+	}
+	all := make([]int32, 0, lines) // what n.frames has parts of
+	for _, l := range p.Location {
+		from := len(all)
 		for i := len(l.Line) - 1; i >= 0; i-- {
-			lines = append(lines, n.number(frameName(l, l.Line[i].Function)))
+			all = append(all, n.number(frameName(l, l.Line[i].Function)))
 		}
-		if len(lines) == 0 {
-			lines = append(lines, n.number(frameName(l, nil)))
+		if len(l.Line) == 0 {
+			all = append(all, n.number(frameName(l, nil)))
 		}
-		n.frames[l] = lines
+		n.frames[l] = all[from:len(all):len(all)]
 	}
 	return n
 }
@@ -44,17 +49,21 @@ func (n *names) number(name string) int32 {
 
 // sort numbers the names in their order. There can be no more of them then.
 func (n *names) sort() {
-	slices.Sort(n.text)
-	renumbered := make([]int32, len(n.text))
-	for i, name := range n.text {
-		renumbered[n.of[name]] = int32(i)
+	order := make([]int32, len(n.text))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return strings.Compare(n.text[a], n.text[b]) })
+	sorted, renumbered := make([]string, len(n.text)), make([]int32, len(n.text))
+	for i, was := range order {
+		sorted[i], renumbered[was] = n.text[was], int32(i)
 	}
 	for _, frames := range n.frames {
 		for i, f := range frames {
 			frames[i] = renumbered[f]
 		}
 	}
-	n.of = nil
+	n.text, n.of = sorted, nil
 }
 
 // frameName is what a frame is called. One without a function has the name of its binary.
