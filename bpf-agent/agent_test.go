@@ -149,13 +149,13 @@ func asNobody(c *exec.Cmd) {
 func eventually(t testing.TB, what string, done func() bool) {
 	t.Helper()
 	if !becomes(done) {
-		t.Fatalf("waited 30 s for %s", what)
+		t.Fatalf("waited a minute for %s", what)
 	}
 }
 
-// becomes waits for 30 s that something is done.
+// becomes waits for a minute that something is done.
 func becomes(done func() bool) bool {
-	for range 300 {
+	for range 600 {
 		if done() {
 			return true
 		}

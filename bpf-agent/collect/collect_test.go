@@ -78,12 +78,12 @@ func begin(t *testing.T, schedule Schedule, where []string, processes ...*goproc
 	return b
 }
 
-// eventually waits up to half a minute: the machine may be busy.
+// eventually waits up to a minute: the machine may be busy.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	for end := time.Now().Add(30 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !done(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("waited 30 s for %s", what)
+			t.Fatalf("waited a minute for %s", what)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -175,9 +176,13 @@ func TestMergedPagesAreCounted(t *testing.T) {
 	}
 	program := target.Start(t, target.Build(t, ""))
 	a := watch(t, probe.Options{}, program.PID())
-	for name, value := range map[string]string{"run": "1", "pages_to_scan": "1000", "sleep_millisecs": "10"} {
+	// A smart scan leaves out, ever longer, a page that it has not merged at once.
+	for name, value := range map[string]string{"run": "1", "pages_to_scan": "1000", "sleep_millisecs": "10", "smart_scan": "0"} {
 		path := filepath.Join(ksm, name)
 		old, err := os.ReadFile(path)
+		if name == "smart_scan" && errors.Is(err, os.ErrNotExist) {
+			continue // before Linux 6.7
+		}
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -134,12 +134,13 @@ func (a *agent) point(pid int, name string) probe.PointStatus {
 // waitFor waits for something that another process or thread brings about.
 func (a *agent) waitFor(what string, happened func() bool) {
 	a.t.Helper()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	// Much longer than it takes: the machine may be busy with other things.
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		if happened() {
 			return
 		}
 	}
-	a.t.Fatalf("waited 20 s in vain for %s; the agent's log:\n%s", what, a.log)
+	a.t.Fatalf("waited a minute in vain for %s; the agent's log:\n%s", what, a.log)
 }
 
 func (a *agent) flush() {

@@ -40,12 +40,12 @@ func TestRequestThatWasNotWatchedInBetweenIsNotCounted(t *testing.T) {
 	}()
 	wait := func(what string, happened func() bool) {
 		t.Helper()
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		for end := time.Now().Add(time.Minute); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 			if happened() {
 				return
 			}
 		}
-		t.Fatalf("waited 20 s in vain for %s", what)
+		t.Fatalf("waited a minute in vain for %s", what)
 	}
 	wait("the server to be watched", func() bool { return len(w.snapshot()) == 1 })
 	n := w.snapshot()[0]

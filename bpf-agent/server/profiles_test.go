@@ -64,7 +64,7 @@ func collecting(t *testing.T, s *Server) *goproc.Process {
 // untilKnown waits until it is known where the process serves profiles.
 func untilKnown(t *testing.T, client gothermpbconnect.AgentServiceClient) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		answer, err := client.ListProfiles(t.Context(), connect.NewRequest(&gothermpb.ListProfilesRequest{}))
 		if err != nil {
 			t.Fatal(err)
