@@ -70,9 +70,14 @@ func (f *fusion) read(from io.Reader) (err error) {
 	if err != nil {
 		return errors.New(firstLine(err))
 	}
+	told := false
 	for {
 		e, err := reader.ReadEvent()
 		if err == io.EOF {
+			// The trace's reader takes one that ends after a batch of tables for whole.
+			if !told {
+				return errors.New("it is cut off before its first event")
+			}
 			return nil
 		}
 		if err != nil {
@@ -88,6 +93,8 @@ func (f *fusion) read(from io.Reader) (err error) {
 		}
 		if e.Kind() == trace.EventSync {
 			source.begin()
+		} else {
+			told = true
 		}
 		if err := f.take(e); err != nil {
 			return err
