@@ -28,7 +28,7 @@ import (
 const (
 	// churnForVariable is for how long; 24m is what docs/benchmarks.md quotes.
 	churnForVariable = "GOTHERM_CHURN_FOR"
-	churnForDefault  = 20 * time.Second
+	churnForDefault  = 12 * time.Second
 	// herdSize is how many processes there are at any time.
 	herdSize = 20
 	// churnEvery is how often something happens.
