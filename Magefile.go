@@ -57,7 +57,7 @@ var moduleFolders = []string{"pkg/instrument", "pkg/instrument/memstats"}
 
 // Build makes the agent, the plugin (back end and front end), the examples and the workbench.
 func Build() error {
-	mg.SerialDeps(BuildAgent, BuildExamples, BuildBackend, BuildFrontend, BuildWorkbench)
+	mg.SerialDeps(goPrograms, BuildFrontend, BuildWorkbench)
 	return nil
 }
 
@@ -253,11 +253,36 @@ func Test() error {
 	if err := need(tool("gcc", "gcc"), tool("chromium", "chromium"), tool("prometheus", "prometheus"), tool("bpftool", "bpftool"), tool("bpftrace", "bpftrace"), tool("llvm-objdump", "llvm")); err != nil {
 		return err
 	}
+	mg.Deps(npmPackages, goPrograms)
 	mg.SerialDeps(generatedIsCurrent, Build)
 	mg.Deps(TestVM, withoutTargets)
 	mg.SerialDeps(TestGo, E2E)
 	fmt.Println("\nAll tests passed.")
 	return nil
+}
+
+// npmPackages installs all that the front end is built and tested with.
+func npmPackages() {
+	mg.SerialDeps(nodeModules, oldNodeModules)
+}
+
+// oldNodeModules installs Grafana 12's packages, for the browser tests.
+func oldNodeModules() error {
+	const folder = "workbench/react18"
+	newer, err := target.Path(folder+"/node_modules/.package-lock.json", folder+"/package-lock.json")
+	if err != nil {
+		return fmt.Errorf("compare node_modules of %s with its package-lock.json: %w", folder, err)
+	}
+	if !newer {
+		return nil
+	}
+	return step("install npm packages of Grafana 12", "see that the npm registry can be reached, then run this again",
+		exec.Command("npm", "ci", "--no-audit", "--no-fund", "--prefix", folder))
+}
+
+// goPrograms builds what is written in Go while others wait for the network.
+func goPrograms() {
+	mg.SerialDeps(BuildAgent, BuildExamples, BuildBackend)
 }
 
 // withoutTargets is what needs no process to watch.
