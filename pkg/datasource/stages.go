@@ -79,15 +79,22 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 	}
 	from, to := aligned(r.from, r.to, r.step)
 	var wanted []stages.Dated
+	dark := 0
 	for _, s := range all {
 		if s.to.After(from) && s.From.Before(to) {
 			wanted = append(wanted, s.Dated)
+			if s.cpu != nil && s.Report.Total.Samples == 0 {
+				dark++
+			}
 		}
 	}
 	table := frames.Stages(stages.Table(about, newest.Report))
 	table.AppendNotices(newest.notices()...)
 	if len(wanted) == 0 {
 		table.AppendNotices(info("in the time range nothing was traced"))
+	}
+	if dark > 0 {
+		table.AppendNotices(info("%d of %d traces in the time range were taken while there was no CPU profile: where all shares are 0, nothing is known", dark, len(wanted)))
 	}
 	heat, allocated := stages.Heat(about, wanted, from, to, r.step)
 	return backend.DataResponse{Frames: data.Frames{table, frames.Stages(heat), frames.Stages(allocated)}}

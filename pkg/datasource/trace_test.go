@@ -84,8 +84,10 @@ func TestATraceThatIsBegunAgainReplacesWhatCameBefore(t *testing.T) {
 		if table.Fields[0].At(0) != "brew" || len(heat.Fields) < 2 {
 			t.Errorf("%s: the first stage is %v", process, table.Fields[0].At(0))
 		}
-		if last := table.Meta.Notices[len(table.Meta.Notices)-1]; last.Severity != data.NoticeSeverityWarning || !strings.Contains(last.Text, warning) {
-			t.Errorf("%s: the notice is %v, want %q", process, last, warning)
+		notices := table.Meta.Notices
+		if len(notices) != 3 || notices[1].Severity != data.NoticeSeverityWarning || !strings.Contains(notices[1].Text, warning) ||
+			!strings.Contains(notices[2].Text, "1 of 1 traces in the time range were taken while there was no CPU profile") {
+			t.Errorf("%s: the notices are %v, want %q", process, notices, warning)
 		}
 	}
 	for process, says := range map[string]string{
