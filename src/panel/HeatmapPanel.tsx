@@ -12,12 +12,12 @@ import { useOpenCell } from './drawer/useOpenCell';
 import { HeatView } from './HeatView';
 import { Menued } from './Menued';
 import type { Options } from './options';
-import { rampOf } from './picture';
 import { readCompared, readPanel } from './reading';
 import { ofShownServices } from './strip/services';
 import { useChoosing } from './strip/useChoosing';
 import { useComparison } from './strip/useComparison';
 import { useStrip } from './strip/useStrip';
+import { useRamp } from './useRamp';
 
 /** A strip over all of the panel. */
 const noMargin = [0];
@@ -48,10 +48,12 @@ export function HeatmapPanel(props: PanelProps<Options>) {
     () => (isCompared ? { heats: [], problem: compared.problem } : readPanel(data.series, options, columnWidth)),
     [isCompared, compared.problem, data.series, options, columnWidth]
   );
-  const ramp = useMemo(() => rampOf(heats, options.color, options.yAxis), [heats, options.color, options.yAxis]);
+  const ramp = useRamp(heats, options.color, options.yAxis);
+  const { scheme, reverse } = options.color;
+  const steps = ramp?.steps ?? options.color.steps;
   const colours = useMemo(
-    () => coloursOf(options.color.scheme, options.color.steps, theme.isDark, options.color.reverse),
-    [options.color, theme.isDark]
+    () => coloursOf(scheme, steps, theme.isDark, reverse),
+    [scheme, steps, theme.isDark, reverse]
   );
   const { opened, open, close } = useOpenCell(data.request);
 
@@ -75,6 +77,10 @@ export function HeatmapPanel(props: PanelProps<Options>) {
         <OpenButton />
       </>
     );
+  }
+  if (!ramp) {
+    // For as long as it takes to read the cells, once.
+    return null;
   }
   return (
     <>

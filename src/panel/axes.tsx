@@ -30,9 +30,9 @@ export function valueLabels(scale: Scale, write: Writer, heat: Heat, all: Bounds
     const isMiddle = (label: AxisLabel) => middles.includes(label);
     return spaced([...numbers, ...middles], () => fontSize, [0, scale.length], isMiddle);
   };
-  const labels = labelsOf(scale.length);
-  // One label says nothing of how values rise: then finer ones are tried, of which some other may have room.
-  return labels.length > 1 ? labels : labelsOf(3 * scale.length);
+  // One label says nothing of how values rise: then finer ones are tried, of which another may have room.
+  const tries = [1, 3, 9].map((finer) => labelsOf(finer * scale.length));
+  return tries.find((labels) => labels.length > 1) ?? tries[0];
 }
 
 /** How wide a value axis with these labels has to be. */

@@ -1,10 +1,22 @@
 import { dateTime, FieldType, type TimeRange, toDataFrame } from '@grafana/data';
 import { describe, expect, it } from 'vitest';
+import { countsOfWire } from '../renderer';
 import { spansOf } from '../renderer/draw';
+import { summaryOf } from '../renderer/summary';
 import { readHeats } from './frames';
-import type { Heat } from './heat';
+import { type Heat, totalsOf } from './heat';
 import { defaultOptions, type Options } from './options';
-import { columnEdges, columnScale, gridOf, misfit, rampOf, rowEdges, valueScale } from './picture';
+import {
+  columnEdges,
+  columnScale,
+  gridOf,
+  misfit,
+  rampFrom,
+  rampOf,
+  rowEdges,
+  valuesToSumUp,
+  valueScale,
+} from './picture';
 
 function heatOf(cells: Array<[yMin: number, yMax: number, count: number]>) {
   return readHeats(
@@ -261,5 +273,58 @@ describe('the range that is shown', () => {
     expect(most(true)).toBeLessThanOrEqual(3);
     // As it was before, most of the picture was drawn each second.
     expect(most(false)).toBeGreaterThan(pixels / 4);
+  });
+});
+
+describe('the ramp of many cells, which a worker sums up', () => {
+  const [columns, rows] = [256, 256];
+  /** Some columns of few hits, some of many, and rows without any. */
+  const hitsIn = (column: number, row: number) =>
+    row % 4 === 1 ? 0 : 1 + ((column * 31 + row * 17) % 60) * (column % 4);
+  const bytes = Array.from({ length: columns * rows }, (_, cell) => {
+    const hits = hitsIn(Math.floor(cell / rows), cell % rows);
+    const n = hits > 0 ? 2 * hits + 1 : 2;
+    return n < 128 ? [n] : [(n & 127) | 128, n >> 7];
+  }).flat();
+  const wire = { columns, rows, cells: Uint8Array.from(bytes) };
+  const edges = (length: number, first: number) => ({
+    from: Float64Array.from({ length }, (_, i) => first + i),
+    to: Float64Array.from({ length }, (_, i) => first + i + 1),
+  });
+  const counts = countsOfWire(wire);
+  const heat: Heat = {
+    ...octaves,
+    x: edges(columns, 0),
+    y: edges(rows, 1),
+    wire,
+    extent: { cells: columns * rows, least: 1, most: 180 },
+    counts,
+    totals: totalsOf(counts, columns, rows),
+  };
+  const chosen = (color: Partial<Options['color']>) => ({ ...defaultOptions.color, ...color });
+
+  it.each([
+    { measure: 'share', scale: 'rank' },
+    { measure: 'share', scale: 'log' },
+    { measure: 'density', scale: 'symlog' },
+    { measure: 'count', scale: 'rank' },
+  ] as const)('is that of few: $measure on scale $scale', (settings) => {
+    const color = chosen(settings);
+    const values = valuesToSumUp([heat, heat], color, defaultOptions.yAxis)!;
+    const [there, here] = [rampFrom(summaryOf(values), color), rampOf([heat, heat], color, defaultOptions.yAxis)];
+    for (const end of ['min', 'max'] as const) {
+      expect(Math.abs(there[end] - here[end])).toBeLessThanOrEqual(1e-6 * here[end]);
+    }
+    expect(there.ranks?.length).toBe(here.ranks?.length);
+    there.ranks?.forEach((rank, part) => expect(rank / here.ranks![part]).toBeCloseTo(1, 6));
+  });
+
+  it('is made here where a frame says what it has to know, or not all cells are to be seen', () => {
+    const isLeft = (heats: Heat[], color: Partial<Options['color']>) =>
+      valuesToSumUp(heats, chosen(color), defaultOptions.yAxis) !== undefined;
+    expect(isLeft([heat], { measure: 'count', scale: 'log' })).toBe(false);
+    expect(isLeft([{ ...heat, hides: { upTo: 1 } }], { scale: 'rank' })).toBe(false);
+    expect(isLeft([heat, octaves], { scale: 'rank' })).toBe(false);
+    expect(isLeft([heat], { scale: 'rank' })).toBe(true);
   });
 });

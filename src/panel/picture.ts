@@ -1,5 +1,5 @@
 import type { AbsoluteTimeRange, TimeRange } from '@grafana/data';
-import { type Edges, type Grid, type Ramp, ranksOf, schemes } from '../renderer';
+import { type Edges, type Grid, type Ramp, ranksOf, schemes, see, type Summary, type Values } from '../renderer';
 import type { Bounds } from './bounds';
 import { type Heat, isFilled } from './heat';
 import { defaultOptions, type Options } from './options';
@@ -15,7 +15,7 @@ import {
   type Scale,
   toPixel,
 } from './scale';
-import { measureOf, valuesOf } from './shown';
+import { measureOf, rowHeights, valuesOf } from './shown';
 
 /**
  * The scale of the horizontal axis: time is linear, bins are as wide as they look
@@ -96,17 +96,13 @@ export function misfit(heats: Heat[], options: Options['yAxis']): string | undef
 
 /** The ramp that what all series show fits on. Cells that are not drawn do not count. */
 export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOptions.yAxis): Ramp {
-  const { scale, steps, linearUpTo, midpoint } = color;
-  let least = Infinity;
-  let lowest = 0;
-  let greatest = 0;
-  const see = (value: number) => {
-    // Of what is not over 0, a log scale has no place: it is the coldest.
-    least = value > 0 ? Math.min(least, value) : least;
-    lowest = Math.min(lowest, value);
-    greatest = Math.max(greatest, value);
-  };
-  const isRank = scale === 'rank';
+  return rampFrom(summaryOf(heats, color, yAxis), color);
+}
+
+/** What the ramp of series has to know of what they show. */
+function summaryOf(heats: Heat[], color: Options['color'], yAxis: Options['yAxis']): Summary {
+  const summary: Summary = { least: Infinity, lowest: 0, greatest: 0 };
+  const isRank = color.scale === 'rank';
   // Of counts the ranks tell the least and the greatest, too.
   const isRankOfCounts =
     isRank && heats.every((heat) => isHitCount(heat) && measureOf(heat, color.measure) === 'count');
@@ -118,31 +114,56 @@ export function rampOf(heats: Heat[], color: Options['color'], yAxis = defaultOp
     }
     const measure = measureOf(heat, color.measure);
     if (measure === 'count' && !isRank && heat.extent && !heat.hides) {
-      see(heat.extent.least);
-      see(heat.extent.most);
-      return [];
-    }
-    if (measure === 'count' && !isRank) {
-      heat.counts.forEach((count, cell) => isFilled(heat, cell) && see(count));
+      see(summary, Float64Array.of(heat.extent.least, heat.extent.most));
       return [];
     }
     if (isRankOfCounts) {
       return [hitsOf(heat)];
     }
     const values = valuesOf(heat, measure, extent);
-    values.forEach((value) => value === value && see(value));
+    see(summary, values);
     return isRank ? [values] : [];
   });
   const ranks = isRank ? ranksOf(all) : undefined;
   if (isRankOfCounts && ranks!.some((value) => value > 0)) {
-    see(ranks![0]);
-    see(ranks![ranks!.length - 1]);
+    see(summary, Float32Array.of(ranks![0], ranks![ranks!.length - 1]));
   }
-  least = Number.isFinite(least) ? least : 1;
-  const startsOverZero = scale === 'log' || isRank;
+  return { ...summary, ranks };
+}
+
+/** From here on it takes too long to look at all cells of series on the page's thread. */
+const manyCells = 1 << 16;
+
+/**
+ * The values that a worker is to sum up for the ramp of series; undefined where
+ * that need not be: they are few, a frame says what the ramp has to know, or
+ * they have been read here anyway.
+ */
+export function valuesToSumUp(
+  heats: Heat[],
+  { measure, scale }: Options['color'],
+  yAxis: Options['yAxis']
+): Values | undefined {
+  const cells = heats.reduce((sum, { wire }) => sum + (wire ? wire.columns * wire.rows : 0), 0);
+  const ranked = scale === 'rank';
+  if (cells < manyCells || !(ranked || measure !== 'count') || heats.some(({ wire, hides }) => !wire || hides)) {
+    return undefined;
+  }
+  const extent = measure === 'density' ? valueScale(heats, yAxis) : someExtent;
+  const heightsOf = ({ y }: Heat) => (measure === 'density' ? rowHeights(y, extent) : undefined);
+  return { grids: heats.map((heat) => ({ grid: heat.wire!, heights: heightsOf(heat) })), measure, ranked };
+}
+
+/** The ramp of values. */
+export function rampFrom(summary: Summary, { min, max, ...color }: Options['color']): Ramp {
+  const { scale, steps, linearUpTo, midpoint } = color;
+  const { lowest, greatest, ranks } = summary;
+  // Of what is not over 0, a log scale has no place: it is the coldest.
+  const least = Number.isFinite(summary.least) ? summary.least : 1;
+  const startsOverZero = scale === 'log' || scale === 'rank';
   const ramp: Ramp = {
-    min: color.min ?? (startsOverZero ? Math.min(least, greatest || least) : lowest),
-    max: color.max ?? Math.max(greatest, least),
+    min: min ?? (startsOverZero ? Math.min(least, greatest || least) : lowest),
+    max: max ?? Math.max(greatest, least),
     scale,
     steps,
     ...(scale === 'symlog' && linearUpTo !== undefined && { linearUpTo }),

@@ -7,6 +7,7 @@ export { sigmas } from './points/gaussian';
 export type { ClosedRamp, OpenRamp } from './points/ramp';
 export { maxPoints, type Points, type Spray } from './points/spray';
 export { heatOn, levelOn, type Ramp, ranksOf } from './ramp';
-export { type Place, Surface } from './surface';
+export { see, type Summary, type Values } from './summary';
+export { type Place, summarise, Surface } from './surface';
 export { type Scheme, schemes } from './schemes';
 export { bytesOf, countsOfWire, MalformedCells, maxWireCells, type WireGrid } from './wire';

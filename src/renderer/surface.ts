@@ -1,6 +1,7 @@
 import { type By, Painter, type Painting, type Picture, type PointPicture } from './painter';
 import type { InkBy } from './points/field';
 import { buffersOf, together } from './points/spray';
+import { type Summary, summaryOf, type Values } from './summary';
 import type { Answer, Order } from './worker';
 import { isWire } from './wire';
 import { source, url } from './worker?worker';
@@ -17,8 +18,8 @@ interface Hand {
 }
 
 /**
- * One worker paints all surfaces of the page. It is started with the first
- * surface and ended with the last:
+ * One worker paints all surfaces of the page, and sums values up. It is started
+ * with the first surface and ended with the last:
  *
  *  1. from a blob of its source, which needs no further request and works
  *     where the plugin's files come from another host;
@@ -68,7 +69,10 @@ async function tryStart(place: Place, make: () => { worker: Worker; release: () 
     release();
   }
   worker.onmessage = ({ data: answer }: MessageEvent<Answer>) => {
-    if (answer.kind !== 'ready') {
+    if (answer.kind === 'summed up') {
+      const { request, summary, problem } = answer;
+      sums.get(request)?.(summary ?? new Error(problem));
+    } else if (answer.kind !== 'ready') {
       surfaces.get(answer.surface)?.hear(answer);
     }
   };
@@ -79,8 +83,48 @@ async function tryStart(place: Place, make: () => { worker: Worker; release: () 
     for (const surface of [...surfaces.values()]) {
       surface.lose();
     }
+    for (const settle of [...sums.values()]) {
+      settle(new Error('the worker died'));
+    }
   };
   return { worker, place };
+}
+
+/** Ends the worker when nobody has work for it. */
+function endIfIdle() {
+  if (surfaces.size === 0 && sums.size === 0) {
+    hand?.then((ended) => ended?.worker.terminate());
+    hand = undefined;
+  }
+}
+
+/** Who waits for a summary, by the number of the request. */
+const sums = new Map<number, (result: Summary | Error) => void>();
+
+/** How long the worker waits for a surface to come, of which it has summed up the values, in ms. */
+const idle = 1000;
+
+/**
+ * Sums values up, away from the page's thread where there is a worker. Fails
+ * where cells are malformed, or the worker dies.
+ */
+export async function summarise(values: Values): Promise<Summary> {
+  const request = next++;
+  const summed = new Promise<Summary>((resolve, reject) =>
+    sums.set(request, (result) => (result instanceof Error ? reject(result) : resolve(result)))
+  );
+  try {
+    hand ??= start();
+    const started = await hand;
+    if (!started) {
+      return summaryOf(values);
+    }
+    started.worker.postMessage({ kind: 'sum up', request, values } satisfies Order);
+    return await summed;
+  } finally {
+    sums.delete(request);
+    setTimeout(endIfIdle, idle);
+  }
 }
 
 /**
@@ -184,10 +228,7 @@ export class Surface {
     this.painter?.close();
     this.canvas.remove();
     surfaces.delete(this.id);
-    if (surfaces.size === 0) {
-      hand?.then((ended) => ended?.worker.terminate());
-      hand = undefined;
-    }
+    endIfIdle();
   }
 
   private begin(started?: Hand) {
@@ -206,7 +247,7 @@ export class Surface {
   }
 
   /** Called with what the worker says of this surface. */
-  hear(answer: Exclude<Answer, { kind: 'ready' }>) {
+  hear(answer: Exclude<Answer, { kind: 'ready' | 'summed up' }>) {
     switch (answer.kind) {
       case 'painted':
         this.count(answer.painting);

@@ -9,6 +9,8 @@
  *     copy    surface, request  --------->
  *          <------------------------------  copied   surface, request, bitmap or problem
  *     close   surface  ------------------>
+ *     sum up  request, values  ---------->
+ *          <------------------------------  summed up  request, summary or problem
  *          <------------------------------  repainted  surface, painting
  *
  * Orders are carried out one after the other. A surface has at most one
@@ -17,19 +19,22 @@
  */
 import { type By, Painter, type Painting, type Picture, type PointPicture } from './painter';
 import type { InkBy } from './points/field';
+import { type Summary, summaryOf, type Values } from './summary';
 
 /** What the page says. A canvas is named by a number that the page chooses; so is a request. */
 export type Order =
   | { kind: 'open'; surface: number; canvas: OffscreenCanvas; by?: By; inkBy?: InkBy }
   | { kind: 'paint'; surface: number; picture: Picture | PointPicture }
   | { kind: 'copy'; surface: number; request: number }
-  | { kind: 'close'; surface: number };
+  | { kind: 'close'; surface: number }
+  | { kind: 'sum up'; request: number; values: Values };
 
 /** What the worker says. */
 export type Answer =
   | { kind: 'ready' }
   | { kind: 'painted' | 'repainted'; surface: number; painting: Painting }
-  | { kind: 'copied'; surface: number; request: number; bitmap?: ImageBitmap; problem?: string };
+  | { kind: 'copied'; surface: number; request: number; bitmap?: ImageBitmap; problem?: string }
+  | { kind: 'summed up'; request: number; summary?: Summary; problem?: string };
 
 // The page's types are loaded, not a worker's: this is the little of it that is used.
 const page = self as unknown as {
@@ -40,6 +45,15 @@ const page = self as unknown as {
 const painters = new Map<number, Painter>();
 
 page.onmessage = ({ data: order }) => {
+  if (order.kind === 'sum up') {
+    const { request, values } = order;
+    try {
+      page.postMessage({ kind: 'summed up', request, summary: summaryOf(values) });
+    } catch (error) {
+      page.postMessage({ kind: 'summed up', request, problem: String(error) });
+    }
+    return;
+  }
   const { surface } = order;
   switch (order.kind) {
     case 'open':
