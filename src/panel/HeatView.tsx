@@ -51,6 +51,9 @@ export interface TopPlace {
   width: number;
 }
 
+/** The least width of a plot that a legend fits below, in pixels. */
+const leastForLegend = 240;
+
 /** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
 export function HeatView(props: Props) {
   const { panel, heats, ramp, colours, annotations, top, choosing, fit, mutedColour, onOpenCell } = props;
@@ -152,7 +155,11 @@ export function HeatView(props: Props) {
       {arrangement.legendHeight > 0 && (
         <div
           className={styles.legends}
-          style={{ marginLeft: arrangement.side === 'left' ? axisWidth : 0, height: arrangement.legendHeight }}
+          style={{
+            // Beside a narrow plot it needs the room below the axis, too.
+            marginLeft: arrangement.side === 'left' && arrangement.plotWidth >= leastForLegend ? axisWidth : 0,
+            height: arrangement.legendHeight,
+          }}
         >
           {heats[shown].points ? (
             <Legend

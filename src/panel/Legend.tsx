@@ -65,9 +65,11 @@ export function Legend({ ramp, colours, marked, write, name, of = 'cells' }: Pro
 
 const getStyles = (theme: GrafanaTheme2) => ({
   legend: css({
-    flex: '1 1 auto',
+    flex: '1 1000 auto',
     maxWidth: '420px',
-    minWidth: 0,
+    minWidth: 'min(140px, 100%)',
+    // For what reaches below the line.
+    paddingBottom: '3px',
     display: 'flex',
     alignItems: 'flex-end',
     gap: theme.spacing(1),

@@ -9,6 +9,7 @@ import type { Annotation } from './annotations';
 import { ColumnAxis, ValueAxis } from './axes';
 import type { Heat } from './heat';
 import { ColumnHistogram, RowHistogram } from './Layers';
+import { shortNames } from './names';
 import { type Cell, Plot, type Pointed, type Pointing } from './Plot';
 import type { Ink } from './points/useInk';
 import type { Scale } from './scale';
@@ -61,6 +62,7 @@ export function Plots(props: Props) {
   const styles = useStyles2(getStyles);
   const [brush, setBrush] = useState<AbsoluteTimeRange>();
   const isTime = heats[0].xIsTime;
+  const names = shortNames(heats.map(({ name }) => name));
 
   const onBrush = (brushed: AbsoluteTimeRange | undefined) => {
     setBrush(brushed);
@@ -102,7 +104,7 @@ export function Plots(props: Props) {
                       }}
                       title={heat.name}
                     >
-                      {heat.name}
+                      {names[i]}
                     </div>
                   )}
                   {arrangement.topHeight > 0 && (

@@ -7,7 +7,7 @@ import type { Heat } from './heat';
 import { type AxisLabel, insideOf, spaced } from './labels';
 import { rightMargin } from './layout';
 import { type Scale, toPixel } from './scale';
-import { openCells, type TimeTick, timeTicks, valueTicks } from './ticks';
+import { openCells, timeTicks, valueTicks } from './ticks';
 import type { Writer } from './words';
 
 /** Size of the labels, in pixels. */
@@ -141,13 +141,18 @@ export function columnLabels(across: Scale, write: Writer | undefined, all: Boun
   const sizeOf = (label: AxisLabel) => widthOfText(label) + columnGap / 2;
   const most = mostOf('00:00:00');
   if (!write) {
-    const ticksOf = (n: number) => timeTicks(across.min, across.max, n, timeZone);
+    const ticksOf = (n: number) =>
+      timeTicks(across.min, across.max, n, timeZone).map(({ time, text }) => ({ at: place(time), text }));
     const coarse = ticksOf(most);
     // How long they are depends on how far apart they are: where they are short, more have room.
     const fine = coarse.length > 0 ? ticksOf(Math.max(most, mostOf(coarse[0].text))) : coarse;
-    const labelsOf = (ticks: TimeTick[]) => ticks.map(({ time, text }) => ({ at: place(time), text }));
-    const roomy = spaced(labelsOf(fine), sizeOf, endsOf(across.length));
-    return roomy.length === fine.length ? roomy : spaced(labelsOf(coarse), sizeOf, endsOf(across.length));
+    const fits = (ticks: AxisLabel[]) => spaced(ticks, sizeOf, endsOf(across.length)).length === ticks.length;
+    if (coarse.length > 0) {
+      return fits(fine) ? fine : spaced(coarse, sizeOf, endsOf(across.length));
+    }
+    // Where there is room for few, none of them may be in the range.
+    const some = [2, 3, 4].map((more) => ticksOf(most * more)).find((ticks) => ticks.length > 0) ?? [];
+    return spaced(some, sizeOf, endsOf(across.length));
   }
   // Bins are divided as a value axis with as many labels would be.
   const { numbers, middles } = numberLabels({ ...across, length: most * 34 }, place, write, all, false);

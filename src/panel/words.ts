@@ -48,8 +48,9 @@ const writeDifference =
 /** Writes counts in full: they are the data. */
 export const writeCount: Writer = (count) => formattedValueToString(getValueFormat('none')(count));
 
-/** Writes counts in short, for a legend. */
-const writeRoundCount: Writer = (count) => formattedValueToString(getValueFormat('short')(count));
+/** Writes counts in short, for a legend: a density of 8 is not 8.00 for being a quotient. */
+const writeRoundCount: Writer = (count) =>
+  formattedValueToString(getValueFormat('short')(Number(count.toPrecision(6))));
 
 /** What there is to say of one cell. */
 export interface CellWords {

@@ -21,11 +21,19 @@ interface Props {
 
 /** The height of what comparisons have found. */
 export function findingsHeight(comparisons: Comparison[], room: Room): number {
-  if (comparisons.length > 1) {
+  if (comparisons.length > 1 && !refusalOfAll(comparisons)) {
     return lineHeight * Math.min(mostLines, comparisons.length);
+  }
+  if (comparisons.length > 1) {
+    return lineHeight;
   }
   // Four lines of figures; and some of words with one that says how sure they are.
   return lineHeight * { line: 1, wide: 4, stacked: 7 }[room];
+}
+
+/** Why nothing of any series is compared, where that is the same. */
+function refusalOfAll([{ report }, ...rest]: Comparison[]): string | undefined {
+  return rest.every((other) => other.report.refused === report.refused) ? report.refused : undefined;
 }
 
 /** What changed, in words and numbers; or why nothing can be said. Of several series it is a line of words for each. */
@@ -44,10 +52,11 @@ export function Findings({ comparisons, timeZone, room }: Props) {
       </div>
     );
   }
+  const told = refusalOfAll(comparisons) ? comparisons.slice(0, 1) : comparisons;
   return (
     <div className={styles.lines} style={{ height }} data-testid="findings">
-      {comparisons.map(({ name, report }, i) => (
-        <Words key={i} report={report} name={comparisons.length > 1 ? name : undefined} lines={1} />
+      {told.map(({ name, report }, i) => (
+        <Words key={i} report={report} name={told.length > 1 ? name : undefined} lines={1} />
       ))}
     </div>
   );
