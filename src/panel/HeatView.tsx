@@ -51,7 +51,7 @@ export interface TopPlace {
   width: number;
 }
 
-/** The least width of a plot that a legend fits below, in pixels. */
+/** The least room beside a value axis that a legend fits in, in pixels. */
 const leastForLegend = 240;
 
 /** Plots of series, one below the other, with their axes and legend, and what a user points at in them. */
@@ -156,8 +156,8 @@ export function HeatView(props: Props) {
         <div
           className={styles.legends}
           style={{
-            // Beside a narrow plot it needs the room below the axis, too.
-            marginLeft: arrangement.side === 'left' && arrangement.plotWidth >= leastForLegend ? axisWidth : 0,
+            // In a narrow panel it needs the room below the value axis, too.
+            marginLeft: arrangement.side === 'left' && width - axisWidth >= leastForLegend ? axisWidth : 0,
             height: arrangement.legendHeight,
           }}
         >

@@ -19,7 +19,14 @@ export function figuresOf({ unit, baseline, candidate, distance, ...report }: Re
     cells: [write(side.p50), write(side.p99), write(side.max), count(side.n), String(side.blocks)],
   });
   const figures: Figures = {
-    columns: ['p50', 'p99', 'max', 'hits', `blocks of ${spell(report.blockSeconds)}`],
+    // Of what was refused early there are none.
+    columns: [
+      'p50',
+      'p99',
+      'max',
+      'hits',
+      report.blockSeconds > 0 ? `blocks of ${spell(report.blockSeconds)}` : 'blocks',
+    ],
     lines: [line('Baseline', baseline), line('Candidate', candidate)],
   };
   if (!report.refused) {
