@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { interpolate } from '../../datasource/interpolate';
+import { isComplete } from '../../datasource/kinds';
+import type { Query } from '../../datasource/query.gen';
 import type { OpenedCell } from '../openedCell';
 import { profiledIn, waysFrom } from './profiled';
 
@@ -43,6 +46,12 @@ describe('a cell of the heat of profiles', () => {
     expect(flameOf('(none)', {})).toEqual({});
     // What the query keeps itself can't be kept together with a row.
     expect(flameOf('main.work', { function: 'json' })).toEqual({ function: 'json' });
+  });
+
+  it('leads to the flame graph of all where the query is of all', () => {
+    const [{ query }] = waysFrom(cell('main.work'), { ...ofShop({}), matchers: [] });
+    expect(isComplete(query)).toBe(true);
+    expect(interpolate(query as Query, (text) => [text]).matchers).toEqual([]);
   });
 
   it('is not a cell of other heat', () => {

@@ -25,11 +25,13 @@ const unnamed = ['(other)', '(none)'];
 export function waysFrom({ row = '' }: OpenedCell, { matchers = [], profile = {} }: Query): Way[] {
   const { groupBy, ...asked } = profile;
   const process = profile.process ? [{ dimension: 'process', values: [profile.process] }] : [];
+  // A flame graph of everything must be said to be one: a query without a word of whose it is, is still being written.
+  const whose = matchers.length > 0 || profile.process ? matchers : [{ dimension: 'service', values: ['*'] }];
   const heat = (pom: string): Asked => ({ kind: 'heatmap', pom, matchers: [...matchers, ...process] });
   return [
     {
       title: unnamed.includes(row) ? 'Flame graph' : `Flame graph with ${row}`,
-      query: { kind: 'flame', matchers, profile: { ...asked, ...filterOf(row, profile) } },
+      query: { kind: 'flame', matchers: whose, profile: { ...asked, ...filterOf(row, profile) } },
     },
     { title: 'Heat of waiting for a CPU', query: heat('sched.latency') },
     { title: 'Heat of requests', query: heat('http.request') },
