@@ -242,7 +242,8 @@ describe('a release', () => {
   });
 
   describe('that two annotations tell of', () => {
-    const mark = (name) => panel(page, title).getByRole('button', { name: new RegExp(`^Annotation at .*: ${service} ${name}:`) });
+    const mark = (name) =>
+      panel(page, title).getByRole('button', { name: new RegExp(`^Annotation at .*: ${service} ${name}:`) });
 
     /** Each is called what it is of, and beside that is when it was. */
     async function sidesAre(baseline, candidate) {

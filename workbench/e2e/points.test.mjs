@@ -88,7 +88,10 @@ test('requests are drawn as they happen, off the main thread, without another qu
 
   // Asked anew, what is there goes on.
   const seen = (await painted(page, plot)).columns;
-  await page.getByRole('button', { name: /^Refresh/ }).first().click();
+  await page
+    .getByRole('button', { name: /^Refresh/ })
+    .first()
+    .click();
   await until('another query', () => queries > 0);
   for (let look = 0; look < 6; look++) {
     await page.waitForTimeout(250);
