@@ -424,7 +424,7 @@ func (s profileSide) alone(list []gathered) (alone int) {
 	return alone
 }
 
-// columns makes a profile of each step that has some.
+// columns holds what is of each step that has some.
 func (s profileSide) columns(ctx context.Context, list []gathered, step time.Duration) ([]profile.Slice, error) {
 	type cell struct {
 		start   int64
@@ -442,7 +442,7 @@ func (s profileSide) columns(ctx context.Context, list []gathered, step time.Dur
 	if err := load(ctx, list); err != nil {
 		return nil, err
 	}
-	parts := map[int64][]*pprof.Profile{}
+	parts := map[int64][]profile.Part{}
 	before := map[string]*gathered{}
 	for i := range list {
 		g := &list[i]
@@ -461,33 +461,23 @@ func (s profileSide) columns(ctx context.Context, list []gathered, step time.Dur
 			if err != nil {
 				return nil, err
 			}
-			p.Scale(1 / max(g.to.Sub(earlier.to).Seconds(), 1e-3))
-			parts[at.start] = append(parts[at.start], p)
+			parts[at.start] = append(parts[at.start], profile.Part{Profile: p, Weight: 1 / max(g.to.Sub(earlier.to).Seconds(), 1e-3)})
 		default:
-			parts[at.start] = append(parts[at.start], s.filter.Keep(g.profile))
+			parts[at.start] = append(parts[at.start], profile.Part{Profile: s.filter.Keep(g.profile), Weight: 1})
 		}
 	}
 	for at, all := range cells {
-		var profiles []*pprof.Profile
 		var length time.Duration
 		for _, g := range all {
-			profiles = append(profiles, s.filter.Keep(g.profile))
 			length += time.Duration(cmp.Or(max(g.profile.DurationNanos, 0), int64(g.to.Sub(g.from))))
 		}
-		p, err := profile.Merge(profiles)
-		if err != nil {
-			return nil, err
+		for _, g := range all {
+			parts[at.start] = append(parts[at.start], profile.Part{Profile: s.filter.Keep(g.profile), Weight: 1 / max(length.Seconds(), 1e-3)})
 		}
-		p.Scale(1 / max(length.Seconds(), 1e-3))
-		parts[at.start] = append(parts[at.start], p)
 	}
 	var columns []profile.Slice
 	for _, start := range slices.Sorted(maps.Keys(parts)) {
-		p, err := profile.Merge(parts[start])
-		if err != nil {
-			return nil, err
-		}
-		columns = append(columns, profile.Slice{From: time.Unix(start, 0), To: time.Unix(start, 0).Add(step), Profile: p})
+		columns = append(columns, profile.Slice{From: time.Unix(start, 0), To: time.Unix(start, 0).Add(step), Parts: parts[start]})
 	}
 	return columns, nil
 }

@@ -239,23 +239,17 @@ func (p *pyroscope) heat(ctx context.Context, r request, s profileSide) (*data.F
 	}
 	about := frames.Profile{Of: s.name(), Kind: s.Type, Type: heat.Type, From: s.from, To: s.to}
 	f := frames.ProfileHeat(about, heat, starts, step, !t.isSnapshot())
-	if !t.isSnapshot() {
-		perSecond(f, starts[0], step)
-	}
 	f.AppendNotices(t.notices()...)
 	return f, nil
 }
 
-// perSecond divides what there was in each column by how long it is; the last may not be over yet.
-func perSecond(f *data.Frame, first time.Time, step time.Duration) {
-	for i := range f.Rows() {
-		length := min(step, time.Since(first.Add(time.Duration(i)*step)))
-		for _, field := range f.Fields[1:] {
-			if v := field.At(i).(*float64); v != nil {
-				*v /= max(length.Seconds(), 1)
-			}
-		}
+// weight makes what there was in a column what there was per second of it; the
+// last may not be over yet. What there is at a time counts as it is.
+func (t storedType) weight(from time.Time, step time.Duration) float64 {
+	if t.isSnapshot() {
+		return 1
 	}
+	return 1 / max(min(step, time.Since(from)).Seconds(), 1)
 }
 
 // mergedColumns asks for the profile of each column; of some there is none.
@@ -270,7 +264,7 @@ func (p *pyroscope) mergedColumns(ctx context.Context, s profileSide, t storedTy
 		group.Go(func() error {
 			merged, err := p.merged(ctx, s, t, columns[i].From, columns[i].To)
 			if merged != nil {
-				columns[i].Profile = s.filter.Keep(merged)
+				columns[i].Parts = []profile.Part{{Profile: s.filter.Keep(merged), Weight: t.weight(columns[i].From, step)}}
 			}
 			return err
 		})
@@ -278,7 +272,7 @@ func (p *pyroscope) mergedColumns(ctx context.Context, s profileSide, t storedTy
 	if err := group.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(columns, func(c profile.Slice) bool { return c.Profile == nil }), nil
+	return slices.DeleteFunc(columns, func(c profile.Slice) bool { return c.Parts == nil }), nil
 }
 
 // seriesColumns asks for series by a label, and makes of each column a profile
@@ -321,18 +315,18 @@ func (p *pyroscope) seriesColumns(ctx context.Context, s profileSide, t storedTy
 				if i < 0 || !first.Add(time.Duration(i)*step).Before(until) || first.Add(time.Duration(i)*step).Before(start) {
 					continue // what came before the first column
 				}
-				if columns[i].Profile == nil {
+				if columns[i].Parts == nil {
 					from := first.Add(time.Duration(i) * step)
-					columns[i] = profile.Slice{From: from, To: from.Add(step), Profile: &pprof.Profile{
-						SampleType: []*pprof.ValueType{{Type: t.sampleType, Unit: t.unit}},
-					}}
+					column := &pprof.Profile{SampleType: []*pprof.ValueType{{Type: t.sampleType, Unit: t.unit}}}
+					columns[i] = profile.Slice{From: from, To: from.Add(step), Parts: []profile.Part{{Profile: column, Weight: t.weight(from, step)}}}
 				}
-				columns[i].Profile.Sample = append(columns[i].Profile.Sample, &pprof.Sample{Label: sample.Label, Value: []int64{int64(math.Round(point.GetValue()))}})
+				column := columns[i].Parts[0].Profile
+				column.Sample = append(column.Sample, &pprof.Sample{Label: sample.Label, Value: []int64{int64(math.Round(point.GetValue()))}})
 			}
 		}
 		start = until
 	}
-	return slices.DeleteFunc(columns, func(c profile.Slice) bool { return c.Profile == nil }), nil
+	return slices.DeleteFunc(columns, func(c profile.Slice) bool { return c.Parts == nil }), nil
 }
 
 // columnOf returns which column a point is of: -1 is that before the first.

@@ -30,7 +30,7 @@ func ProfileHeat(about Profile, heat profile.Heat, starts []time.Time, step time
 	for row, name := range heat.Rows {
 		values := make([]*float64, columns)
 		for i, start := range starts {
-			v := float64(heat.Values[row][i]) * scale
+			v := heat.Values[row][i] * scale
 			values[start.Sub(starts[0])/step] = &v
 		}
 		fields = append(fields, data.NewField(name, data.Labels{"row": name}, values).SetConfig(&data.FieldConfig{Unit: unit, DisplayNameFromDS: name}))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -11,10 +12,17 @@ import (
 	pprof "github.com/google/pprof/profile"
 )
 
-// Slice is a profile, and of which time it is.
+// Slice is what there was in a while.
 type Slice struct {
 	From, To time.Time
-	Profile  *pprof.Profile
+	Parts    []Part
+}
+
+// Part is a profile, and how much of it counts: 1 for all, 1/60 for a sixtieth,
+// which is what a second has of a minute's.
+type Part struct {
+	*pprof.Profile
+	Weight float64
 }
 
 // Heat is what was where, over time: a row for each function or value of a label.
@@ -23,8 +31,8 @@ type Heat struct {
 	// Rows are ordered by what they have in all columns, most first. Where there
 	// are more than wanted, the last is all others.
 	Rows []string
-	// Values are by row, then column: each column adds up to its profile.
-	Values [][]int64
+	// Values are by row, then column: each column adds up to its parts.
+	Values [][]float64
 }
 
 // What the rows of a heat may be.
@@ -38,7 +46,7 @@ const (
 // unlabelled is the row of samples without the label, or without a stack.
 const unlabelled = "(none)"
 
-// HeatOf makes the heat of profiles, each of them a column. It is by
+// HeatOf makes the heat of profiles over time, a column of each slice. It is by
 // [ByFunction] or by "label:KEY", of the sample type of that name, and has at most so many rows.
 func HeatOf(columns []Slice, by, sampleType string, most int) (Heat, error) {
 	key, isLabel := strings.CutPrefix(by, byLabel)
@@ -50,34 +58,37 @@ func HeatOf(columns []Slice, by, sampleType string, most int) (Heat, error) {
 	}
 	var h Heat
 	var about Type
-	rows := map[string][]int64{}
-	totals := map[string]int64{}
+	known := false
+	rows := map[string][]float64{}
+	totals := map[string]float64{}
 	for i, column := range columns {
-		t, err := TypeOf(column.Profile, sampleType)
-		if err != nil {
-			return Heat{}, err
-		}
-		if i > 0 && (t.Name != about.Name || t.Unit != about.Unit) {
-			return Heat{}, fmt.Errorf("profiles differ: %s (%s) of %s, %s (%s) of %s", about.Name, about.Unit, columns[0].From, t.Name, t.Unit, column.From)
-		}
-		about = t
-		add := func(row string, v int64) {
+		add := func(row string, v float64) {
 			if rows[row] == nil {
-				rows[row] = make([]int64, len(columns))
+				rows[row] = make([]float64, len(columns))
 			}
 			rows[row][i] += v
-			totals[row] += abs(v)
+			totals[row] += math.Abs(v)
 		}
-		for _, s := range column.Profile.Sample {
-			if v := s.Value[t.Index]; v != 0 {
-				add(rowOf(s, key), v)
+		for _, part := range column.Parts {
+			t, err := TypeOf(part.Profile, sampleType)
+			if err != nil {
+				return Heat{}, err
+			}
+			if known && (t.Name != about.Name || t.Unit != about.Unit) {
+				return Heat{}, fmt.Errorf("profiles differ: %s (%s) before, %s (%s) of %s", about.Name, about.Unit, t.Name, t.Unit, column.From)
+			}
+			about, known = t, true
+			for _, s := range part.Sample {
+				if v := s.Value[t.Index]; v != 0 {
+					add(rowOf(s, key), float64(v)*part.Weight)
+				}
 			}
 		}
 	}
 	h.Type = about
 	h.Rows = slices.SortedFunc(maps.Keys(rows), func(a, b string) int { return cmp.Or(cmp.Compare(totals[b], totals[a]), cmp.Compare(a, b)) })
 	if len(h.Rows) > most {
-		rest := make([]int64, len(columns))
+		rest := make([]float64, len(columns))
 		for _, row := range h.Rows[most-1:] {
 			for i, v := range rows[row] {
 				rest[i] += v
