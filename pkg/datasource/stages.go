@@ -94,7 +94,7 @@ func (d *Datasource) stages(ctx context.Context, r request) backend.DataResponse
 		table.AppendNotices(info("in the time range nothing was traced"))
 	}
 	if dark > 0 {
-		table.AppendNotices(info("%d of %d traces in the time range were taken while there was no CPU profile: where all shares are 0, nothing is known", dark, len(wanted)))
+		table.AppendNotices(info("%d of %d traces in the time range were taken while there was no CPU profile: where there are no shares, nothing is known", dark, len(wanted)))
 	}
 	heat, allocated := stages.Heat(about, wanted, from, to, r.step)
 	return backend.DataResponse{Frames: data.Frames{table, frames.Stages(heat), frames.Stages(allocated)}}

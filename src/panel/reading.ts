@@ -28,7 +28,7 @@ export function readPanel(frames: DataFrame[], options: Options, columnWidth: nu
     );
     const problem = misfit(heats, options.yAxis);
     if (problem || heats.length === 0) {
-      return { heats: [], problem };
+      return { heats: [], problem: problem ?? said(frames) };
     }
     // Values of gauges do not add up to anything.
     const adds = options.series === 'sum' && !heats.some((heat) => heat.rowNames);
@@ -40,6 +40,13 @@ export function readPanel(frames: DataFrame[], options: Options, columnWidth: nu
     }
     return { heats: shown };
   });
+}
+
+/** What frames with nothing to draw say of it: warnings rather than remarks. */
+function said(frames: DataFrame[]): string | undefined {
+  const notices = frames.flatMap(({ meta }) => meta?.notices ?? []);
+  const warnings = notices.filter(({ severity }) => severity !== 'info');
+  return (warnings.length > 0 ? warnings : notices).map(({ text }) => text).join('; ') || undefined;
 }
 
 /** What comparisons the panel found in frames, and why it can draw none of them. */

@@ -115,14 +115,13 @@ type dated struct {
 	stages map[string][]Usage
 	total  []Usage
 	seen   []time.Duration // for how long of each column there is something known
-	dark   []bool          // whether some of that is of a trace without any sample
 }
 
 // columnsOf puts what several reports say into columns of a range. A column of
 // a report goes whole where its middle is.
 func columnsOf(all []Dated, from, to time.Time, step time.Duration) dated {
 	n := max(0, int(to.Sub(from)/step))
-	c := dated{stages: map[string][]Usage{}, total: make([]Usage, n), seen: make([]time.Duration, n), dark: make([]bool, n)}
+	c := dated{stages: map[string][]Usage{}, total: make([]Usage, n), seen: make([]time.Duration, n)}
 	for _, one := range all {
 		r := one.Report
 		for _, s := range r.Stages {
@@ -139,7 +138,6 @@ func columnsOf(all []Dated, from, to time.Time, step time.Duration) dated {
 				continue
 			}
 			c.seen[column] += width
-			c.dark[column] = c.dark[column] || r.Total.Samples == 0
 			c.total[column].Add(r.Columns[i])
 			for _, s := range r.Stages {
 				c.stages[s.Name][column].Add(s.Columns[i])
@@ -155,7 +153,7 @@ func columnsOf(all []Dated, from, to time.Time, step time.Duration) dated {
 // be of whole columns, as wide as step.
 //
 //	0 time      time      end of the column; columns are config.interval ms wide, and none is left out
-//	1 ... name  *float64  share of the CPU time, labelled with the stage; null where there is no sample, but 0 where all of a trace has none, so that its stages are seen
+//	1 ... name  *float64  share of the CPU time, labelled with the stage; null where there is no sample, as nothing is known
 //
 //	0 time       time
 //	1 allocated  *float64  bytes in a second, of all stages; null where nothing was collected
@@ -171,8 +169,8 @@ func Heat(about About, all []Dated, from, to time.Time, step time.Duration) (hea
 	for _, name := range c.names {
 		shares := make([]*float64, len(c.total))
 		for i, of := range c.total {
-			if of.Samples > 0 || c.dark[i] {
-				share := float64(c.stages[name][i].Samples) / float64(max(1, of.Samples))
+			if of.Samples > 0 {
+				share := float64(c.stages[name][i].Samples) / float64(of.Samples)
 				shares[i] = &share
 			}
 		}
