@@ -12,11 +12,13 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -82,16 +84,69 @@ func BuildExamples() error {
 
 // BuildBackend makes the data source's back end for this machine.
 func BuildBackend() error {
+	mg.Deps(licences)
 	return timed("build the data source's back end", sdkbuild.Build{}.Backend)
 }
 
 // BuildAll makes the data source's back end for every platform that Grafana runs on.
 func BuildAll() error {
+	mg.Deps(licences)
 	return timed("build the data source's back end for every platform", func() error {
 		sdkbuild.BuildAll()
 		return nil
 	})
 }
+
+// licences writes the notices of all that the back end is made of, on any platform, beside those of the front end.
+func licences() error {
+	folders := map[string]string{"Go": runtime.GOROOT()}
+	for _, system := range []string{"linux", "darwin", "windows"} {
+		list := exec.Command("go", "list", "-deps", "-f", `{{with .Module}}{{if not .Main}}{{.Path}} {{.Dir}}{{end}}{{end}}`, "./pkg")
+		list.Env = append(os.Environ(), "GOOS="+system)
+		list.Stderr = os.Stderr
+		out, err := list.Output()
+		if err != nil {
+			return fmt.Errorf("list what the back end is made of: %w", err)
+		}
+		for line := range strings.Lines(string(out)) {
+			if of, folder, module := strings.Cut(strings.TrimSpace(line), " "); module {
+				folders[of] = folder
+			}
+		}
+	}
+	var texts []string
+	for _, of := range slices.Sorted(maps.Keys(folders)) {
+		text := of + "\n"
+		entries, err := os.ReadDir(folders[of])
+		if err != nil {
+			return fmt.Errorf("look for the licence of %s: %w", of, err)
+		}
+		for _, e := range entries {
+			if !notice.MatchString(e.Name()) {
+				continue
+			}
+			content, err := os.ReadFile(filepath.Join(folders[of], e.Name()))
+			if err != nil {
+				return fmt.Errorf("read the licence of %s: %w", of, err)
+			}
+			text += "\n" + strings.TrimSpace(string(content)) + "\n"
+		}
+		if text == of+"\n" {
+			return fmt.Errorf("%s is in the back end and has no licence", of)
+		}
+		texts = append(texts, text)
+	}
+	if err := os.MkdirAll("dist", 0o755); err != nil {
+		return fmt.Errorf("write licences: %w", err)
+	}
+	if err := os.WriteFile("dist/LICENSES-backend.txt", []byte(strings.Join(texts, "\n"+strings.Repeat("-", 80)+"\n\n")), 0o644); err != nil {
+		return fmt.Errorf("write licences: %w", err)
+	}
+	return nil
+}
+
+// notice is what files are called that have to come along.
+var notice = regexp.MustCompile(`(?i)^(licen[cs]e|copying|notice|patents)`)
 
 // BuildFrontend makes the plugin's front end in dist/.
 func BuildFrontend() error {
@@ -497,12 +552,13 @@ func (Bench) Difference() error {
 	return bench("^Benchmark(Difference|Compare)", "./pkg/heat/difference")
 }
 
-// Profiles holds tables of functions against go tool pprof, and stages against
-// what pprof and runtime/metrics say of the same time, and measures how fast
-// profiles and execution traces are read, and what collecting profiles costs the shop.
+// Profiles holds tables of functions against go tool pprof, stages against what
+// pprof and runtime/metrics say of the same time, and stages and labels against
+// the runtime's own calls; and measures how fast profiles and execution traces
+// are read, and what collecting profiles costs the shop.
 func (Bench) Profiles() error {
 	mg.Deps(BuildAgent, BuildExamples)
-	return bench("^Benchmark(Stages|Trace|Profile)", "./pkg/profile/...", "./pkg/frames", "./bpf-agent")
+	return bench("^Benchmark(Stages|Trace|Profile)", "./pkg/profile/...", "./pkg/frames", "github.com/gotherm/gotherm/pkg/instrument", "./bpf-agent")
 }
 
 // Panel measures our renderer beside the technique of Grafana's own heatmap, in one browser.

@@ -52,7 +52,7 @@ export default ({ production = false }) => ({
     publicPath: `public/plugins/${id}/`,
     uniqueName: id,
     // The back end's binaries are built by mage.
-    clean: { keep: /gpx_|go_plugin_build_manifest/ },
+    clean: { keep: /gpx_|go_plugin_build_manifest|LICENSES-backend/ },
   },
   optimization: {
     minimizer: [

@@ -24,6 +24,15 @@ describe('the plugin', () => {
         of
       );
     }
+    const backend = read('LICENSES-backend.txt');
+    for (const of of [
+      'Go',
+      'github.com/grafana/grafana-plugin-sdk-go',
+      'github.com/google/pprof',
+      'connectrpc.com/connect',
+    ]) {
+      assert.match(backend, new RegExp(`^${of}$`, 'm'));
+    }
     // Each package that has code in it is among them.
     const maps = readdirSync(dist, { recursive: true }).filter((file) => file.endsWith('.js.map'));
     const packages = maps
