@@ -70,9 +70,9 @@ func startProfiled(t *testing.T) *profiled {
 func (p *profiled) settings(t testing.TB) backend.DataSourceInstanceSettings {
 	ca := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: p.Certificate().Raw}))
 	model := query.Settings{TimeoutSeconds: 4, Targets: []query.Target{
-		{Name: "shop", URL: p.URL + "/debug/pprof/", CA: ca, Headers: []string{"X-Password"}},
 		{Name: "stranger", URL: p.URL + "/debug/pprof/"},
 		{Name: "thief", URL: p.URL + "/debug/pprof", CA: ca},
+		{Name: "shop", URL: p.URL + "/debug/pprof/", CA: ca, Headers: []string{"X-Password"}},
 	}}
 	spelt, err := json.Marshal(model)
 	if err != nil {
@@ -98,6 +98,12 @@ func TestADashboardOfProfiles(t *testing.T) {
 	})
 	if err != nil || listed.Status != http.StatusOK || !strings.Contains(string(listed.Body), `{"type":"cpu","count":0,"timed":true}`) || !strings.Contains(string(listed.Body), `"heap"`) {
 		t.Errorf("the shop serves %s, %v", listed.Body, err)
+	}
+	targets, err := plugin.CallResource(t.Context(), &backend.CallResourceRequest{
+		PluginContext: grafana, Method: http.MethodGet, Path: "targets", URL: "targets",
+	})
+	if err != nil || !strings.Contains(string(targets.Body), `["shop","stranger","thief"]`) {
+		t.Errorf("targets are %s, %v; want the one that answers first", targets.Body, err)
 	}
 	health, err := plugin.CheckHealth(t.Context(), &backend.CheckHealthRequest{PluginContext: grafana})
 	if err != nil || !strings.Contains(health.Message, "1 of 3 targets answer") || !strings.Contains(health.Message, "target thief") {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/gotherm/gotherm/pkg/datasource/query"
 	"github.com/gotherm/gotherm/pkg/profile"
+	"golang.org/x/sync/errgroup"
 )
 
 // target is a program that serves net/http/pprof. What is asked of it at once,
@@ -147,17 +148,38 @@ func (t *target) served(ctx context.Context) ([]profile.Served, error) {
 
 func (t *target) failed(err error) error { return fmt.Errorf("target %s (%s): %w", t.name, t.url, err) }
 
-// listTargets answers the resource targets.
-func (d *Datasource) listTargets(*http.Request) (any, error) {
+// listTargets answers the resource targets: first those that answer, so that a
+// dashboard which is opened on the first of them has something to show.
+func (d *Datasource) listTargets(r *http.Request) (any, error) {
 	if d.broken != nil {
 		return nil, badParameter{d.broken}
 	}
-	names := []string{}
-	for _, t := range d.targets {
-		names = append(names, t.name)
+	ctx, cancel := context.WithTimeout(r.Context(), targetPatience)
+	defer cancel()
+	answers := make([]bool, len(d.targets))
+	var group errgroup.Group
+	group.SetLimit(parallelCalls)
+	for i, t := range d.targets {
+		group.Go(func() error {
+			_, err := t.served(ctx)
+			answers[i] = err == nil
+			return nil
+		})
 	}
-	return query.ValuesAnswer{Values: names}, nil
+	_ = group.Wait()
+	names, silent := []string{}, []string{}
+	for i, t := range d.targets {
+		if answers[i] {
+			names = append(names, t.name)
+		} else {
+			silent = append(silent, t.name)
+		}
+	}
+	return query.ValuesAnswer{Values: append(names, silent...)}, nil
 }
+
+// targetPatience is how long a list waits for targets to say that they are there.
+const targetPatience = time.Second
 
 // listProfiles answers the resource profiles.
 func (d *Datasource) listProfiles(r *http.Request) (any, error) {

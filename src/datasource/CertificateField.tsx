@@ -15,7 +15,7 @@ export function CertificateField({ id, whose, ca, readOnly, onChange }: Props) {
     <Field
       label="CA certificate"
       htmlFor={id}
-      description={`PEM text that the ${whose}'s certificate is checked against, when it is not a public one`}
+      description={`PEM text to check the ${whose}'s certificate against, where it is not a public one`}
       noMargin
     >
       <TextArea
