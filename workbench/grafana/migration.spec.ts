@@ -30,7 +30,7 @@ test('a heatmap of Grafana becomes ours with its settings', async ({
   await page.getByTestId('data-testid Save dashboard button').click();
   await page.getByTestId('data-testid Save dashboard drawer button').click();
   await expect
-    .poll(async () => (await (await request.get(`/api/dashboards/uid/${uid}`)).json()).dashboard.panels[0])
+    .poll(async () => (await (await request.get(`/api/dashboards/uid/${uid}`)).json()).dashboard?.panels[0])
     .toMatchObject({
       type: 'gotherm-heatmap-panel',
       options: {

@@ -26,7 +26,7 @@ for (const theme of ['dark', 'light']) {
   });
 }
 
-/** How much of what was seen is the same in a picture of it, which has a title above it. */
+/** How much of what was seen is the same in a picture of it, which has a margin, and a title above it. */
 async function alike(page: Page, seen: Buffer, picture: Buffer): Promise<number> {
   return page.evaluate(
     async (encoded) => {
@@ -40,13 +40,15 @@ async function alike(page: Page, seen: Buffer, picture: Buffer): Promise<number>
           return { width, height, data: context.getImageData(0, 0, width, height).data };
         })
       );
-      const head = b.height - a.height;
-      if (head < 0 || a.width !== b.width) {
+      const margin = (b.width - a.width) / 2;
+      const head = b.height - a.height - margin;
+      if (margin < 0 || head < margin || !Number.isInteger(margin)) {
         return 0;
       }
       let same = 0;
       for (let i = 0; i < a.data.length; i += 4) {
-        const j = i + 4 * head * a.width;
+        const [x, y] = [(i / 4) % a.width, Math.floor(i / 4 / a.width)];
+        const j = 4 * ((y + head) * b.width + x + margin);
         // A step of a colour is what two ways to draw the same may differ by; letters differ by more at their edges.
         same += [0, 1, 2].every((c) => Math.abs(a.data[i + c] - b.data[j + c]) <= 3) ? 1 : 0;
       }
