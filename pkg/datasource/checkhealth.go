@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
-	"sync/atomic"
 
 	"connectrpc.com/connect"
 	"github.com/gotherm/gotherm/pkg/datasource/query"
 	"github.com/gotherm/gotherm/pkg/frames"
 	pb "github.com/gotherm/gotherm/pkg/gothermpb"
 	"github.com/grafana/grafana-plugin-sdk-go/backend"
-	"golang.org/x/sync/errgroup"
 )
 
 // CheckHealth says of each agent what it sees, or why it does not answer; of targets and Pyroscope whether they do. It
@@ -61,24 +59,15 @@ func (d *Datasource) CheckHealth(ctx context.Context, _ *backend.CheckHealthRequ
 
 // targetsHealth says how many targets list their profiles, and why the others do not.
 func (d *Datasource) targetsHealth(ctx context.Context) (serving int, line string) {
-	lines := make([]string, len(d.targets))
-	var serves atomic.Int64
-	var group errgroup.Group
-	group.SetLimit(parallelQueries)
-	for i, t := range d.targets {
-		group.Go(func() error {
-			served, err := t.served(ctx)
-			if err != nil {
-				lines[i] = err.Error() + "."
-				return nil
-			}
-			serves.Add(1)
-			lines[i] = fmt.Sprintf("%s serves %d profiles.", t.name, len(served))
-			return nil
-		})
+	var lines []string
+	for i, state := range d.askTargets(ctx) {
+		if state.err != nil {
+			lines = append(lines, state.err.Error()+".")
+			continue
+		}
+		serving++
+		lines = append(lines, fmt.Sprintf("%s serves %d profiles.", d.targets[i].name, len(state.served)))
 	}
-	_ = group.Wait() // errors are in the lines
-	serving = int(serves.Load())
 	return serving, fmt.Sprintf("%d of %d targets answer. %s", serving, len(d.targets), strings.Join(lines, " "))
 }
 

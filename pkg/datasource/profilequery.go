@@ -242,18 +242,14 @@ func (d *Datasource) readSide(field string, asked query.Profile, r request) (pro
 
 // readCollected reads what is wanted of what agents collect.
 func (s *profileSide) readCollected(field string, r request, agents int) (err error) {
-	s.matchers, s.from, s.to = r.Matchers, r.from, r.to
-	if s.From != 0 {
-		s.from = time.UnixMilli(s.From)
+	s.matchers = r.Matchers
+	if agents == 0 {
+		return errNoAgents
 	}
-	if s.To != 0 {
-		s.to = time.UnixMilli(s.To)
+	if err := s.readRange(field, r); err != nil {
+		return err
 	}
 	switch {
-	case agents == 0:
-		return errNoAgents
-	case !s.from.Before(s.to) || s.to.Sub(s.from) > maxRange:
-		return fmt.Errorf("%s.from and to are %s and %s, must be in that order, and at most %s apart", field, clock(s.from), clock(s.to), days(maxRange))
 	case s.Seconds < 0 || s.Seconds > maxCollectSeconds:
 		return fmt.Errorf("%s.seconds is %d, must be between 1 and %d of a process, or 0", field, s.Seconds, maxCollectSeconds)
 	case s.Seconds != 0 && s.Type != profile.CPU:
@@ -263,6 +259,21 @@ func (s *profileSide) readCollected(field string, r request, agents int) (err er
 	}
 	if s.filter, err = profile.NewFilter(s.Function, s.Label); err != nil {
 		return fmt.Errorf("%s.%w", field, err)
+	}
+	return nil
+}
+
+// readRange reads a side's own time range, which is that of the query where it has none.
+func (s *profileSide) readRange(field string, r request) error {
+	s.from, s.to = r.from, r.to
+	if s.From != 0 {
+		s.from = time.UnixMilli(s.From)
+	}
+	if s.To != 0 {
+		s.to = time.UnixMilli(s.To)
+	}
+	if !s.from.Before(s.to) || s.to.Sub(s.from) > maxRange {
+		return fmt.Errorf("%s.from and to are %s and %s, must be in that order, and at most %s apart", field, clock(s.from), clock(s.to), days(maxRange))
 	}
 	return nil
 }

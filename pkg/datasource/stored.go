@@ -90,18 +90,13 @@ var labelName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
 
 // readStored reads what is wanted of what Pyroscope keeps.
 func (s *profileSide) readStored(field string, r request) (err error) {
-	s.from, s.to = r.from, r.to
-	if s.From != 0 {
-		s.from = time.UnixMilli(s.From)
+	if s.stored == nil {
+		return errNoPyroscope
 	}
-	if s.To != 0 {
-		s.to = time.UnixMilli(s.To)
+	if err := s.readRange(field, r); err != nil {
+		return err
 	}
 	switch {
-	case s.stored == nil:
-		return errNoPyroscope
-	case !s.from.Before(s.to) || s.to.Sub(s.from) > maxRange:
-		return fmt.Errorf("%s.from and to are %s and %s, must be in that order, and at most %s apart", field, clock(s.from), clock(s.to), days(maxRange))
 	case s.Seconds != 0:
 		return fmt.Errorf("%s.seconds is %d, which a service has not: ask for a range", field, s.Seconds)
 	case r.Kind == query.KindProfileHeat && s.Base != nil:

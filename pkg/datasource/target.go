@@ -156,26 +156,36 @@ func (d *Datasource) listTargets(r *http.Request) (any, error) {
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), targetPatience)
 	defer cancel()
-	answers := make([]bool, len(d.targets))
-	var group errgroup.Group
-	group.SetLimit(parallelCalls)
-	for i, t := range d.targets {
-		group.Go(func() error {
-			_, err := t.served(ctx)
-			answers[i] = err == nil
-			return nil
-		})
-	}
-	_ = group.Wait()
 	names, silent := []string{}, []string{}
-	for i, t := range d.targets {
-		if answers[i] {
-			names = append(names, t.name)
+	for i, state := range d.askTargets(ctx) {
+		if state.err == nil {
+			names = append(names, d.targets[i].name)
 		} else {
-			silent = append(silent, t.name)
+			silent = append(silent, d.targets[i].name)
 		}
 	}
 	return query.ValuesAnswer{Values: append(names, silent...)}, nil
+}
+
+// targetState is what a target serves, or why it does not say.
+type targetState struct {
+	served []profile.Served
+	err    error
+}
+
+// askTargets asks all targets what they serve, in the order of the settings.
+func (d *Datasource) askTargets(ctx context.Context) []targetState {
+	states := make([]targetState, len(d.targets))
+	var group errgroup.Group
+	group.SetLimit(parallelQueries)
+	for i, t := range d.targets {
+		group.Go(func() error {
+			states[i].served, states[i].err = t.served(ctx)
+			return nil
+		})
+	}
+	_ = group.Wait() // errors are in the states
+	return states
 }
 
 // targetPatience is how long a list waits for targets to say that they are there.
